@@ -1,0 +1,38 @@
+# The two commands of the README: `make demo` and `make test`. Both set up .venv on first use.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin
+TASK ?= seg
+
+.PHONY: demo test lint venv torch-venv benchmark
+
+venv: $(VENV)/.installed
+
+$(VENV)/.installed: setup.cfg pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(RUN)/pip install --quiet --upgrade pip
+	$(RUN)/pip install --quiet --editable ".[test,data]"
+	touch $@
+
+demo: venv
+	$(RUN)/hrnet-keras demo --task $(TASK)
+
+test: venv
+	$(RUN)/python -m pytest
+
+lint: venv
+	$(RUN)/ruff check .
+	$(RUN)/ruff format --check .
+	$(RUN)/lint-imports
+
+# PyTorch only for comparing; never a dependency of the package.
+torch-venv: .venv-torch/.installed
+
+.venv-torch/.installed:
+	$(PYTHON) -m venv .venv-torch
+	.venv-torch/bin/pip install --quiet --upgrade pip
+	.venv-torch/bin/pip install --quiet torch==2.13.0 numpy
+	touch $@
+
+benchmark: venv torch-venv
+	$(RUN)/python benchmarks/speed.py

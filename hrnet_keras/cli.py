@@ -1,0 +1,151 @@
+"""The verbs as a command: `hrnet-keras train|evaluate|predict|export|demo`."""
+
+import os
+import sys
+
+from jsonargparse import ArgumentParser
+
+from hrnet_keras.recipe import Recipe, one_line, parser_of_recipe
+
+USAGE = """usage: hrnet-keras COMMAND [options]
+
+HRNet for Keras: high-resolution networks for labelling pixels and regions.
+
+commands:
+  train      train a model as a recipe says; resumes a run that was cut off
+  evaluate   score a model by its task's official protocol
+  predict    answer a model's question about pictures and draw the answers
+  export     write a SavedModel for TensorFlow Serving
+  demo       train, score, export and use a small model on drawn scenes, in five minutes
+
+hrnet-keras COMMAND --help lists a command's options; --debug shows where an error came from.
+"""
+
+
+def main(arguments=None):
+    """Runs the command line; returns the exit status."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words
+    words = [word for word in words if word != "--debug"]
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's start-up lines are no news to a user
+    if not words or words[0] in ("-h", "--help"):
+        print(USAGE, end="")
+        return 0 if words else 2
+    name, rest = words[0], words[1:]
+    try:
+        if name not in COMMANDS:
+            raise ValueError(f"{name!r} is no command: expected one of {', '.join(COMMANDS)}")
+        COMMANDS[name](rest)
+    except KeyboardInterrupt:
+        return _fail("stopped")
+    except Exception as error:
+        if debug:
+            raise
+        return _fail(one_line(error) or type(error).__name__)
+    return 0
+
+
+def _fail(message):
+    print(f"hrnet-keras: {message}", file=sys.stderr)
+    return 1
+
+
+def _train(words):
+    parser = parser_of_recipe(prog="hrnet-keras train", description="Trains a model as a recipe says.",
+                              usage="hrnet-keras train RECIPE [--section.key VALUE ...]")  # fmt: skip
+    if words and not words[0].startswith("-"):
+        words = ["--recipe", *words]
+    if not words:
+        raise ValueError("train: expected the path of a recipe, such as recipes/seg/camvid_hrnetv2_w18_small_v1.yaml")
+    if "-h" in words or "--help" in words:
+        parser.parse_args(["--help"])
+    origin = words[1] if words[0] == "--recipe" else "recipe"
+    if words[0] == "--recipe" and not os.path.isfile(origin):
+        raise ValueError(f"recipe {origin}: no such file")
+    recipe = Recipe.parse(words, origin=origin)
+    from hrnet_keras.training import train
+
+    train(recipe)
+    print(
+        f"best model: {os.path.join(recipe.output, 'best.keras')}; history: {os.path.join(recipe.output, 'history.jsonl')}"
+    )
+
+
+def _evaluate(words):
+    parser = _parser("evaluate", "Scores a model by its task's official protocol and prints the table.")
+    parser.add_argument("model", type=str, help="a .keras file or a SavedModel directory")
+    parser.add_argument("dataset", type=str, help="name of a data set: camvid, folder, toytown")
+    parser.add_argument("--root", type=str | None, default=None, help="folder of the data set's files")
+    parser.add_argument("--split", type=str, default="val", help="split to score on")
+    parser.add_argument("--limit", type=int | None, default=None, help="only so many pictures")
+    parser.add_argument("--json", type=str | None, default=None, help="also write the result to this file")
+    options = parser.parse_args(words)
+    from hrnet_keras.evaluation import evaluate
+
+    result = evaluate(options.model, options.dataset, root=options.root, split=options.split, limit=options.limit)
+    if options.json:
+        import json
+
+        with open(options.json, "w", encoding="utf-8") as file:
+            json.dump(result, file, indent=1)
+
+
+def _predict(words):
+    parser = _parser("predict", "Answers a model's question about pictures and writes the drawn answers.")
+    parser.add_argument("model", type=str, help="a .keras file or a SavedModel directory")
+    parser.add_argument("images", type=str, nargs="+", help="pictures or glob patterns")
+    parser.add_argument("--output", type=str, default="predictions", help="folder of the drawings")
+    parser.add_argument("--label-maps", action="store_true", help="also write the class ids as grey PNG files")
+    options = parser.parse_args(words)
+    from hrnet_keras.prediction import predict
+
+    os.makedirs(options.output, exist_ok=True)
+    for found in predict(options.model, options.images):
+        stem = os.path.splitext(os.path.basename(found.path))[0]
+        print(found.save(os.path.join(options.output, f"{stem}.png")))
+        if options.label_maps:
+            from PIL import Image
+
+            path = os.path.join(options.output, f"{stem}_labels.png")
+            Image.fromarray(found.label_map).save(path)
+            print(path)
+
+
+def _export(words):
+    parser = _parser("export", "Writes a SavedModel for TensorFlow Serving.")
+    parser.add_argument("model", type=str, help="a .keras file")
+    parser.add_argument("directory", type=str, help="of the model in the model base, such as saved_models/street")
+    parser.add_argument("--version", type=int | None, default=None, help="default: one above the highest there")
+    options = parser.parse_args(words)
+    from hrnet_keras.exporting import export
+    from hrnet_keras.prediction import load_keras
+
+    print(export(load_keras(options.model), options.directory, version=options.version))
+
+
+def _demo(words):
+    parser = _parser("demo", "Trains, scores, exports and uses a small model on drawn scenes.")
+    parser.add_argument("--task", type=str, default="seg", help="seg")
+    parser.add_argument("--output", type=str, default="runs/demo", help="folder of checkpoints, logs and pictures")
+    parser.add_argument("--saved-models", type=str, default="saved_models", help="model base that the export goes to")
+    options = parser.parse_args(words)
+    from hrnet_keras.demo import demo
+
+    demo(options.task, output=options.output, saved_models=options.saved_models)
+
+
+class _Parser(ArgumentParser):
+    """A parser whose mistakes are one line, raised."""
+
+    def error(self, message, ex=None):
+        raise ValueError(one_line(message)) from ex
+
+
+def _parser(name, description):
+    return _Parser(prog=f"hrnet-keras {name}", description=description)
+
+
+COMMANDS = {"train": _train, "evaluate": _evaluate, "predict": _predict, "export": _export, "demo": _demo}
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,54 @@
+"""A model and a data set -> the task's official figures."""
+
+import sys
+
+from hrnet_keras import datasets
+from hrnet_keras.prediction import open_model
+from hrnet_keras.tasks import part
+
+
+def evaluate(model, dataset, *, split="val", root=None, limit=None, verbose=True, **options):
+    """Scores a model by its task's official protocol.
+
+    Args:
+        model: `keras.Model`, path of a `.keras` file, or SavedModel directory.
+        dataset: a `Dataset`, or the name of one.
+        split: of a data set given by name.
+        root: folder of its files.
+        limit: number of pictures, from the front; default all.
+        verbose: prints progress and the table.
+        **options: of the data set given by name.
+
+    Returns:
+        The metric's result as a dict; for segmentation `mIoU`, `pixel_accuracy`, `mean_accuracy`, `IoU` and `accuracy` per class.
+
+    Raises:
+        ValueError: a model of another number of classes than the data set's, unknown names, bad files.
+    """
+    if isinstance(dataset, str):
+        dataset = datasets.load(dataset, split, root, **options)
+    elif options:
+        raise TypeError(f"options {sorted(options)} belong to a data set given by name")
+    answer, facts = open_model(model)
+    metrics = part(facts["task"], "metrics")
+    check_classes(facts, dataset)
+    metric = metrics.Metric(dataset.facts)
+    examples = part(facts["task"], "pipeline").evaluation(dataset)
+    count = len(dataset) if limit is None else min(limit, len(dataset))
+    for done, example in zip(range(1, count + 1), examples, strict=False):
+        metric.update(answer(example["image"]), example)
+        if verbose and sys.stderr.isatty():
+            print(f"\r{done}/{count} pictures", end="\n" if done == count else "", file=sys.stderr, flush=True)
+    result = metric.result()
+    if verbose:
+        print(metrics.table(result))
+    return result
+
+
+def check_classes(facts, dataset):
+    """Raises `ValueError` where a model and a data set disagree on the number of classes."""
+    expected = len(dataset.facts.class_names)
+    if facts.get("num_classes", expected) != expected:
+        raise ValueError(
+            f"the model has {facts['num_classes']} classes, data set {dataset.facts.name!r} has {expected}"
+        )

@@ -1,0 +1,8 @@
+"""What Keras lacks for HRNet: resizing to a map's size, fused batch norm, padded and split convolutions, the answer."""
+
+from hrnet_keras.layers.answer import Answer
+from hrnet_keras.layers.convolution import Conv2D, MixingConv2D
+from hrnet_keras.layers.normalization import BatchNormalization
+from hrnet_keras.layers.resizing import Resize, UpSampling
+
+__all__ = ["Answer", "BatchNormalization", "Conv2D", "MixingConv2D", "Resize", "UpSampling"]

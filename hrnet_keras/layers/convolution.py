@@ -1,0 +1,105 @@
+"""Convolutions as PyTorch pads them, and the 1x1 convolution over all branches without their concatenation."""
+
+import keras
+from keras import ops
+
+from hrnet_keras.layers.resizing import resize_bilinear
+
+
+@keras.saving.register_keras_serializable("hrnet_keras")
+class Conv2D(keras.layers.Conv2D):
+    """A 2-D convolution that pads `kernel // 2` on every side, whatever the stride (odd kernels, channels last).
+
+    Keras's `"same"` pads a stride-2 convolution of an even size on one side only, PyTorch's `padding=1` on both.
+    Where the backend takes explicit paddings, no separate padding pass is made.
+    """
+
+    def __init__(self, filters, kernel_size, *, strides=1, **kwargs):
+        kwargs["padding"] = "same"  # gives the same output sizes: ceil(size / stride)
+        super().__init__(filters, kernel_size, strides=strides, **kwargs)
+
+    def convolution_op(self, inputs, kernel):
+        if self.strides == (1, 1) or self.kernel_size == (1, 1):
+            return super().convolution_op(inputs, kernel)
+        margins = [[0, 0], *([size // 2, size // 2] for size in self.kernel_size), [0, 0]]
+        if keras.backend.backend() == "tensorflow":
+            return _tensorflow_conv(inputs, kernel, self.strides, margins)
+        return ops.conv(ops.pad(inputs, margins), kernel, strides=self.strides, padding="valid")
+
+
+def _tensorflow_conv(inputs, kernel, strides, margins):
+    """One padded convolution op; its gradient pads first, as oneDNN has no kernel for that of explicit paddings."""
+    import tensorflow as tf
+
+    @tf.custom_gradient
+    def conv(x, weights):
+        def gradient(upstream):
+            padded = tf.pad(x, margins)
+            options = {"out_backprop": upstream, "strides": [1, *strides, 1], "padding": "VALID"}
+            to_padded = tf.raw_ops.Conv2DBackpropInput(input_sizes=tf.shape(padded), filter=weights, **options)
+            to_weights = tf.raw_ops.Conv2DBackpropFilter(input=padded, filter_sizes=tf.shape(weights), **options)
+            (_, _), (top, _), (left, _), _ = margins
+            size = tf.shape(x)
+            return to_padded[:, top : top + size[1], left : left + size[2]], to_weights
+
+        return tf.nn.conv2d(x, weights, strides=strides, padding=margins), gradient
+
+    return conv(inputs, tf.convert_to_tensor(kernel))
+
+
+@keras.saving.register_keras_serializable("hrnet_keras")
+class MixingConv2D(keras.layers.Layer):
+    """The 1x1 convolution over the concatenation of all maps, resized to the first, without building it.
+
+    A 1x1 convolution and a bilinear resize commute, so every map meets its slice of the kernel at its own size and
+    only the results are resized and added: for HRNetV2's head an eighth of the multiplications, and no tensor of
+    `15 * width` channels in between. The kernel is that of the concatenation, so checkpoints fit unchanged.
+
+    Args:
+        filters: number of output channels.
+        use_bias: whether a bias is added.
+        align_corners: as in the resize.
+
+    Input: list of maps `(batch, height_i, width_i, channels_i)`, the first one with the output's height and width.
+    Output: `(batch, height_0, width_0, filters)`.
+
+    Source: HRNetV2's and HRNetV2p's aggregation, section 3.2 and figure 3 of arXiv:1904.04514.
+    """
+
+    def __init__(self, filters, *, use_bias=True, align_corners=False, kernel_initializer="he_normal", **kwargs):
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.use_bias = use_bias
+        self.align_corners = align_corners
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+
+    def build(self, input_shape):
+        channels = sum(shape[-1] for shape in input_shape)
+        self.kernel = self.add_weight(
+            shape=(1, 1, channels, self.filters), initializer=self.kernel_initializer, name="kernel"
+        )
+        self.bias = self.add_weight(shape=(self.filters,), initializer="zeros", name="bias") if self.use_bias else None
+
+    def call(self, inputs):
+        size, start, total = ops.shape(inputs[0])[1:3], 0, None
+        for x in inputs:
+            stop = start + x.shape[-1]
+            part = ops.conv(x, self.kernel[:, :, start:stop], padding="valid")
+            part = part if total is None else resize_bilinear(part, size, align_corners=self.align_corners)
+            if total is None and self.bias is not None:
+                part = part + ops.cast(self.bias, part.dtype)
+            total = part if total is None else total + part
+            start = stop
+        return total
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[0][:3], self.filters)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "use_bias": self.use_bias,
+            "align_corners": self.align_corners,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+        }

@@ -1,0 +1,200 @@
+"""What an experiment says: dataclasses read from YAML, strict about unknown keys and wrong types."""
+
+import os
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal
+
+from jsonargparse import ArgumentError, ArgumentParser
+
+
+@dataclass(frozen=True)
+class ModelRecipe:
+    """The net.
+
+    Args:
+        name: a public builder, such as `HRNetV2W48`.
+        task: what it is trained for.
+        weights: where it starts from, as in the builder.
+        num_classes: default: that of the data set.
+        lineage: as in the builder.
+        align_corners: as in the builder.
+        head: as in the builder.
+    """
+
+    name: str
+    task: str = "seg"
+    weights: str | None = None
+    num_classes: int | None = None
+    lineage: str | None = None
+    align_corners: bool | None = None
+    head: str | None = None
+
+
+@dataclass(frozen=True)
+class DataRecipe:
+    """The pictures and what happens to them.
+
+    Args:
+        name: of the data set.
+        root: folder of its files.
+        train: split to train on.
+        evaluate: split to evaluate on.
+        options: further arguments of the data set.
+        crop: height and width of the training crops.
+        scale: lowest and highest random scale; null for none.
+        scale_step: steps between the scales (0.1 in the official recipes); null for any.
+        base_size: long side of a picture at scale 1; null for its own.
+        flip: probability of a horizontal flip.
+        brightness: largest change of brightness, in grey levels.
+        contrast: largest relative change of contrast.
+        saturation: largest relative change of saturation.
+        unreadable: what to do about a picture or label map that can't be used: raise, or skip (and count).
+        cache: keep decoded pictures in memory; null decides by size.
+    """
+
+    name: str
+    root: str | None = None
+    train: str = "train"
+    evaluate: str = "val"
+    options: dict[str, Any] = field(default_factory=dict)
+    crop: tuple[int, int] = (512, 1024)
+    scale: tuple[float, float] | None = (0.5, 2.1)
+    scale_step: float | None = 0.1
+    base_size: int | None = None
+    flip: float = 0.5
+    brightness: int = 0
+    contrast: float = 0.0
+    saturation: float = 0.0
+    unreadable: Literal["raise", "skip"] = "raise"
+    cache: bool | None = None
+
+
+@dataclass(frozen=True)
+class TrainRecipe:
+    """The optimisation.
+
+    Args:
+        epochs: passes over the training split.
+        batch: pictures per step, over all replicas.
+        learning_rate: at the start.
+        schedule: `poly` (to 0 with power 0.9) or `constant`.
+        warmup_epochs: over which the rate first rises.
+        optimizer: `sgd` (PyTorch's conventions) or `adamw`.
+        momentum: of SGD.
+        weight_decay: on every weight.
+        class_weights: use the data set's weights per class in the loss.
+        average: decay per step of an exponential average of the weights, which is then evaluated and kept; null for none.
+        precision: of the computation; weights stay float32.
+        seed: of everything random.
+        evaluate_every: epochs between evaluations.
+    """
+
+    epochs: int = 484
+    batch: int = 12
+    learning_rate: float = 0.01
+    schedule: Literal["poly", "constant"] = "poly"
+    warmup_epochs: float = 0.0
+    optimizer: Literal["sgd", "adamw"] = "sgd"
+    momentum: float = 0.9
+    weight_decay: float = 0.0005
+    class_weights: bool = True
+    average: float | None = None
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    seed: int = 0
+    evaluate_every: int = 1
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One experiment.
+
+    Args:
+        model: the net.
+        data: the pictures.
+        train: the optimisation.
+        output: folder of checkpoints, logs and scores; default `runs/<name of the recipe file>`.
+    """
+
+    model: ModelRecipe
+    data: DataRecipe
+    train: TrainRecipe = field(default_factory=TrainRecipe)
+    output: str | None = None
+
+    @classmethod
+    def load(cls, path, **overrides):
+        """Reads a recipe.
+
+        Args:
+            path: of a YAML file.
+            overrides: values that replace the file's; keys are dotted (`{"train.epochs": 3}`) or sections.
+
+        Raises:
+            ValueError: unreadable, unknown key, wrong type, or a value out of range; names file and key.
+        """
+        path = os.fspath(path)
+        if not os.path.isfile(path):
+            raise ValueError(f"recipe {path}: no such file")
+        return cls.parse(["--recipe", path, *_as_options(overrides)], origin=path)
+
+    @classmethod
+    def parse(cls, options, *, origin="recipe"):
+        """Makes a recipe from command-line words: `--recipe FILE` and `--section.key VALUE`."""
+        parser = parser_of_recipe()
+        try:
+            recipe = from_namespace(parser, parser.parse_args(options))
+        except ArgumentError as error:
+            raise ValueError(f"recipe {origin}: {one_line(error)}") from None
+        if recipe.output is None:
+            name = os.path.splitext(os.path.basename(origin))[0]
+            recipe = Recipe(recipe.model, recipe.data, recipe.train, os.path.join("runs", name))
+        recipe.check(origin)
+        return recipe
+
+    def check(self, origin="recipe"):
+        """Raises `ValueError` where a number is out of its range."""
+        train, data = self.train, self.data
+        positive = {
+            "train.epochs": train.epochs, "train.batch": train.batch, "train.learning_rate": train.learning_rate,
+            "train.evaluate_every": train.evaluate_every, "data.crop": min(data.crop),
+        }  # fmt: skip
+        for key, value in positive.items():
+            if value <= 0:
+                raise ValueError(f"recipe {origin}: {key}: expected a number above 0, given {value}")
+        if train.average is not None and not 0 < train.average < 1:
+            raise ValueError(
+                f"recipe {origin}: train.average: expected a number between 0 and 1, given {train.average}"
+            )
+        if not 0 <= data.flip <= 1:
+            raise ValueError(f"recipe {origin}: data.flip: expected a probability, given {data.flip}")
+
+
+def parser_of_recipe(**kwargs):
+    """The parser that knows every key of a recipe, as a file (`--recipe`) and as options."""
+    parser = ArgumentParser(exit_on_error=False, **kwargs)
+    parser.add_argument("--recipe", action="config", help="YAML file of the experiment.")
+    parser.add_class_arguments(Recipe)
+    return parser
+
+
+def from_namespace(parser, namespace):
+    """The recipe that a parser read."""
+    found = parser.instantiate(namespace)
+    return Recipe(**{f.name: found[f.name] for f in fields(Recipe)})
+
+
+def one_line(error):
+    """A parser's message without its line breaks."""
+    return " ".join(str(error).split())
+
+
+def _as_options(overrides):
+    import json
+
+    options = []
+    for key, value in overrides.items():
+        if isinstance(value, dict) and not key.startswith("data.options"):
+            options += _as_options({f"{key}.{name}": inner for name, inner in value.items()})
+        else:
+            text = value if isinstance(value, str) else json.dumps(value)
+            options += [f"--{key}", text]
+    return options

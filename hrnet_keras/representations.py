@@ -1,0 +1,52 @@
+"""What leaves the trunk: V1, V2 and V2p (figure 3 of arXiv:1904.04514)."""
+
+from keras.layers import AveragePooling2D, Concatenate, ReLU
+
+from hrnet_keras.architecture import PYRAMID_CHANNELS, PYRAMID_LEVELS
+from hrnet_keras.backbone import KAIMING
+from hrnet_keras.layers import BatchNormalization, Conv2D, MixingConv2D, Resize
+
+
+def v1(maps):
+    """HRNetV1: the finest map alone, `(batch, height / 4, width / 4, width of the net)`."""
+    return maps[0]
+
+
+def v2(maps, conventions, *, name, stack=None):
+    """HRNetV2: all four maps, upsampled and mixed by a 1x1 convolution, `(batch, height / 4, width / 4, 15 * width)`.
+
+    Args:
+        maps: the trunk's four.
+        conventions: the `Conventions` of the lineage.
+        name: where the layers stand in the official state dict (`"last_layer"`, `"head"`).
+        stack: the maps' concatenation, where the reference's own form is wanted: the same function, more work.
+    """
+    channels = sum(x.shape[-1] for x in maps)
+    x = _mix(maps, channels, f"{name}.0", conventions, use_bias=conventions.mixing_bias, stack=stack)
+    x = BatchNormalization(momentum=conventions.momentum, name=f"{name}.1")(x)
+    return ReLU(name=f"{name}.2")(x)
+
+
+def v2p(maps, conventions, *, stack=None):
+    """HRNetV2p: a pyramid of five maps of 256 channels, strides 4 to 64, pooled from the mixture of all four."""
+    mixed = _mix(maps, PYRAMID_CHANNELS, "reduction_conv", conventions, use_bias=True, stack=stack)
+    levels = []
+    for i in range(PYRAMID_LEVELS):
+        x = AveragePooling2D(2**i, name=f"pool.{i}")(mixed) if i else mixed
+        levels.append(Conv2D(PYRAMID_CHANNELS, 3, kernel_initializer=KAIMING, name=f"fpn_convs.{i}")(x))
+    return levels
+
+
+def concatenate(maps, conventions):
+    """All four maps at the finest resolution, side by side: `(batch, height / 4, width / 4, 15 * width)`."""
+    finest, *others = maps
+    resize = (Resize(align_corners=conventions.align_corners, name=f"upsampled.{i}") for i in (1, 2, 3))
+    resized = [layer(x, finest) for layer, x in zip(resize, others, strict=True)]
+    return Concatenate(name="concatenated")([finest, *resized])
+
+
+def _mix(maps, filters, name, conventions, *, use_bias, stack):
+    options = {"use_bias": use_bias, "kernel_initializer": KAIMING, "name": name}
+    if stack is not None:
+        return Conv2D(filters, 1, **options)(stack)
+    return MixingConv2D(filters, align_corners=conventions.align_corners, **options)(maps)

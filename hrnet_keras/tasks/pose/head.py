@@ -1,0 +1,17 @@
+"""The pose head: one 1x1 convolution from the representation to a heat map per joint."""
+
+from keras.initializers import RandomNormal
+
+from hrnet_keras.layers import Conv2D
+
+NUM_KEYPOINTS = 17
+
+
+def build(features, num_keypoints):
+    """Builds heat maps `(batch, height / 4, width / 4, num_keypoints)`, not activated.
+
+    Args:
+        features: the representation's map at stride 4.
+        num_keypoints: number of joints.
+    """
+    return Conv2D(num_keypoints, 1, kernel_initializer=RandomNormal(stddev=0.001), name="final_layer")(features)

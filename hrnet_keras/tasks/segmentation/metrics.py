@@ -1,0 +1,68 @@
+"""Mean intersection over union and pixel accuracies, as the official evaluation counts them."""
+
+import numpy as np
+
+
+class Metric:
+    """Counts a confusion matrix over pictures of any sizes.
+
+    mIoU is the mean over all classes of tp / max(1, tp + fp + fn), so that a class absent from truth and prediction counts 0, as in the
+    official code; pixels of the ignore label are left out.
+
+    Args:
+        facts: of the data set: `class_names`, `ignore_label`.
+
+    Source: `get_confusion_matrix` and `testval` of the official segmentation repository.
+    """
+
+    main = "mIoU"  # the figure that decides which model is kept
+
+    def __init__(self, facts):
+        self.names = tuple(facts.class_names)
+        self.ignore_label = facts.ignore_label
+        self.confusion = np.zeros((len(self.names), len(self.names)), np.int64)  # rows: truth, columns: prediction
+
+    def update(self, answer, example):
+        """Adds one picture.
+
+        Args:
+            answer: dict with `label_map` `(height, width)`.
+            example: dict with `label_map` of the same shape, and `name`.
+
+        Raises:
+            ValueError: other shapes, or class ids beyond the classes; names the picture.
+        """
+        truth, found = example["label_map"], answer["label_map"]
+        if truth.shape != found.shape:
+            raise ValueError(f"{example['name']}: truth has shape {truth.shape}, the answer {found.shape}")
+        counted = truth != self.ignore_label
+        truth, found = truth[counted].astype(np.int64), found[counted].astype(np.int64)
+        classes = len(self.names)
+        highest = max(truth.max(initial=0), found.max(initial=0))
+        if highest >= classes:
+            raise ValueError(f"{example['name']}: class id {highest}, expected 0..{classes - 1} or {self.ignore_label}")
+        self.confusion += np.bincount(truth * classes + found, minlength=classes**2).reshape(classes, classes)
+
+    def result(self):
+        """Returns a dict: `mIoU`, `pixel_accuracy`, `mean_accuracy` (0..1), and per class `IoU` and `accuracy`."""
+        hits = np.diag(self.confusion).astype(np.float64)
+        truth, found = self.confusion.sum(1), self.confusion.sum(0)
+        iou = hits / np.maximum(1, truth + found - hits)
+        accuracy = hits / np.maximum(1, truth)
+        return {
+            "mIoU": float(iou.mean()),
+            "pixel_accuracy": float(hits.sum() / max(1, truth.sum())),
+            "mean_accuracy": float(accuracy.mean()),
+            "IoU": dict(zip(self.names, iou.tolist(), strict=True)),
+            "accuracy": dict(zip(self.names, accuracy.tolist(), strict=True)),
+        }
+
+
+def table(result):
+    """A result as readable text: a row per class, then the means."""
+    width = max(map(len, (*result["IoU"], "pixel accuracy")))
+    lines = [f"{'class':<{width}}    IoU  accuracy"]
+    lines += [f"{name:<{width}}  {iou:.3f}  {result['accuracy'][name]:8.3f}" for name, iou in result["IoU"].items()]
+    lines.append(f"{'mean':<{width}}  {result['mIoU']:.3f}  {result['mean_accuracy']:8.3f}")
+    lines.append(f"{'pixel accuracy':<{width}}         {result['pixel_accuracy']:8.3f}")
+    return "\n".join(lines)

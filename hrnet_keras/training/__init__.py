@@ -1,0 +1,185 @@
+"""A recipe -> a trained model: `tf.data` into `model.fit` under a strategy, with scores, checkpoints and resuming."""
+
+import contextlib
+import json
+import os
+import sys
+from dataclasses import asdict
+
+import keras
+
+from hrnet_keras import builders, datasets
+from hrnet_keras.recipe import Recipe
+from hrnet_keras.tasks import part
+from hrnet_keras.training.callbacks import Backup, Scores, averaged_weights
+from hrnet_keras.training.optimizers import PolySchedule, TorchSGD
+
+MAY_CHANGE = ("data.root", "data.cache", "train.evaluate_every", "output")  # between a run and its resumption
+
+
+def train(recipe, *, verbose=None, **overrides):
+    """Trains a model as a recipe says, and resumes where an earlier run of the same recipe was cut off.
+
+    Writes into the recipe's `output`: `recipe.json`, `history.jsonl` (a line per epoch), `best.keras` (highest main score),
+    `last.keras`, `tensorboard/`, and while running `backup/` (at most one epoch is lost).
+
+    Args:
+        recipe: path of a YAML file, or a `Recipe`.
+        verbose: as in `keras.Model.fit`; default: a progress bar on a terminal, else a line per epoch.
+        **overrides: values that replace the file's: `**{"train.epochs": 3}` or `train={"epochs": 3}`.
+
+    Returns:
+        The `keras.callbacks.History`; its `model` is the trained one, with averaged weights if the recipe averages.
+
+    Raises:
+        ValueError: a bad recipe, bad data (the file is named), or an output folder of another experiment.
+    """
+    recipe = recipe if isinstance(recipe, Recipe) and not overrides else Recipe.load(recipe, **overrides)
+    first_epoch = _open_output(recipe)
+    verbose = (1 if sys.stdout.isatty() else 2) if verbose is None else verbose
+    keras.utils.set_random_seed(recipe.train.seed)
+    data, held_out = _open_data(recipe)
+    batch = recipe.train.batch
+    with _precision(recipe.train.precision), _strategy(batch).scope():
+        model = build(recipe, data)
+        stream = part(recipe.model.task, "pipeline").training(
+            data, batch=batch, seed=recipe.train.seed, first_epoch=first_epoch, **_augmentation(recipe.data)
+        )
+        scores = Scores(held_out, recipe.output, every=recipe.train.evaluate_every)
+        callbacks = [Backup(os.path.join(recipe.output, "backup")), scores]
+        callbacks.append(keras.callbacks.TensorBoard(os.path.join(recipe.output, "tensorboard"), write_graph=False))
+        try:
+            history = model.fit(
+                stream, epochs=recipe.train.epochs, steps_per_epoch=len(data) // batch, shuffle=False,
+                callbacks=callbacks, verbose=verbose,
+            )  # fmt: skip
+        except Exception as error:
+            _name_bad_file(error, data)
+            raise
+    with averaged_weights(model, keep=True):
+        model.save(os.path.join(recipe.output, "last.keras"))
+    return history
+
+
+def build(recipe, data):
+    """The compiled model of a recipe, for a data set's classes."""
+    builder = getattr(builders, recipe.model.name, None)
+    if builder is None or not recipe.model.name.startswith("HRNet"):
+        names = [name for name in vars(builders) if name.startswith("HRNet")]
+        raise ValueError(f"model.name={recipe.model.name!r}: expected one of {', '.join(names)}")
+    options = {name: value for name, value in asdict(recipe.model).items() if name not in ("name", "task")}
+    options["num_classes"] = options["num_classes"] or len(data.facts.class_names)
+    model = builder(recipe.model.task, **options)
+    builders.name_classes(model, data.facts)
+    weights = data.facts.class_weights if recipe.train.class_weights else None
+    losses = part(recipe.model.task, "losses")
+    loss = losses.CrossEntropy(ignore_label=data.facts.ignore_label, class_weights=weights)
+    model.compile(optimizer=optimizer_of(recipe.train, len(data) // recipe.train.batch), loss=loss)
+    return model
+
+
+def optimizer_of(train, steps_per_epoch):
+    """The optimizer of a `TrainRecipe`, its schedule counted in steps."""
+    steps = train.epochs * steps_per_epoch
+    warmup = round(train.warmup_epochs * steps_per_epoch)
+    power = {"poly": 0.9, "constant": 0.0}[train.schedule]
+    schedule = PolySchedule(train.learning_rate, steps, power, warmup_steps=warmup)
+    averaging = {"use_ema": True, "ema_momentum": train.average} if train.average else {}
+    if train.optimizer == "adamw":
+        return keras.optimizers.AdamW(schedule, weight_decay=train.weight_decay, **averaging)
+    return TorchSGD(schedule, momentum=train.momentum, decay=train.weight_decay, **averaging)
+
+
+def _augmentation(data):
+    names = ("crop", "scale", "scale_step", "base_size", "flip", "brightness", "contrast", "saturation", "cache")
+    return {name: getattr(data, name) for name in names}
+
+
+def _open_data(recipe):
+    data = recipe.data
+    opened = [datasets.load(data.name, split, data.root, **data.options) for split in (data.train, data.evaluate)]
+    if data.unreadable == "skip":
+        for i, dataset in enumerate(opened):
+            problems = datasets.check(dataset)
+            for _, reason in problems:
+                print(f"skipped: {reason}")
+            if problems:
+                print(f"{len(problems)} of {len(dataset)} pictures of split {dataset.split!r} skipped")
+                opened[i] = datasets.without(dataset, problems)
+    if len(opened[0]) < recipe.train.batch:
+        raise ValueError(f"train.batch={recipe.train.batch}: split {data.train!r} has only {len(opened[0])} pictures")
+    return opened
+
+
+def _name_bad_file(error, data):
+    """Turns an anonymous error from the input pipeline into one that names the file, by reading the set once."""
+    import tensorflow as tf
+
+    if isinstance(error, tf.errors.OpError):
+        problems = datasets.check(data)
+        if problems:
+            more = f" (and {len(problems) - 1} more; data.unreadable: skip leaves them out)" if problems[1:] else ""
+            raise ValueError(f"{problems[0][1]}{more}") from error
+
+
+def _open_output(recipe):
+    """Prepares the output folder; returns the epoch to start with, 0 unless a run was cut off there."""
+    said, path = asdict(recipe), os.path.join(recipe.output, "recipe.json")
+    backup = os.path.join(recipe.output, "backup", "training_metadata.json")
+    if os.path.exists(path):
+        with open(path, encoding="utf-8") as file:
+            before = json.load(file)
+        changed = _changed(before, json.loads(json.dumps(said)))
+        if changed:
+            raise ValueError(
+                f"output {recipe.output} holds another experiment ({', '.join(changed)} differ): choose another output "
+                "or delete it"
+            )
+        if os.path.exists(os.path.join(recipe.output, "last.keras")):
+            raise ValueError(
+                f"output {recipe.output} holds the finished experiment: choose another output or delete it"
+            )
+    try:
+        os.makedirs(recipe.output, exist_ok=True)
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(said, file, indent=1)
+    except OSError as error:
+        raise ValueError(f"output {recipe.output}: {error.strerror}") from error
+    if not os.path.exists(backup):
+        return 0
+    with open(backup, encoding="utf-8") as file:
+        return json.load(file)["epoch"]
+
+
+def _changed(before, now, prefix=""):
+    found = []
+    for key in now:
+        name = f"{prefix}{key}"
+        if isinstance(now[key], dict) and isinstance(before.get(key), dict):
+            found += _changed(before[key], now[key], f"{name}.")
+        elif now[key] != before.get(key) and name not in MAY_CHANGE:
+            found.append(name)
+    return found
+
+
+def _strategy(batch):
+    """MirroredStrategy over all GPUs where there are several, else what is in force."""
+    import tensorflow as tf
+
+    strategy = tf.distribute.get_strategy()
+    if not tf.distribute.has_strategy() and len(tf.config.list_physical_devices("GPU")) > 1:
+        strategy = tf.distribute.MirroredStrategy()
+    replicas = strategy.num_replicas_in_sync
+    if batch % replicas:
+        raise ValueError(f"train.batch={batch}: expected a multiple of the {replicas} replicas")
+    return strategy
+
+
+@contextlib.contextmanager
+def _precision(name):
+    before = keras.mixed_precision.global_policy()
+    keras.mixed_precision.set_global_policy(name)
+    try:
+        yield
+    finally:
+        keras.mixed_precision.set_global_policy(before)

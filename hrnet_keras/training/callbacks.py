@@ -1,0 +1,97 @@
+"""What happens between epochs: the official score, the best model, a line of history, a backup to resume from."""
+
+import contextlib
+import json
+import math
+import os
+import time
+
+import keras
+import numpy as np
+
+from hrnet_keras.evaluation import evaluate
+from hrnet_keras.tasks import part
+
+
+class Backup(keras.callbacks.BackupAndRestore):
+    """Keras's backup after every epoch, keeping the one before until the new one is whole."""
+
+    def __init__(self, folder):
+        super().__init__(folder, save_freq="epoch", double_checkpoint=True)
+
+
+class Scores(keras.callbacks.Callback):
+    """Scores the model on held-out pictures, keeps the best one and writes a line per epoch.
+
+    Args:
+        dataset: the held-out `Dataset`.
+        folder: gets `history.jsonl` and `best.keras`.
+        every: epochs between scores; the last epoch is always scored.
+    """
+
+    def __init__(self, dataset, folder, *, every=1):
+        super().__init__()
+        self.dataset, self.every = dataset, every
+        self.history_file = os.path.join(folder, "history.jsonl")
+        self.best_file = os.path.join(folder, "best.keras")
+        self.best = -math.inf
+        self._began = 0.0
+
+    def on_train_begin(self, logs=None):
+        """Reads the best score so far of a run that goes on."""
+        for line in _lines(self.history_file):
+            main = line.get(line.get("main"), math.nan)
+            self.best = max(self.best, main if math.isfinite(main) else -math.inf)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._began = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs = {} if logs is None else logs
+        line = {"epoch": epoch + 1, "loss": float(logs.get("loss", math.nan))}
+        line["seconds"] = round(time.perf_counter() - self._began, 2)
+        if (epoch + 1) % self.every == 0 or epoch + 1 == self.params["epochs"]:
+            line |= self._score(logs)
+        with open(self.history_file, "a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+
+    def _score(self, logs):
+        main = part(self._task(), "metrics").Metric.main
+        with averaged_weights(self.model):
+            result = evaluate(self.model, self.dataset, verbose=False)
+            if result[main] > self.best:
+                self.best = result[main]
+                self.model.save(self.best_file)
+        logs |= {name: value for name, value in result.items() if isinstance(value, float)}
+        return {"main": main, **result}
+
+    def _task(self):
+        from hrnet_keras.builders import facts_of
+
+        return facts_of(self.model)["task"]
+
+
+@contextlib.contextmanager
+def averaged_weights(model, *, keep=False):
+    """Gives a model the averages of its weights, where its optimizer keeps them, and its own back unless `keep`."""
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    averages = optimizer._model_variables_moving_average if optimizer.use_ema else None
+    if not averages:
+        yield
+        return
+    own = [np.asarray(variable) for variable in model.trainable_variables]
+    for variable, average in zip(model.trainable_variables, averages, strict=True):
+        variable.assign(average)
+    try:
+        yield
+    finally:
+        if not keep:
+            for variable, value in zip(model.trainable_variables, own, strict=True):
+                variable.assign(value)
+
+
+def _lines(path):
+    if not os.path.exists(path):
+        return []
+    with open(path, encoding="utf-8") as file:
+        return [json.loads(line) for line in file if line.strip()]

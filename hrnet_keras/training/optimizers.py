@@ -1,0 +1,72 @@
+"""SGD with PyTorch's conventions and the schedules of the official recipes."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("hrnet_keras")
+class TorchSGD(keras.optimizers.Optimizer):
+    """Stochastic gradient descent as `torch.optim.SGD` computes it.
+
+    The weight decay is added to the gradient of every weight (batch norm and biases too), and the learning rate
+    multiplies the momentum buffer: `v = momentum * v + g + decay * w`, `w -= lr * v`. Keras's own SGD keeps the rate
+    inside the buffer (another path as soon as the rate changes) and decays weights beside the gradient.
+
+    Args:
+        learning_rate: number or schedule.
+        momentum: 0..1.
+        nesterov: steps along `g + decay * w + momentum * v`.
+        decay: factor of the weights in the gradient.
+
+    Source: documentation of `torch.optim.SGD`; the recipes of the official repositories use it throughout.
+    """
+
+    def __init__(self, learning_rate=0.01, momentum=0.9, nesterov=False, decay=0.0, name="torch_sgd", **kwargs):
+        super().__init__(learning_rate=learning_rate, name=name, **kwargs)
+        self.momentum = momentum
+        self.nesterov = nesterov
+        self.decay = decay
+
+    def build(self, variables):
+        if self.built:
+            return
+        super().build(variables)
+        self.buffers = [self.add_variable_from_reference(v, name="momentum") for v in variables]
+
+    def update_step(self, gradient, variable, learning_rate):
+        rate = ops.cast(learning_rate, variable.dtype)
+        gradient = ops.cast(gradient, variable.dtype) + self.decay * variable
+        buffer = self.buffers[self._get_variable_index(variable)]
+        step = self.momentum * buffer + gradient
+        self.assign(buffer, step)
+        self.assign_sub(variable, rate * (gradient + self.momentum * step if self.nesterov else step))
+
+    def get_config(self):
+        own = {"momentum": self.momentum, "nesterov": self.nesterov, "decay": self.decay}
+        return {**super().get_config(), **own}
+
+
+@keras.saving.register_keras_serializable("hrnet_keras")
+class PolySchedule(keras.optimizers.schedules.LearningRateSchedule):
+    """Polynomial decay per step: `base * (1 - step / steps) ** power`, set after each step as the official code does.
+
+    So steps 0 and 1 both use the base rate. Beyond `steps` the rate stays 0.
+
+    Args:
+        base: first learning rate.
+        steps: length of the training.
+        power: 0.9 in every official recipe.
+        warmup_steps: steps over which the rate first rises linearly; 0 in the official recipes.
+    """
+
+    def __init__(self, base, steps, power=0.9, warmup_steps=0):
+        self.base, self.steps, self.power, self.warmup_steps = base, steps, power, warmup_steps
+
+    def __call__(self, step):
+        step = ops.cast(step, "float32")
+        done = ops.maximum(step - 1, 0) / max(self.steps, 1)
+        rate = self.base * ops.power(ops.maximum(1 - done, 0.0), self.power)
+        return rate * ops.minimum((step + 1) / (self.warmup_steps + 1), 1.0)
+
+    def get_config(self):
+        return {"base": self.base, "steps": self.steps, "power": self.power, "warmup_steps": self.warmup_steps}

@@ -1,0 +1,123 @@
+"""Resizing and mirroring: a crop of the resized picture comes straight from the pixels it needs.
+
+A picture is resized only virtually: `scaled` is the size that it would have, and a crop of `crop` pixels at `origin` is
+computed from the window of the source that it shows. Sizes and corners are `(height, width)` or `(y, x)`, int32.
+"""
+
+import tensorflow as tf
+
+
+def scaled_size(size, scale, base_size=None):
+    """The size of a picture whose long side becomes `int(base_size * scale + 0.5)`, the aspect ratio kept.
+
+    Args:
+        size: int32 `(2,)`, height and width of the picture.
+        scale: float64 scalar.
+        base_size: pixels of the long side at scale 1; None: the picture's own.
+
+    Returns:
+        int32 `(2,)`, at least one pixel each way.
+
+    Source: training transform of the official segmentation repository, in double precision like there.
+    """
+    longer = tf.reduce_max(size)
+    base = tf.cast(longer if base_size is None else base_size, tf.float64)
+    long_side = tf.floor(base * tf.cast(scale, tf.float64) + 0.5)
+    # The product first: the official code divides last, and both round the same way only in this order.
+    both = tf.floor(tf.cast(size, tf.float64) * long_side / tf.cast(longer, tf.float64) + 0.5)
+    return tf.maximum(tf.cast(tf.where(size == longer, long_side, both), tf.int32), 1)
+
+
+def source_window(size, scaled, origin, crop):
+    """The part of a picture that a bilinear crop of its resized version reads.
+
+    Args:
+        size: int32 `(2,)`, of the picture.
+        scaled: int32 `(2,)`, the size it is resized to.
+        origin: int32 `(2,)`, top left corner of the crop in the resized picture.
+        crop: `(height, width)` of the crop; it may reach beyond the resized picture.
+
+    Returns:
+        `(begin, end)`, int32 `(2,)` each: first row and column, and the ones after the last.
+    """
+    ratio = tf.cast(size, tf.float64) / tf.cast(scaled, tf.float64)
+    first = tf.cast(origin, tf.float64)
+    last = tf.cast(tf.minimum(origin + crop, scaled), tf.float64) - 1
+    begin = tf.cast(tf.floor((first + 0.5) * ratio - 0.5), tf.int32)
+    end = tf.cast(tf.floor((last + 0.5) * ratio - 0.5), tf.int32) + 2
+    return tf.maximum(begin, 0), tf.minimum(end, size)
+
+
+def resample_image(part, begin, size, scaled, origin, crop):
+    """The crop of a bilinearly resized picture, black where it reaches beyond.
+
+    Pixel centres lie at halves, edges repeat, nothing is smoothed before shrinking: OpenCV's `INTER_LINEAR`, but for
+    the rounding to whole grey levels.
+
+    Args:
+        part: `(rows, columns, 3)`, the pixels of `source_window`, any number type.
+        begin: int32 `(2,)`, where `part` begins in the picture.
+        size, scaled, origin, crop: as in `source_window`.
+
+    Returns:
+        float32 `(crop height, crop width, 3)`.
+    """
+    scale = tf.cast(scaled, tf.float64) / tf.cast(size, tf.float64)
+    translation = tf.cast(begin, tf.float64) * scale - tf.cast(origin, tf.float64)
+    crops = tf.raw_ops.ScaleAndTranslate(
+        images=part[None],
+        size=crop,
+        scale=tf.cast(scale, tf.float32),
+        translation=tf.cast(translation, tf.float32),
+        kernel_type="triangle",
+        antialias=False,
+    )
+    return crops[0]
+
+
+def resample_labels(label_map, scaled, origin, crop, ignore_label=255):
+    """The crop of a label map resized to the nearest label, `ignore_label` where it reaches beyond.
+
+    Row `i` of the resized map is row `floor(i * height / scaled height)`, as with OpenCV's `INTER_NEAREST`;
+    TensorFlow's own nearest resizing looks half a pixel further and gives other labels on 1 to 5 % of the pixels.
+
+    Args:
+        label_map: `(height, width)`.
+        scaled, origin, crop: as in `source_window`.
+        ignore_label: of the data set.
+
+    Returns:
+        `(crop height, crop width)`, of the type of `label_map`.
+    """
+    size = tf.shape(label_map)
+    # OpenCV multiplies by 1 / (scaled / size) in double precision: where the quotient should be whole this can fall
+    # just short of it, and the label is the one before.
+    step = 1 / (tf.cast(scaled, tf.float64) / tf.cast(size, tf.float64))
+    rows, columns = origin[0] + tf.range(crop[0]), origin[1] + tf.range(crop[1])
+    labels = tf.gather(label_map, _nearest(rows, step[0], size[0]))
+    labels = tf.gather(labels, _nearest(columns, step[1], size[1]), axis=1)
+    is_inside = (rows < scaled[0])[:, None] & (columns < scaled[1])[None]
+    return tf.where(is_inside, labels, tf.cast(ignore_label, label_map.dtype))
+
+
+def _nearest(places, step, count):
+    return tf.minimum(tf.cast(tf.floor(tf.cast(places, tf.float64) * step), tf.int32), count - 1)
+
+
+def swap_labels(label_map, pairs):
+    """Exchanges class ids: what a mirrored picture asks of classes that have a side.
+
+    Args:
+        label_map: uint8 of any shape.
+        pairs: of ids, for example `((14, 15), (16, 17), (18, 19))` for the arms, legs and shoes of LIP.
+    """
+    table = list(range(256))
+    for a, b in pairs:
+        table[a], table[b] = b, a
+    return tf.gather(tf.constant(table, tf.uint8), tf.cast(label_map, tf.int32))
+
+
+def mirror(image, label_map, label_pairs=()):
+    """Image and label map flipped left to right; classes of `label_pairs` change places."""
+    image, label_map = tf.reverse(image, [1]), tf.reverse(label_map, [1])
+    return image, swap_labels(label_map, label_pairs) if label_pairs else label_map
