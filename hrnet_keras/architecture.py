@@ -56,7 +56,7 @@ LINEAGES = {
     "official": {
         "cls": _NEAREST, "pose": _NEAREST, "det": _NEAREST, "seg": _OFFICIAL_DENSE, "landmark": _OFFICIAL_DENSE,
     },
-    # Trained under PyTorch 0.4.1 with in-place batch norm, whose gamma in effect is |weight| + 1e-5: loading sees to it.
+    # Trained under PyTorch 0.4.1 with in-place batch norm, whose gamma in effect is |weight| + 1e-5 (loading knows).
     "official_torch04": {"seg": _OFFICIAL_DENSE},
     "mmlab": {
         "seg": Conventions(upsampling="bilinear_two_steps", mixing_bias=False),

@@ -66,9 +66,8 @@ def _train(words):
     from hrnet_keras.training import train
 
     train(recipe)
-    print(
-        f"best model: {os.path.join(recipe.output, 'best.keras')}; history: {os.path.join(recipe.output, 'history.jsonl')}"
-    )
+    best, history = (os.path.join(recipe.output, name) for name in ("best.keras", "history.jsonl"))
+    print(f"best model: {best}; history: {history}")
 
 
 def _evaluate(words):

@@ -22,7 +22,7 @@ SEG = Recipe(
         name="toytown", train="train", evaluate="val", crop=(112, 160), scale=(0.8, 1.25), scale_step=None,
         brightness=10,
     ),
-    train=TrainRecipe(epochs=14, batch=8, learning_rate=0.05, warmup_epochs=1, average=0.98, evaluate_every=7),
+    train=TrainRecipe(epochs=14, batch=8, learning_rate=0.05, warmup_epochs=1, evaluate_every=7),
 )  # fmt: skip
 
 # Another program's view: it knows TensorFlow and the folder, nothing of this package.

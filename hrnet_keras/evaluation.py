@@ -20,7 +20,8 @@ def evaluate(model, dataset, *, split="val", root=None, limit=None, verbose=True
         **options: of the data set given by name.
 
     Returns:
-        The metric's result as a dict; for segmentation `mIoU`, `pixel_accuracy`, `mean_accuracy`, `IoU` and `accuracy` per class.
+        The metric's result as a dict; for segmentation `mIoU`, `pixel_accuracy`, `mean_accuracy`, and per class `IoU`
+        and `accuracy`.
 
     Raises:
         ValueError: a model of another number of classes than the data set's, unknown names, bad files.

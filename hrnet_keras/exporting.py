@@ -1,5 +1,6 @@
 """A model -> a SavedModel that TensorFlow Serving loads: pictures in, answers out, batch norms folded."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -21,7 +22,7 @@ def export(model, directory, *, version=None, format="saved_model"):
 
     | name | takes | answers |
     |---|---|---|
-    | `serving_default` | `image_bytes`: strings `(batch,)`, JPEG or PNG files of one size | `label_map` uint8 `(batch, height, width)` |
+    | `serving_default` | `image_bytes`: `(batch,)` JPEG or PNG files | `label_map` `(batch, height, width)` |
     | `images` | `images`: uint8 RGB `(batch, height, width, 3)` | `label_map` |
     | `scores` | `image_bytes` | `label_map` and `scores`, float32: the probability of the class |
     | `raw` | `image`: float32 as the model takes it | the model's own outputs |
@@ -81,25 +82,25 @@ def _write(model, folder):
     import tensorflow as tf
 
     folded = fold_batch_norm(model)
-    archive = keras.export.ExportArchive()
-    archive.track(folded)
     facts = {}
-    try:
+    with contextlib.suppress(ValueError):  # feature maps have no task: their SavedModel answers them raw
         facts = facts_of(model)
-    except ValueError:
-        pass  # feature maps have no task: their SavedModel answers them raw
-    if facts and has_part(facts["task"], "decoding") and has_part(facts["task"], "pipeline"):
-        for name, function, signature in _task_signatures(folded, facts):
-            archive.add_endpoint(name, function, input_signature=[signature])
     raw = tf.TensorSpec(folded.inputs[0].shape, tf.float32, name="image")
-    archive.add_endpoint("raw", lambda image: _named(folded, folded(image, training=False)), input_signature=[raw])
-    archive.write_out(folder, verbose=False)
+    endpoints = [("raw", lambda image: _named(folded, folded(image, training=False)), raw)]
+    if facts and has_part(facts["task"], "decoding") and has_part(facts["task"], "pipeline"):
+        endpoints += _task_endpoints(folded, facts)
+    signatures = {name: tf.function(function, input_signature=[takes]) for name, function, takes in endpoints}
+    signatures.setdefault("serving_default", signatures["raw"])
+    # Keras's ExportArchive would do, but writes every variable twice (3.15).
+    module = tf.Module()
+    module.variables_of_model = [variable.value for variable in folded.variables]
+    tf.saved_model.save(module, folder, signatures=signatures)
     os.makedirs(os.path.join(folder, os.path.dirname(FACTS_FILE)), exist_ok=True)
     with open(os.path.join(folder, FACTS_FILE), "w", encoding="utf-8") as file:
         json.dump({"name": model.name, **facts}, file, indent=1)
 
 
-def _task_signatures(model, facts):
+def _task_endpoints(model, facts):
     """The signatures that take pictures: `(name, function, what it takes)`."""
     import tensorflow as tf
 

@@ -17,7 +17,8 @@ def fold_batch_norm(model):
         model: a functional model of this package.
 
     Returns:
-        A functional `keras.Model` with the same layer names, inputs and outputs; identities stand where batch norms were.
+        A functional `keras.Model` with the same layer names, inputs and outputs; an identity stands where a batch norm
+        was.
     """
     folds = _folds(model)
     norms = {norm.name for norm in folds.values()}

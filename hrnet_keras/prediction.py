@@ -76,7 +76,7 @@ def with_names(facts):
     """Facts with a name and a colour for every class, made up where the model brings none."""
     count = facts.get("num_classes", 0)
     names = facts.get("class_names") or [f"class {i}" for i in range(count)]
-    palette = facts.get("palette") or datasets.distinct_colours(count)
+    palette = facts.get("palette") or [datasets.distinct_colour(i) for i in range(count)]
     return {**facts, "class_names": names, "palette": palette}
 
 

@@ -83,7 +83,6 @@ class TrainRecipe:
         momentum: of SGD.
         weight_decay: on every weight.
         class_weights: use the data set's weights per class in the loss.
-        average: decay per step of an exponential average of the weights, which is then evaluated and kept; null for none.
         precision: of the computation; weights stay float32.
         seed: of everything random.
         evaluate_every: epochs between evaluations.
@@ -98,7 +97,6 @@ class TrainRecipe:
     momentum: float = 0.9
     weight_decay: float = 0.0005
     class_weights: bool = True
-    average: float | None = None
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
     seed: int = 0
     evaluate_every: int = 1
@@ -160,10 +158,6 @@ class Recipe:
         for key, value in positive.items():
             if value <= 0:
                 raise ValueError(f"recipe {origin}: {key}: expected a number above 0, given {value}")
-        if train.average is not None and not 0 < train.average < 1:
-            raise ValueError(
-                f"recipe {origin}: train.average: expected a number between 0 and 1, given {train.average}"
-            )
         if not 0 <= data.flip <= 1:
             raise ValueError(f"recipe {origin}: data.flip: expected a probability, given {data.flip}")
 

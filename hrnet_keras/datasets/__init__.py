@@ -5,6 +5,7 @@ An example is a dict with `image` (uint8 RGB `(height, width, 3)`), `name`, and 
 xyxy), `labels` (int32 `(n,)`), `masks` (bool `(n, height, width)`), `crowd` (bool `(n,)`).
 """
 
+import colorsys
 import copy
 import importlib
 from concurrent.futures import ThreadPoolExecutor
@@ -190,7 +191,7 @@ def check(dataset, workers=2):
 
     with ThreadPoolExecutor(workers) as pool:
         reasons = list(pool.map(reason, range(len(dataset))))
-    return [(name, text) for name, text in zip(dataset.names, reasons) if text]
+    return [(name, text) for name, text in zip(dataset.names, reasons, strict=False) if text]
 
 
 def without(dataset, problems):
@@ -206,3 +207,9 @@ def without(dataset, problems):
     for word in ("names", "image_files", "label_files"):
         setattr(rest, word, tuple(getattr(dataset, word)[i] for i in kept) if getattr(dataset, word) else ())
     return rest
+
+
+def distinct_colour(i):
+    """RGB 0..255 of class `i` where nobody chose one: hues a golden angle apart, in three strengths by turns."""
+    hue, value = i * 0.618034 % 1, (0.9, 0.6, 0.75)[i % 3]
+    return tuple(round(255 * part) for part in colorsys.hsv_to_rgb(hue, 0.75, value))

@@ -23,11 +23,8 @@ _CLASSES = (
 
 
 def _class_weights(pixels):
-    """1 / ln(c + share of the pixels), the rule of ENet (arXiv:1606.02147), scaled to a mean of 1.
-
-    c is 1.10 and not ENet's 1.02, with which the rarest class would count 13 times the road: here it counts 4 times.
-    """
-    raw = [1 / log(1.10 + count / sum(pixels)) for count in pixels]
+    """1 / ln(1.02 + share of the pixels), the rule of ENet (arXiv:1606.02147), scaled to a mean of 1."""
+    raw = [1 / log(1.02 + count / sum(pixels)) for count in pixels]
     return tuple(weight * len(raw) / sum(raw) for weight in raw)
 
 

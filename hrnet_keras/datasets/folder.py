@@ -1,9 +1,8 @@
 """Your own pictures: `images/` and `labels/` of the same stem, and `classes.txt` with one class per line."""
 
-import colorsys
 from pathlib import Path
 
-from hrnet_keras.datasets import DataError, Dataset, Facts
+from hrnet_keras.datasets import DataError, Dataset, Facts, distinct_colour
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
 
@@ -87,7 +86,7 @@ def _read_facts(root):
     twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
     if twice is not None:
         raise DataError(f"{file}: names {twice!r} twice: expected every class once")
-    palette = tuple(_colour(words) or _distinct_colour(i) for i, words in enumerate(lines))
+    palette = tuple(_colour(words) or distinct_colour(i) for i, words in enumerate(lines))
     return Facts(name=root.resolve().name, class_names=names, palette=palette, source=str(root))
 
 
@@ -96,9 +95,3 @@ def _colour(words):
     if len(words) < 4 or not all(word.isdecimal() and int(word) < 256 for word in words[-3:]):
         return None
     return tuple(int(word) for word in words[-3:])
-
-
-def _distinct_colour(i):
-    """Hues a golden angle apart never meet; the value alternates so that neighbours on the wheel differ as well."""
-    hue, value = i * 0.618034 % 1, (0.9, 0.6, 0.75)[i % 3]
-    return tuple(round(255 * part) for part in colorsys.hsv_to_rgb(hue, 0.75, value))

@@ -16,9 +16,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
     def __init__(self, *, momentum=0.9, epsilon=1e-5, **kwargs):
         super().__init__(momentum=momentum, epsilon=epsilon, **kwargs)
 
-    def call(self, inputs, training=None, mask=None):
-        if mask is not None:
-            raise ValueError("BatchNormalization of hrnet_keras takes no mask: maps have no padding to leave out")
+    def call(self, inputs, training=None):
         learns = bool(training) and self.trainable
         if keras.backend.backend() == "tensorflow":
             if not learns:

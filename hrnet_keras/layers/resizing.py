@@ -53,7 +53,7 @@ def resize_bilinear(x, size, *, align_corners=False):
 
 
 def repeat_nearest(x, factor):
-    """Repeats every pixel `factor` times along height and width: `(batch, height * factor, width * factor, channels)`."""
+    """Repeats every pixel `factor` times along height and width of `(batch, height, width, channels)`."""
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 

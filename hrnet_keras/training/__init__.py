@@ -11,7 +11,7 @@ import keras
 from hrnet_keras import builders, datasets
 from hrnet_keras.recipe import Recipe
 from hrnet_keras.tasks import part
-from hrnet_keras.training.callbacks import Backup, Scores, averaged_weights
+from hrnet_keras.training.callbacks import Backup, Scores
 from hrnet_keras.training.optimizers import PolySchedule, TorchSGD
 
 MAY_CHANGE = ("data.root", "data.cache", "train.evaluate_every", "output")  # between a run and its resumption
@@ -20,8 +20,8 @@ MAY_CHANGE = ("data.root", "data.cache", "train.evaluate_every", "output")  # be
 def train(recipe, *, verbose=None, **overrides):
     """Trains a model as a recipe says, and resumes where an earlier run of the same recipe was cut off.
 
-    Writes into the recipe's `output`: `recipe.json`, `history.jsonl` (a line per epoch), `best.keras` (highest main score),
-    `last.keras`, `tensorboard/`, and while running `backup/` (at most one epoch is lost).
+    Writes into the recipe's `output`: `recipe.json`, `history.jsonl` (a line per epoch), `best.keras` (of the highest
+    main score), `last.keras`, `tensorboard/`, and while running `backup/` (at most one epoch is lost).
 
     Args:
         recipe: path of a YAML file, or a `Recipe`.
@@ -29,7 +29,7 @@ def train(recipe, *, verbose=None, **overrides):
         **overrides: values that replace the file's: `**{"train.epochs": 3}` or `train={"epochs": 3}`.
 
     Returns:
-        The `keras.callbacks.History`; its `model` is the trained one, with averaged weights if the recipe averages.
+        The `keras.callbacks.History`; its `model` is the trained one.
 
     Raises:
         ValueError: a bad recipe, bad data (the file is named), or an output folder of another experiment.
@@ -56,8 +56,7 @@ def train(recipe, *, verbose=None, **overrides):
         except Exception as error:
             _name_bad_file(error, data)
             raise
-    with averaged_weights(model, keep=True):
-        model.save(os.path.join(recipe.output, "last.keras"))
+    model.save(os.path.join(recipe.output, "last.keras"))
     return history
 
 
@@ -84,10 +83,9 @@ def optimizer_of(train, steps_per_epoch):
     warmup = round(train.warmup_epochs * steps_per_epoch)
     power = {"poly": 0.9, "constant": 0.0}[train.schedule]
     schedule = PolySchedule(train.learning_rate, steps, power, warmup_steps=warmup)
-    averaging = {"use_ema": True, "ema_momentum": train.average} if train.average else {}
     if train.optimizer == "adamw":
-        return keras.optimizers.AdamW(schedule, weight_decay=train.weight_decay, **averaging)
-    return TorchSGD(schedule, momentum=train.momentum, decay=train.weight_decay, **averaging)
+        return keras.optimizers.AdamW(schedule, weight_decay=train.weight_decay)
+    return TorchSGD(schedule, momentum=train.momentum, decay=train.weight_decay)
 
 
 def _augmentation(data):

@@ -1,14 +1,13 @@
 """What happens between epochs: the official score, the best model, a line of history, a backup to resume from."""
 
-import contextlib
 import json
 import math
 import os
 import time
 
 import keras
-import numpy as np
 
+from hrnet_keras.builders import facts_of
 from hrnet_keras.evaluation import evaluate
 from hrnet_keras.tasks import part
 
@@ -56,38 +55,13 @@ class Scores(keras.callbacks.Callback):
             file.write(json.dumps(line) + "\n")
 
     def _score(self, logs):
-        main = part(self._task(), "metrics").Metric.main
-        with averaged_weights(self.model):
-            result = evaluate(self.model, self.dataset, verbose=False)
-            if result[main] > self.best:
-                self.best = result[main]
-                self.model.save(self.best_file)
+        main = part(facts_of(self.model)["task"], "metrics").Metric.main
+        result = evaluate(self.model, self.dataset, verbose=False)
+        if result[main] > self.best:
+            self.best = result[main]
+            self.model.save(self.best_file)
         logs |= {name: value for name, value in result.items() if isinstance(value, float)}
         return {"main": main, **result}
-
-    def _task(self):
-        from hrnet_keras.builders import facts_of
-
-        return facts_of(self.model)["task"]
-
-
-@contextlib.contextmanager
-def averaged_weights(model, *, keep=False):
-    """Gives a model the averages of its weights, where its optimizer keeps them, and its own back unless `keep`."""
-    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
-    averages = optimizer._model_variables_moving_average if optimizer.use_ema else None
-    if not averages:
-        yield
-        return
-    own = [np.asarray(variable) for variable in model.trainable_variables]
-    for variable, average in zip(model.trainable_variables, averages, strict=True):
-        variable.assign(average)
-    try:
-        yield
-    finally:
-        if not keep:
-            for variable, value in zip(model.trainable_variables, own, strict=True):
-                variable.assign(value)
 
 
 def _lines(path):

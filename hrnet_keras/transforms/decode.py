@@ -109,7 +109,8 @@ def _decoded_bytes(dataset):
 def _from_memory(dataset):
     """All examples behind one another in two flat tensors, so that pictures of any sizes are found by their offset."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        images, label_maps = map(list, zip(*pool.map(lambda i: _image_and_labels(dataset, i), range(len(dataset)))))
+        pairs = list(pool.map(lambda i: _image_and_labels(dataset, i), range(len(dataset))))
+    images, label_maps = [image for image, _ in pairs], [label_map for _, label_map in pairs]
     shapes = np.array([label_map.shape for label_map in label_maps], np.int32)
     with tf.device("/CPU:0"):
         sizes = tf.constant(shapes)

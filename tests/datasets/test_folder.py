@@ -25,7 +25,10 @@ def root(tmp_path):
 
 
 def test_reads_every_format(root):
-    labels = {stem: write(root, stem, suffix=suffix) for stem, suffix in zip("abcd", (".png", ".JPG", ".jpeg", ".bmp"))}
+    labels = {
+        stem: write(root, stem, suffix=suffix)
+        for stem, suffix in zip("abcd", (".png", ".JPG", ".jpeg", ".bmp"), strict=False)
+    }
     (root / "images" / "notes.txt").write_text("not a picture")
     dataset = datasets.load("folder", "train", root)
     assert dataset.names == tuple("abcd") and datasets.load("folder", "val", root).names == dataset.names

@@ -1,0 +1,1 @@
+"""Which class does every pixel belong to? (`seg`)"""

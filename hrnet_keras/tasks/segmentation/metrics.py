@@ -6,8 +6,8 @@ import numpy as np
 class Metric:
     """Counts a confusion matrix over pictures of any sizes.
 
-    mIoU is the mean over all classes of tp / max(1, tp + fp + fn), so that a class absent from truth and prediction counts 0, as in the
-    official code; pixels of the ignore label are left out.
+    mIoU is the mean over all classes of tp / max(1, tp + fp + fn), so that a class absent from truth and prediction
+    counts 0, as in the official code; pixels of the ignore label are left out.
 
     Args:
         facts: of the data set: `class_names`, `ignore_label`.

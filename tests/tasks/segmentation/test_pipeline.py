@@ -34,7 +34,7 @@ def take(count, dataset=None, **options):
 
 def assert_equal_batches(some, others):
     assert len(some) == len(others)
-    for one, other in zip(some, others):
+    for one, other in zip(some, others, strict=False):
         np.testing.assert_array_equal(one[0], other[0])
         np.testing.assert_array_equal(one[1], other[1])
 
@@ -128,7 +128,7 @@ def test_every_picture_of_a_batch_has_chances_of_its_own():
 
 def test_same_seed_same_batches():
     assert_equal_batches(take(5), take(5))
-    assert any(np.any(one[0] != other[0]) for one, other in zip(take(5), take(5, seed=6)))
+    assert any(np.any(one[0] != other[0]) for one, other in zip(take(5), take(5, seed=6), strict=False))
 
 
 def test_the_third_epoch_is_where_a_resumed_run_starts():
@@ -149,7 +149,7 @@ def test_same_batches_on_one_core():
 def test_a_choice_that_is_off_leaves_the_others():
     plain = take(4, flip=0, brightness=0, contrast=0, saturation=0)
     coloured = take(4, flip=0)
-    for (image, labels), (other, other_labels) in zip(plain, coloured):
+    for (image, labels), (other, other_labels) in zip(plain, coloured, strict=False):
         np.testing.assert_array_equal(labels, other_labels)
         assert np.any(image != other)
 
