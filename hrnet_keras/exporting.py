@@ -72,9 +72,7 @@ def _version(directory, version):
     if not isinstance(version, int) or version < 1:
         raise ValueError(f"version={version!r}: expected a positive whole number")
     if version in there:
-        raise ValueError(
-            f"version={version}: {os.path.join(directory, str(version))} exists; versions are not overwritten"
-        )
+        raise ValueError(f"version={version} exists in {directory}: expected a new one, none is overwritten")
     return version
 
 

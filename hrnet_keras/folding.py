@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from hrnet_keras.layers import BatchNormalization, MixingConv2D
+from hrnet_keras.layers import BatchNormalization, Conv2D, MixingConv2D
 
 
 def fold_batch_norm(model):
@@ -31,7 +31,10 @@ def fold_batch_norm(model):
             return keras.layers.Identity(name=layer.name, dtype="float32")
         if layer.name in folds:
             config["use_bias"] = True
-        return layer.__class__.from_config(config)
+        twin = layer.__class__.from_config(config)
+        if isinstance(twin, Conv2D):
+            twin.for_inference = True
+        return twin
 
     folded = keras.models.clone_model(model, clone_function=renew)
     for layer in model.layers:

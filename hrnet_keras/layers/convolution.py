@@ -12,7 +12,13 @@ class Conv2D(keras.layers.Conv2D):
 
     Keras's `"same"` pads a stride-2 convolution of an even size on one side only, PyTorch's `padding=1` on both.
     Where the backend takes explicit paddings, no separate padding pass is made.
+
+    Attributes:
+        for_inference: leaves out the wrapping that gradients need, which would keep TensorFlow from fusing bias and
+            ReLU into the convolution. `fold_batch_norm` sets it.
     """
+
+    for_inference = False
 
     def __init__(self, filters, kernel_size, *, strides=1, **kwargs):
         kwargs["padding"] = "same"  # gives the same output sizes: ceil(size / stride)
@@ -23,13 +29,16 @@ class Conv2D(keras.layers.Conv2D):
             return super().convolution_op(inputs, kernel)
         margins = [[0, 0], *([size // 2, size // 2] for size in self.kernel_size), [0, 0]]
         if keras.backend.backend() == "tensorflow":
-            return _tensorflow_conv(inputs, kernel, self.strides, margins)
+            return _tensorflow_conv(inputs, kernel, self.strides, margins, plain=self.for_inference)
         return ops.conv(ops.pad(inputs, margins), kernel, strides=self.strides, padding="valid")
 
 
-def _tensorflow_conv(inputs, kernel, strides, margins):
+def _tensorflow_conv(inputs, kernel, strides, margins, *, plain):
     """One padded convolution op; its gradient pads first, as oneDNN has no kernel for that of explicit paddings."""
     import tensorflow as tf
+
+    if plain:
+        return tf.nn.conv2d(inputs, kernel, strides=strides, padding=margins)
 
     @tf.custom_gradient
     def conv(x, weights):

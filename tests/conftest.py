@@ -1,0 +1,45 @@
+"""Fixtures shared by all tests: golden numbers, sample pictures, a quiet TensorFlow."""
+
+import importlib.util
+import json
+import os
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="session")
+def golden():
+    """`golden(kind, case)` -> the case's description and its arrays (see tests/golden/README.md)."""
+
+    def read(kind, case):
+        base = HERE / "golden" / kind / case
+        with open(f"{base}.json", encoding="utf-8") as file:
+            meta = json.load(file)
+        path = Path(f"{base}.npz")
+        return meta, dict(np.load(path)) if path.exists() else {}
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def weights_rule():
+    """The module that turns names and shapes into the goldens' weights and inputs."""
+    spec = importlib.util.spec_from_file_location("weights_rule", HERE / "golden" / "weights_rule.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def samples():
+    """Folder of sample pictures beside the checkout; they are not part of the repository."""
+    folder = HERE.parent.parent / "shared" / "samples"
+    if not folder.is_dir():
+        pytest.skip(f"needs the sample pictures in {folder.name}/ beside the checkout")
+    return folder

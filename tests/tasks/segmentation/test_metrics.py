@@ -1,0 +1,53 @@
+"""The official protocol's figures (goldens), and what it refuses."""
+
+import numpy as np
+import pytest
+
+from hrnet_keras.datasets import Facts
+from hrnet_keras.tasks.segmentation.metrics import Metric, table
+
+
+def score(predictions, labels):
+    """`predictions`: `(n, classes, height, width)` scores."""
+    metric = Metric(Facts("golden", class_names=tuple(f"c{i}" for i in range(predictions.shape[1]))))
+    for scores, truth in zip(predictions, labels, strict=True):
+        metric.update({"label_map": scores.argmax(0).astype(np.uint8)}, {"label_map": truth, "name": "x"})
+    return metric
+
+
+def test_pytorch_11_branch(golden):
+    meta, arrays = golden("segmentation", "seg_metrics")
+    metric = score(arrays["in_pred"], arrays["in_label"])
+    np.testing.assert_array_equal(metric.confusion, arrays["out_confusion"])
+    result, expected = metric.result(), meta["result"]
+    assert result["mIoU"] == pytest.approx(expected["mean_IoU"], rel=1e-12)
+    assert result["pixel_accuracy"] == pytest.approx(expected["pixel_acc"], rel=1e-12)
+    assert result["mean_accuracy"] == pytest.approx(expected["mean_acc"], rel=1e-12)
+    np.testing.assert_allclose(list(result["IoU"].values()), expected["IoU_array"], rtol=1e-12)
+
+
+def test_second_golden_set(golden):
+    meta, arrays = golden("segmentation", "seg_num_metrics")
+    metric = score(arrays["scores"], arrays["label"])
+    np.testing.assert_array_equal(metric.confusion, meta["confusion_rows_are_truth"])
+    result = metric.result()
+    assert result["mIoU"] == pytest.approx(meta["mean_iou"], rel=1e-12)
+    assert result["pixel_accuracy"] == pytest.approx(meta["pixel_acc"], rel=1e-12)
+    assert result["mean_accuracy"] == pytest.approx(meta["mean_acc"], rel=1e-12)
+
+
+def test_pictures_of_mixed_sizes_add_up():
+    metric = Metric(Facts("two", class_names=("a", "b")))
+    metric.update({"label_map": np.zeros((2, 3), int)}, {"label_map": np.zeros((2, 3), int), "name": "small"})
+    metric.update({"label_map": np.ones((4, 5), int)}, {"label_map": np.zeros((4, 5), int), "name": "large"})
+    np.testing.assert_array_equal(metric.confusion, [[6, 20], [0, 0]])
+    assert metric.result()["accuracy"] == {"a": pytest.approx(6 / 26), "b": 0}
+    assert "pixel accuracy" in table(metric.result())
+
+
+def test_refuses_other_shapes_and_strange_classes():
+    metric = Metric(Facts("two", class_names=("a", "b")))
+    with pytest.raises(ValueError, match=r"street: truth has shape \(2, 2\), the answer \(2, 3\)"):
+        metric.update({"label_map": np.zeros((2, 3), int)}, {"label_map": np.zeros((2, 2), int), "name": "street"})
+    with pytest.raises(ValueError, match=r"street: class id 7, expected 0\.\.1 or 255"):
+        metric.update({"label_map": np.full((2, 2), 7)}, {"label_map": np.zeros((2, 2), int), "name": "street"})

@@ -1,0 +1,107 @@
+"""SavedModels: loaded by a program that imports only TensorFlow, and by the prediction verb."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import hrnet_keras as hk
+from hrnet_keras.datasets import Facts
+from hrnet_keras.builders import name_classes
+
+CLIENT = """
+import json, sys
+import numpy as np, tensorflow as tf
+model = tf.saved_model.load(sys.argv[1])
+data = tf.io.read_file(sys.argv[2])[None]
+found = {"served": model.signatures["serving_default"](image_bytes=data)["label_map"]}
+scored = model.signatures["scores"](image_bytes=data)
+found["again"], found["scores"] = scored["label_map"], scored["scores"]
+pixels = tf.io.decode_image(tf.io.read_file(sys.argv[2]), expand_animations=False)[None]
+found["pixels"] = model.signatures["images"](images=pixels)["label_map"]
+found["raw"] = model.signatures["raw"](image=tf.cast(pixels, tf.float32))["logits"]
+np.savez(sys.argv[3], **{name: value.numpy() for name, value in found.items()})
+print(json.dumps(sorted(name for name in sys.modules if name.split(".")[0] == "hrnet_keras")))
+"""
+
+
+@pytest.fixture(scope="module")
+def model():
+    model = hk.HRNetV2W18SmallV1("seg", num_classes=3)
+    name_classes(model, Facts("three", class_names=("a", "b", "c"), palette=((1, 2, 3), (4, 5, 6), (7, 8, 9))))
+    return model
+
+
+@pytest.fixture(scope="module")
+def exported(model, tmp_path_factory):
+    return hk.export(model, tmp_path_factory.mktemp("base") / "three")
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
+def test_a_program_of_tensorflow_alone_gets_the_keras_models_answers(model, exported, tmp_path, suffix):
+    picture = tmp_path / f"street.{suffix}"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (50, 70, 3), dtype=np.uint8)).save(picture)
+    command = [sys.executable, "-c", CLIENT, exported, picture, tmp_path / "found.npz"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=tmp_path)
+    assert json.loads(done.stdout) == []
+    found = np.load(tmp_path / "found.npz")
+    assert found["served"].shape == (1, 50, 70) and found["served"].dtype == np.uint8
+    np.testing.assert_array_equal(found["served"], found["again"])
+    assert found["scores"].min() >= 1 / 3 - 1e-6 and found["scores"].max() <= 1
+    if suffix == "png":  # two JPEG decoders may differ by a grey level
+        logits = np.asarray(model(np.asarray(Image.open(picture))[None].astype(np.float32)))
+        assert np.abs(found["raw"] - logits).max() < 3e-5 * logits.std()
+        expected = hk.predict(model, str(picture))[0].label_map
+        assert (found["served"][0] == expected).mean() > 0.999  # ties within rounding may fall either way
+        np.testing.assert_array_equal(found["served"], found["pixels"])
+
+
+def test_predict_takes_the_folder_with_and_without_its_version(exported):
+    image = np.random.default_rng(1).integers(0, 256, (40, 60, 3), dtype=np.uint8)
+    one, other = (hk.predict(path, image)[0] for path in (exported, os.path.dirname(exported)))
+    np.testing.assert_array_equal(one.label_map, other.label_map)
+    assert one.facts["class_names"] == ["a", "b", "c"]
+    assert hk.predict(exported, image, scores=True)[0].scores.shape == (40, 60)
+
+
+def test_versions_count_up_and_are_not_overwritten(model, tmp_path, monkeypatch):
+    monkeypatch.setattr("hrnet_keras.exporting._write", lambda model, folder: open(f"{folder}/x", "w").close())
+    paths = [hk.export(model, tmp_path / "net") for _ in range(2)] + [hk.export(model, tmp_path / "net", version=7)]
+    assert [os.path.basename(path) for path in paths] == ["1", "2", "7"]
+    with pytest.raises(ValueError, match="version=7 exists"):
+        hk.export(model, tmp_path / "net", version=7)
+    with pytest.raises(ValueError, match="version=0: expected a positive"):
+        hk.export(model, tmp_path / "net", version=0)
+    with pytest.raises(ValueError, match="format='onnx': expected 'saved_model'"):
+        hk.export(model, tmp_path / "net", format="onnx")
+
+
+def test_a_folder_that_cannot_be_made_is_named(model, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OSError, match=r"can't export to .*file"):
+        hk.export(model, tmp_path / "file" / "net")
+
+
+def test_a_full_disk_leaves_nothing_half_written(model, tmp_path, monkeypatch):
+    def fill(model, folder):
+        with open(f"{folder}/half", "w") as file:
+            file.write("x")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("hrnet_keras.exporting._write", fill)
+    with pytest.raises(OSError, match="No space left on device"):
+        hk.export(model, tmp_path / "net")
+    assert os.listdir(tmp_path / "net") == []
+
+
+def test_feature_maps_export_raw(tmp_path):
+    import tensorflow as tf
+
+    model = hk.HRNetV2pW18SmallV1(input_shape=(64, 64, 3))
+    loaded = tf.saved_model.load(hk.export(model, tmp_path / "pyramid"))
+    found = loaded.signatures["serving_default"](image=np.zeros((1, 64, 64, 3), np.float32))
+    assert [tuple(found[f"fpn_convs_{i}"].shape) for i in range(5)] == [(1, 16 >> i, 16 >> i, 256) for i in range(5)]

@@ -1,0 +1,83 @@
+"""The house keeps its rules: one way from top to bottom, cheap imports, parts that keep their promises."""
+
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import hrnet_keras as hk
+from hrnet_keras import builders, tasks
+
+ROOT = Path(__file__).parent.parent
+PROMISES = {
+    "head": "build", "losses": "CrossEntropy", "decoding": "decode", "metrics": "Metric",
+    "pipeline": "training", "inference": "answerer", "drawing": "draw",
+}  # fmt: skip
+
+
+def test_the_import_contract_holds():
+    code = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports())"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+def test_importing_loads_no_heavy_package():
+    code = "import sys, hrnet_keras; print(sorted({name.split('.')[0] for name in sys.modules}))"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    for name in ("tensorflow", "keras", "tensorflow_datasets", "official", "matplotlib", "PIL"):
+        assert f"'{name}'" not in done.stdout, name
+
+
+def test_building_loads_no_data_package():
+    code = "import sys, hrnet_keras.builders; print(sorted({name.split('.')[0] for name in sys.modules}))"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    for name in ("tensorflow_datasets", "official", "matplotlib", "jsonargparse"):
+        assert f"'{name}'" not in done.stdout, name
+
+
+@pytest.mark.parametrize("task", tasks.FOLDERS)
+def test_every_task_has_a_network_and_its_parts_keep_their_promises(task):
+    assert tasks.has_part(task, "head")
+    for name in tasks.PARTS:
+        if tasks.has_part(task, name):
+            assert callable(getattr(tasks.part(task, name), PROMISES[name])), (task, name)
+
+
+def test_segmentation_has_every_part():
+    assert all(tasks.has_part("seg", name) for name in tasks.PARTS)
+
+
+def test_unknown_tasks_and_missing_parts_are_named():
+    with pytest.raises(ValueError, match="task='segm': expected one of 'cls'"):
+        tasks.part("segm", "head")
+    with pytest.raises(ValueError, match="task='pose' has no 'metrics' in this version"):
+        tasks.part("pose", "metrics")
+
+
+@pytest.mark.parametrize("name", hk.__all__)
+def test_public_names_are_documented(name):
+    value = getattr(hk, name)
+    assert callable(value)
+    doc = inspect.getdoc(value)
+    assert doc and len(doc) > 80
+    if not inspect.isclass(value):
+        assert value.__name__ == name
+        assert all(word in doc for word in ("Args:", "Returns:", "Raises:")), name
+
+
+def test_unknown_names_are_named():
+    with pytest.raises(AttributeError, match="'HRNetV2W19'"):
+        _ = hk.HRNetV2W19
+
+
+def test_every_builder_is_public():
+    assert {name for name in vars(builders) if name.startswith("HRNet")} <= set(hk.__all__)
+
+
+def test_verbs_do_not_ask_which_task_they_have():
+    for path in (ROOT / "hrnet_keras").glob("*.py"):
+        if path.stem in ("builders", "demo", "cli", "recipe"):
+            continue
+        assert 'task == "' not in path.read_text(), path

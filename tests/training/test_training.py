@@ -1,0 +1,116 @@
+"""The training verb: from a recipe to a model, cut off and resumed, and what it refuses."""
+
+import json
+import os
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+import hrnet_keras as hk
+from hrnet_keras import training
+from hrnet_keras.recipe import DataRecipe, ModelRecipe, Recipe, TrainRecipe
+from tests import streets
+
+
+def recipe(tmp_path, root, **train):
+    return Recipe(
+        model=ModelRecipe(name="HRNetV2W18SmallV1"),
+        data=DataRecipe(name="folder", root=str(root), crop=(32, 32), scale=(0.8, 1.2), brightness=5),
+        train=TrainRecipe(**{"epochs": 3, "batch": 2, "learning_rate": 0.02, **train}),
+        output=str(tmp_path / "run"),
+    )
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    root = tmp_path_factory.mktemp("streets")
+    streets.draw(root, count=4, split="train")
+    return streets.draw(root, count=2, split="val", seed=1)
+
+
+class PowerCut(keras.callbacks.Callback):
+    """Ends the process's training in the middle of an epoch, as a crash would."""
+
+    def __init__(self, epoch):
+        super().__init__()
+        self.epoch, self.now = epoch, 0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.now = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.now == self.epoch:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.slow
+def test_a_run_cut_off_goes_on_to_the_same_weights(tmp_path, root, monkeypatch, capsys):
+    whole = training.train(recipe(tmp_path / "whole", root))
+    interrupted = recipe(tmp_path / "cut", root)
+    tensorboard = keras.callbacks.TensorBoard
+    monkeypatch.setattr(keras.callbacks, "TensorBoard", lambda *a, **k: PowerCut(epoch=1))
+    with pytest.raises(KeyboardInterrupt):
+        training.train(interrupted)
+    monkeypatch.setattr(keras.callbacks, "TensorBoard", tensorboard)
+    resumed = training.train(interrupted)
+    assert resumed.epoch == [1, 2]
+    for one, other in zip(whole.model.weights, resumed.model.weights, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6, err_msg=one.path)  # threads add in any order
+    lines = [json.loads(line) for line in open(tmp_path / "cut" / "run" / "history.jsonl")]
+    assert [line["epoch"] for line in lines] == [1, 2, 3]
+    assert all({"mIoU", "loss", "seconds"} <= set(line) for line in lines)
+    assert {"best.keras", "last.keras", "recipe.json", "tensorboard"} <= set(os.listdir(tmp_path / "cut" / "run"))
+    found = hk.predict(tmp_path / "cut" / "run" / "last.keras", str(root / "val" / "images" / "0.png"))[0]
+    assert found.facts["class_names"] == list(streets.CLASSES)
+    with pytest.raises(ValueError, match="holds the finished run"):
+        training.train(interrupted)
+    with pytest.raises(ValueError, match=r"holds another experiment \(train.momentum differ\)"):
+        training.train(recipe(tmp_path / "cut", root, momentum=0.5))
+
+
+def test_unreadable_pictures_stop_the_run_by_name_or_are_skipped_and_counted(tmp_path, capsys):
+    root = streets.draw(tmp_path / "data", count=4)
+    data = (root / "images" / "2.png").read_bytes()
+    (root / "images" / "2.png").write_bytes(data[: len(data) // 2])
+    Image.fromarray(np.zeros((9, 9), np.uint8)).save(root / "labels" / "3.png")
+    broken = recipe(tmp_path, root)
+    with pytest.raises(ValueError, match=r"2\.png"):
+        training.train(broken)
+    skipping = Recipe(broken.model, DataRecipe(**{**vars(broken.data), "unreadable": "skip"}), broken.train)
+    train, held_out = training._open_data(skipping)
+    assert train.names == held_out.names == ("0", "1")
+    printed = capsys.readouterr().out
+    assert "2 of 4 pictures of split 'train' skipped" in printed and "2.png" in printed and "9x9" in printed
+
+
+def test_broken_pictures_read_from_disk_are_named_too(tmp_path):
+    root = streets.draw(tmp_path / "data", count=4)
+    data = (root / "images" / "1.png").read_bytes()
+    (root / "images" / "1.png").write_bytes(data[: len(data) // 2])
+    broken = recipe(tmp_path, root)
+    uncached = Recipe(broken.model, DataRecipe(**{**vars(broken.data), "cache": False}), broken.train, broken.output)
+    with pytest.raises(ValueError, match=r"1\.png.*unreadable: skip|1\.png"):
+        training.train(uncached)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"model": ModelRecipe(name="HRNetV2W19")}, "model.name='HRNetV2W19': expected one of"),
+        ({"model": ModelRecipe(name="HRNetV2W18", task="pose")}, "task='pose' has no"),
+        ({"train": TrainRecipe(batch=5)}, "train.batch=5: split 'train' has only 4 pictures"),
+        ({"data": DataRecipe(name="folder", root="/nowhere")}, "nowhere"),
+    ],
+)
+def test_impossible_recipes_are_refused(tmp_path, root, change, expected):
+    good = recipe(tmp_path, root)
+    with pytest.raises(ValueError, match=expected):
+        training.train(Recipe(**{**vars(good), **change}))
+
+
+def test_an_output_that_cannot_be_written_is_named(tmp_path, root):
+    (tmp_path / "run").write_text("in the way")
+    with pytest.raises(ValueError, match=r"output .*run"):
+        training.train(recipe(tmp_path, root))
