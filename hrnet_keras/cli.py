@@ -141,7 +141,7 @@ class _Parser(ArgumentParser):
 
 
 def _parser(name, description):
-    return _Parser(prog=f"hrnet-keras {name}", description=description)
+    return _Parser(prog=f"hrnet-keras {name}", description=description, allow_abbrev=False)
 
 
 COMMANDS = {"train": _train, "evaluate": _evaluate, "predict": _predict, "export": _export, "demo": _demo}

@@ -164,7 +164,7 @@ class Recipe:
 
 def parser_of_recipe(**kwargs):
     """The parser that knows every key of a recipe, as a file (`--recipe`) and as options."""
-    parser = ArgumentParser(exit_on_error=False, **kwargs)
+    parser = ArgumentParser(exit_on_error=False, allow_abbrev=False, **kwargs)
     parser.add_argument("--recipe", action="config", help="YAML file of the experiment.")
     parser.add_class_arguments(Recipe)
     return parser

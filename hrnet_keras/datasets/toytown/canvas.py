@@ -1,0 +1,103 @@
+"""What a scene is painted on: colours, class ids and instance ids, nearer things over farther ones."""
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+
+class Canvas:
+    """Colours `(height, width, 3)` float32, class ids and instance ids `(height, width)`.
+
+    Args:
+        size: `(height, width)` in pixels.
+        rng: source of all chance.
+    """
+
+    def __init__(self, size, rng):
+        self.height, self.width = size
+        self.rng = rng
+        self.colours = np.zeros((*size, 3), np.float32)
+        self.labels = np.zeros(size, np.uint8)
+        self.instances = np.zeros(size, np.int32)
+        self.count = 0
+        self.classes = []
+        self.grain = rng.normal(0, 1, size).astype(np.float32)
+
+    def new_instance(self, label):
+        """Registers a thing; its number is what `paint` takes as `instance`."""
+        self.count += 1
+        self.classes.append(label)
+        return self.count
+
+    def paint(self, mask, box, colour, label, instance=0):
+        """Paints where `mask` holds.
+
+        Args:
+            mask: bool, of the size of `box`.
+            box: `(top, left, bottom, right)` within the picture.
+            colour: RGB, or an array that broadcasts to the box and 3.
+            label: class id, or `None` to leave ids as they are.
+            instance: number of the thing, 0 for none.
+        """
+        top, left, bottom, right = box
+        here = np.s_[top:bottom, left:right]
+        self.colours[here] = np.where(mask[..., None], colour, self.colours[here])
+        if label is not None:
+            self.labels[here] = np.where(mask, label, self.labels[here])
+            self.instances[here] = np.where(mask, instance, self.instances[here])
+
+    def shape(self, draw, outline):
+        """Rasterises a shape into its bounding box.
+
+        Args:
+            draw: function of a Pillow pen and an offset `(x, y)` to subtract.
+            outline: points `(n, 2)` whose box (with a margin drawn into it by the caller) holds the shape.
+
+        Returns:
+            Mask and box, or `None` outside the picture.
+        """
+        low, high = np.floor(outline.min(0)).astype(int), np.ceil(outline.max(0)).astype(int) + 1
+        left, top = np.maximum(low, 0)
+        right, bottom = min(high[0], self.width), min(high[1], self.height)
+        if right <= left or bottom <= top:
+            return None
+        image = Image.new("L", (right - left, bottom - top))
+        draw(ImageDraw.Draw(image), np.array([left, top]))
+        return np.asarray(image) > 0, (top, left, bottom, right)
+
+    def polygon(self, points, colour, label, instance=0):
+        """Paints a polygon of `(n, 2)` points; returns its mask and box, or `None` outside the picture."""
+        points = np.asarray(points, np.float64)
+        found = self.shape(lambda pen, o: pen.polygon([tuple(p) for p in points - o], fill=1), points)
+        if found is not None:
+            self.paint(*found, colour, label, instance)
+        return found
+
+    def ellipse(self, centre, radii, colour, label, instance=0):
+        """Paints an upright ellipse."""
+        centre, radii = np.asarray(centre, np.float64), np.asarray(radii, np.float64)
+        corners = np.stack([centre - radii, centre + radii])
+        found = self.shape(lambda pen, o: pen.ellipse([*(corners[0] - o), *(corners[1] - o)], fill=1), corners)
+        if found is not None:
+            self.paint(*found, colour, label, instance)
+        return found
+
+    def limb(self, points, thickness, colour, label, instance=0):
+        """Paints a chain of capsules through `(n, 2)` points, `thickness` pixels wide."""
+        points = np.asarray(points, np.float64)
+        half = thickness / 2
+
+        def draw(pen, offset):
+            moved = [tuple(p) for p in points - offset]
+            pen.line(moved, fill=1, width=max(1, round(thickness)))
+            for x, y in moved:
+                pen.ellipse([x - half, y - half, x + half, y + half], fill=1)
+
+        found = self.shape(draw, np.concatenate([points - half, points + half]))
+        if found is not None:
+            self.paint(*found, colour, label, instance)
+
+    def blotches(self, size, cell):
+        """Smooth noise -1..1 of patches about `cell` pixels wide, `(height, width)` as asked."""
+        height, width = size
+        small = self.rng.uniform(-1, 1, (height // cell + 2, width // cell + 2)).astype(np.float32)
+        return np.asarray(Image.fromarray(small).resize((width, height), Image.BILINEAR))
