@@ -33,7 +33,15 @@ def test_predict_export_and_evaluate(model_file, tmp_path, capsys):
     assert np.asarray(Image.open(printed[1])).shape == (48, 64)
     assert cli.main(["export", model_file, str(tmp_path / "base" / "net")]) == 0
     assert capsys.readouterr().out.strip() == str(tmp_path / "base" / "net" / "1")
-    words = ["evaluate", str(tmp_path / "base" / "net"), "folder", "--root", str(root), "--json", str(tmp_path / "r.json")]
+    words = [
+        "evaluate",
+        str(tmp_path / "base" / "net"),
+        "folder",
+        "--root",
+        str(root),
+        "--json",
+        str(tmp_path / "r.json"),
+    ]
     assert cli.main(words) == 0
     assert "pixel accuracy" in capsys.readouterr().out
     assert set(json.loads((tmp_path / "r.json").read_text())["IoU"]) == set(streets.CLASSES)

@@ -31,7 +31,7 @@ def test_scores_agree_with_predictions_counted_by_hand(root, capsys):
 
 def test_a_model_of_other_classes_is_refused(root):
     model = hk.HRNetV2W18SmallV1("seg", num_classes=5)
-    with pytest.raises(ValueError, match="the model has 5 classes, data set .* has 3"):
+    with pytest.raises(ValueError, match=r"the model has 5 classes, data set .* has 3"):
         hk.evaluate(model, "folder", root=root)
 
 

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 import hrnet_keras as hk
-from hrnet_keras.datasets import Facts
 from hrnet_keras.builders import name_classes
+from hrnet_keras.datasets import Facts
 
 CLIENT = """
 import json, sys

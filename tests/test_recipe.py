@@ -27,7 +27,9 @@ def test_reads_values_and_fills_in_defaults(tmp_path):
 
 def test_overrides_dotted_and_nested(tmp_path):
     path = write(tmp_path, GOOD)
-    recipe = hk.Recipe.load(path, **{"train.epochs": 7, "data.options": {"count": 3}}, data={"crop": [32, 32]}, output="x")
+    recipe = hk.Recipe.load(
+        path, **{"train.epochs": 7, "data.options": {"count": 3}}, data={"crop": [32, 32]}, output="x"
+    )
     assert (recipe.train.epochs, recipe.data.crop, recipe.output) == (7, (32, 32), "x")
     assert recipe.data.options == {"count": 3}
 

@@ -58,7 +58,7 @@ def test_a_run_cut_off_goes_on_to_the_same_weights(tmp_path, root, monkeypatch, 
     assert resumed.epoch == [1, 2]
     for one, other in zip(whole.model.weights, resumed.model.weights, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6, err_msg=one.path)  # threads add in any order
-    lines = [json.loads(line) for line in open(tmp_path / "cut" / "run" / "history.jsonl")]
+    lines = [json.loads(line) for line in (tmp_path / "cut" / "run" / "history.jsonl").read_text().splitlines()]
     assert [line["epoch"] for line in lines] == [1, 2, 3]
     assert all({"mIoU", "loss", "seconds"} <= set(line) for line in lines)
     assert {"best.keras", "last.keras", "recipe.json", "tensorboard"} <= set(os.listdir(tmp_path / "cut" / "run"))

@@ -1,7 +1,7 @@
 """Toytown: street scenes drawn on the fly from a seed, with every kind of annotation, so that any task learns at once.
 
-Colour alone says little: walls, cars, skies and trees share their colours, and every scene has its own light. What a pixel
-belongs to shows in texture (window grids, leaves, grain, slabs), shape and place.
+Colour alone says little: walls, cars, skies and trees share their colours, and every scene has its own light. What a
+pixel belongs to shows in texture (window grids, leaves, grain, slabs), shape and place.
 """
 
 from hrnet_keras.datasets import Dataset, Facts

@@ -29,7 +29,7 @@ def draw_scene(seed, size=(128, 192), *, portrait=None):
         An example: `image` uint8 RGB `(height, width, 3)`; `label_map` uint8 `(height, width)`; for every car, bus,
         person and sign in sight `labels` int32 `(n,)`, `masks` bool `(n, height, width)` of what shows, `boxes`
         float32 `(n, 4)` xyxy around it, `crowd` (all False); for every person among them `points` float32 `(p, 17, 2)`
-        (x, y) in COCO's order and `visible` bool `(p, 17)`; for every face `faces` float32 `(f, 68, 2)` in 300W's order.
+        (x, y) in COCO's order and `visible` bool `(p, 17)`; for every face `faces` float32 `(f, 68, 2)`, order of 300W.
 
     Raises:
         ValueError: `size` below 64.
@@ -208,14 +208,23 @@ def _car(canvas, street, x, foot, distance):
     body = _colour(rng, strong=(0, 0.8))
     left, right = x - wide / 2, x + wide / 2
     sill, belt, roof = foot - 0.15 * tall, foot - 0.6 * tall, foot - tall
-    cabin = [(left + 0.12 * wide, belt), (left + 0.27 * wide, roof), (right - 0.22 * wide, roof), (right - 0.08 * wide, belt)]
+    cabin = [
+        (left + 0.12 * wide, belt),
+        (left + 0.27 * wide, roof),
+        (right - 0.22 * wide, roof),
+        (right - 0.08 * wide, belt),
+    ]
     canvas.polygon(cabin, body * 0.9, CAR, me)
     panes = [(left + 0.2 * wide, belt), (left + 0.31 * wide, roof + 0.1 * tall),
              (right - 0.27 * wide, roof + 0.1 * tall), (right - 0.17 * wide, belt)]  # fmt: skip
     canvas.polygon(panes, np.array([50, 60, 75]) * rng.uniform(0.5, 2.2), CAR, me)
-    canvas.limb([(x - 0.03 * wide, roof + 0.05 * tall), (x - 0.03 * wide, belt)], max(0.06 * tall, 1), body * 0.9, CAR, me)
+    canvas.limb(
+        [(x - 0.03 * wide, roof + 0.05 * tall), (x - 0.03 * wide, belt)], max(0.06 * tall, 1), body * 0.9, CAR, me
+    )
     canvas.polygon([(left, belt), (right, belt), (right, sill), (left, sill)], body, CAR, me)
-    canvas.polygon([(left, sill - 0.1 * tall), (right, sill - 0.1 * tall), (right, sill), (left, sill)], body * 0.7, CAR, me)
+    canvas.polygon(
+        [(left, sill - 0.1 * tall), (right, sill - 0.1 * tall), (right, sill), (left, sill)], body * 0.7, CAR, me
+    )
     for wheel in (left + 0.2 * wide, right - 0.2 * wide):
         canvas.ellipse((wheel, foot - 0.14 * tall), (0.16 * tall,) * 2, (25, 25, 28), CAR, me)
         canvas.ellipse((wheel, foot - 0.14 * tall), (0.07 * tall,) * 2, (150, 150, 150), CAR, me)
@@ -238,8 +247,18 @@ def _bus(canvas, street, x, foot, distance):
     for i in range(count):
         a = left + wide * (0.06 + 0.90 * i / count)
         b = a + wide * (0.90 / count - 0.04)
-        canvas.polygon([(a, roof + 0.14 * tall), (b, roof + 0.14 * tall), (b, roof + 0.5 * tall), (a, roof + 0.5 * tall)], glass, BUS, me)
-    stripe = [(left, foot - 0.40 * tall), (right, foot - 0.40 * tall), (right, foot - 0.30 * tall), (left, foot - 0.30 * tall)]
+        canvas.polygon(
+            [(a, roof + 0.14 * tall), (b, roof + 0.14 * tall), (b, roof + 0.5 * tall), (a, roof + 0.5 * tall)],
+            glass,
+            BUS,
+            me,
+        )
+    stripe = [
+        (left, foot - 0.40 * tall),
+        (right, foot - 0.40 * tall),
+        (right, foot - 0.30 * tall),
+        (left, foot - 0.30 * tall),
+    ]
     canvas.polygon(stripe, 255 - body, BUS, me)
     for wheel in (left + 0.2 * wide, right - 0.2 * wide):
         canvas.ellipse((wheel, foot - 0.09 * tall), (0.10 * tall,) * 2, (25, 25, 28), BUS, me)

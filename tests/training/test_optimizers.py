@@ -1,0 +1,97 @@
+"""Five steps of SGD from the official code (goldens), and the formulas."""
+
+import keras
+import numpy as np
+import pytest
+
+from hrnet_keras.builders import hrnet
+from hrnet_keras.checkpoints import load_torch_weights
+from hrnet_keras.checkpoints.loading import torch_names
+from hrnet_keras.tasks.segmentation.losses import CrossEntropy
+from hrnet_keras.training.optimizers import PolySchedule, TorchSGD
+
+# A bias right before a batch norm has a gradient of zero in theory: what is left is rounding.
+DEAD = ("last_layer.0.bias", "downsamp_modules.0.0.bias", "downsamp_modules.1.0.bias", "downsamp_modules.2.0.bias",
+        "final_layer.0.bias")  # fmt: skip
+
+
+def trajectory(net, loss, meta, arrays, weights_rule):
+    """Trains on the golden's batch; returns the model, its input and the relative differences of the losses."""
+    model = hrnet(*net, include_preprocessing=False)
+    load_torch_weights(model, weights_rule.state_dict(meta))
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = 1 - meta["bn_momentum"]
+    options = meta["optimizer"]
+    optimizer = TorchSGD(options["lr"], options["momentum"], options.get("nesterov", False), options["weight_decay"])
+    model.compile(optimizer, loss)
+    x = arrays["input"].transpose(0, 2, 3, 1)
+    target = arrays["target"].astype(np.int32)
+    target = np.where(target < 0, 255, target) if target.ndim == 3 else target
+    losses = [float(model.train_on_batch(x, target)) for _ in range(meta["steps"])]
+    return model, x, np.abs(np.array(losses) / meta["loss_per_step"] - 1)
+
+
+def worst_sum(model, meta):
+    """Largest relative difference of a tensor's sum of absolute values after the last step."""
+    found = {name: float(np.abs(np.asarray(v, np.float64)).sum()) for name, v in torch_names(model, "official")}
+    return max((abs(found[n] / meta["sum_and_abs_sum_after"][n][1] - 1), n) for n in found if n not in DEAD)
+
+
+@pytest.mark.slow
+def test_segmentation_follows_the_official_training(golden, weights_rule):
+    meta, arrays = golden("training", "train_seg_w18small_v1_ce_64x64")
+    loss = CrossEntropy(class_weights=meta["class_weights"])
+    model, x, differences = trajectory(("V2", "W18SmallV1", "seg"), loss, meta, arrays, weights_rule)
+    assert (differences < 1e-5).all(), differences
+    difference, name = worst_sum(model, meta)
+    assert difference < 1e-4, name
+    variables = dict(torch_names(model, "official"))
+    for key, expected in arrays.items():
+        if key.startswith("after/"):
+            found = np.asarray(variables[key.removeprefix("after/")])
+            found = found.transpose(3, 2, 0, 1) if found.ndim == 4 else found
+            np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max(), err_msg=key)
+    quarter = keras.Model(model.input, model.get_layer("last_layer.3").output)
+    expected = arrays["eval_output_after"].transpose(0, 2, 3, 1)
+    assert np.abs(quarter.predict_on_batch(x) - expected).max() < 1e-4 * expected.std()
+
+
+@pytest.mark.slow
+def test_classification_follows_the_official_training(golden, weights_rule):
+    meta, arrays = golden("training", "train_cls_w18small_v2_64x64")
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model, _, differences = trajectory(("V2", "W18SmallV2", "cls"), loss, meta, arrays, weights_rule)
+    assert (differences < [1e-5, 5e-5, 5e-4, 1e-2, 1e-2]).all(), differences  # rounding grows fast, see the README
+    difference, name = worst_sum(model, meta)
+    assert difference < 1e-2, name
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_formula_of_pytorch(nesterov):
+    """v = m v + g + d w; w -= lr v (or lr (g + d w + m v)), with a rate that changes."""
+    rates = PolySchedule(0.1, 4, power=0.9)
+    weight = keras.Variable(np.array([1.0, -2.0], np.float32))
+    optimizer = TorchSGD(rates, momentum=0.9, nesterov=nesterov, decay=0.01)
+    w, v = np.array([1.0, -2.0]), np.zeros(2)
+    for step in range(4):
+        gradient = np.array([0.5, 0.25 * step])
+        optimizer.apply([keras.ops.convert_to_tensor(gradient.astype(np.float32))], [weight])
+        g = gradient + 0.01 * w
+        v = 0.9 * v + g
+        w = w - 0.1 * (1 - max(step - 1, 0) / 4) ** 0.9 * (g + 0.9 * v if nesterov else v)
+        np.testing.assert_allclose(weight, w, rtol=1e-5)
+
+
+def test_poly_keeps_the_base_rate_for_two_steps_and_ends_at_zero():
+    schedule = PolySchedule(0.01, 100)
+    rates = [float(schedule(step)) for step in (0, 1, 2, 51, 101, 500)]
+    np.testing.assert_allclose(rates, [0.01, 0.01, 0.01 * 0.99**0.9, 0.01 * 0.5**0.9, 0, 0], rtol=1e-5)
+    warm = PolySchedule(0.01, 100, warmup_steps=4)
+    assert float(warm(0)) == pytest.approx(0.01 / 5) and float(warm(4)) == pytest.approx(float(schedule(4)))
+
+
+def test_optimizer_and_schedule_survive_their_configs():
+    optimizer = TorchSGD(PolySchedule(0.01, 100, warmup_steps=3), momentum=0.8, nesterov=True, decay=1e-3)
+    again = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
+    assert again.get_config() == optimizer.get_config()
