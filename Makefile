@@ -35,4 +35,4 @@ torch-venv: .venv-torch/.installed
 	touch $@
 
 benchmark: venv torch-venv
-	$(RUN)/python benchmarks/speed.py
+	$(RUN)/python benchmarks/speed.py --write
