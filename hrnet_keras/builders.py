@@ -9,10 +9,9 @@ import keras
 from hrnet_keras import representations
 from hrnet_keras.architecture import ARCHITECTURES, LINEAGES, REPRESENTATIONS, conventions
 from hrnet_keras.backbone import trunk
-from hrnet_keras.layers import Answer, Resize
+from hrnet_keras.layers import Answer, Normalize, Resize
 from hrnet_keras.tasks import part
 
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, on 0..1 RGB; every official net uses them
 TASKS = {"cls": ("V2",), "seg": ("V1", "V2"), "landmark": ("V1", "V2"), "pose": ("V1", "V2"), None: REPRESENTATIONS}
 MIXING_NAMES = {"landmark": "head", "pose": "head", "seg": "last_layer", None: "last_layer"}
 HEADS = {"seg": (None, "ocr"), "cls": (None, "ssld")}
@@ -79,7 +78,7 @@ def hrnet(
     architecture = ARCHITECTURES[width]
 
     images = keras.Input(input_shape, name="image")
-    x = _normalise(images) if include_preprocessing else images
+    x = Normalize(unit=_unit(how), normalized=not include_preprocessing, name="normalize")(images)
     maps = trunk(x, architecture, how)
     stack = representations.concatenate(maps, how) if plain and representation != "V1" and _mixes(task, head) else None
     if task is None:
@@ -167,12 +166,6 @@ def _head(task, features, how, head, num_classes, num_keypoints, plain):
     return module.build(features, count), facts
 
 
-def _normalise(images):
-    scale = [1 / (255 * std) for std in STD]
-    offset = [-mean / std for mean, std in zip(MEAN, STD, strict=True)]
-    return keras.layers.Rescaling(scale, offset, dtype="float32", name="normalize")(images)
-
-
 def _model_name(representation, width, task, head):
     return "_".join(["hrnet" + representation.lower(), width.lower(), *filter(None, (task, head))])
 
@@ -225,11 +218,16 @@ def _check_counts(task, **counts):
             raise ValueError(f"{name}={value!r}: expected a positive whole number")
 
 
+def _unit(how):
+    """What sizes must be multiples of: upsampling by whole factors meets the finer map only then."""
+    return 32 if how.upsampling == "nearest" else 1
+
+
 def _check_shape(input_shape, how, representation):
     shape = tuple(input_shape)
     if len(shape) != 3 or shape[2] != 3 or any(n is not None and (not isinstance(n, int) or n < 1) for n in shape):
         raise ValueError(f"input_shape={input_shape!r}: expected (height, width, 3) of positive whole numbers or None")
-    unit = 32 if how.upsampling == "nearest" else 1
+    unit = _unit(how)
     least = 64 if representation == "V2p" else unit
     for side, size in zip(("height", "width"), shape, strict=False):
         if size is not None and (size % unit or size < least):

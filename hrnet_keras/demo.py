@@ -19,10 +19,12 @@ SIZE = (128, 192)
 SEG = Recipe(
     model=ModelRecipe(name="HRNetV2W18SmallV1", task="seg"),
     data=DataRecipe(
-        name="toytown", train="train", evaluate="val", crop=(112, 160), scale=(0.8, 1.25), scale_step=None,
-        brightness=10,
+        name="toytown", train="train", evaluate="val", crop=(112, 160), scale=None, brightness=10,
     ),
-    train=TrainRecipe(epochs=14, batch=8, learning_rate=0.05, warmup_epochs=1, evaluate_every=7),
+    train=TrainRecipe(
+        epochs=17, batch=8, optimizer="adamw", learning_rate=0.003, weight_decay=0.01, warmup_epochs=1,
+        evaluate_every=17,
+    ),
 )  # fmt: skip
 
 # Another program's view: it knows TensorFlow and the folder, nothing of this package.

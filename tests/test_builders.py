@@ -208,6 +208,15 @@ def test_impossible_requests_are_named(call, expected):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(("representation", "task"), [("V1", "pose"), ("V2", "cls"), ("V2p", None)])
+def test_pictures_of_an_unusable_size_are_refused(representation, task):
+    model = hrnet(representation, "W18SmallV1", task)
+    with pytest.raises(ValueError, match="picture of width 90: this network takes multiples of 32 alone"):
+        model(np.zeros((1, 64, 90, 3), np.float32))
+    with pytest.raises(ValueError, match="height 65"):
+        model.predict(np.zeros((1, 65, 64, 3), np.float32), verbose=0)
+
+
 def test_weights_of_another_width_are_refused_by_name(tmp_path):
     path = str(tmp_path / "small.weights.h5")
     hk.HRNetV2W18SmallV1("seg", num_classes=3).save_weights(path)

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -68,6 +70,40 @@ def test_a_run_cut_off_goes_on_to_the_same_weights(tmp_path, root, monkeypatch, 
         training.train(interrupted)
     with pytest.raises(ValueError, match=r"holds another experiment \(train.momentum differ\)"):
         training.train(recipe(tmp_path / "cut", root, momentum=0.5))
+
+
+TWO_REPLICAS = """
+import json, sys
+import numpy as np, tensorflow as tf
+cpus = tf.config.list_physical_devices("CPU")
+tf.config.set_logical_device_configuration(cpus[0], [tf.config.LogicalDeviceConfiguration()] * 2)
+from hrnet_keras import training
+from hrnet_keras.recipe import Recipe
+
+def train(strategy, output):
+    with strategy.scope():
+        return training.train(Recipe.load(sys.argv[1], output=output), verbose=0)
+
+one = train(tf.distribute.get_strategy(), sys.argv[2] + "/one")
+reduce = tf.distribute.ReductionToOneDevice()
+two = train(tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"], cross_device_ops=reduce), sys.argv[2] + "/two")
+np.testing.assert_allclose(one.history["loss"], two.history["loss"], rtol=2e-2)
+kernels = [np.asarray(h.model.get_layer("conv1").kernel) for h in (one, two)]
+start = np.abs(kernels[0]).max()
+assert np.abs(kernels[0] - kernels[1]).max() < 2e-2 * start, np.abs(kernels[0] - kernels[1]).max()
+"""
+
+
+@pytest.mark.slow
+def test_two_replicas_learn_what_one_does(tmp_path, root):
+    """Each replica's loss is a mean over its own labelled pixels, as on the GPUs of the official code."""
+    path = tmp_path / "street.yaml"
+    path.write_text(
+        f"model: {{name: HRNetV2W18SmallV1}}\ndata: {{name: folder, root: '{root}', crop: [32, 32], scale: null}}\n"
+        "train: {epochs: 2, batch: 4, learning_rate: 0.01}\n"
+    )
+    done = subprocess.run([sys.executable, "-c", TWO_REPLICAS, path, tmp_path], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
 
 
 def test_unreadable_pictures_stop_the_run_by_name_or_are_skipped_and_counted(tmp_path, capsys):

@@ -44,7 +44,7 @@ def draw_scene(seed, size=(128, 192), *, portrait=None):
     _houses(canvas, street)
     _ground(canvas, street)
     people, faces = {}, []
-    for distance in np.sort(rng.uniform(0.22, 0.75, rng.integers(6, 11))):
+    for distance in np.sort(rng.uniform(0.3, 0.8, rng.integers(5, 9))):
         _thing(canvas, street, distance, people)
     if rng.uniform() < 0.34 if portrait is None else portrait:
         _portrait(canvas, street, people, faces)
@@ -60,7 +60,7 @@ class _Street:
         self.horizon = h * rng.uniform(0.36, 0.48)
         self.vanishing = w * rng.uniform(0.35, 0.65)
         self.left, self.right = w * rng.uniform(-0.05, 0.25), w * rng.uniform(0.75, 1.05)
-        self.haze = rng.uniform(0, 0.45)
+        self.haze = rng.uniform(0, 0.3)
 
     def road(self, y):
         """Left and right edge of the road in row `y`."""
@@ -72,14 +72,21 @@ class _Street:
         return self.horizon + distance * (self.unit - self.horizon)
 
 
-def _colour(rng, *, bright=(0.3, 0.95), strong=(0.0, 0.6)):
-    """Any hue: no class has colours of its own."""
-    return 255 * np.array(colorsys.hsv_to_rgb(rng.uniform(), rng.uniform(*strong), rng.uniform(*bright)))
+def _colour(rng, *, bright=(0.3, 0.95), strong=(0.0, 0.6), hue=(0.0, 1.0)):
+    """A random colour; what the classes may look like overlaps everywhere."""
+    return 255 * np.array(colorsys.hsv_to_rgb(rng.uniform(*hue) % 1, rng.uniform(*strong), rng.uniform(*bright)))
+
+
+def _either(rng, share, one, other):
+    """One range of hues in `share` of the cases, else the other."""
+    return one if rng.uniform() < share else other
 
 
 def _sky(canvas, street):
     rng, h, w = canvas.rng, canvas.height, canvas.width
-    top, low = _colour(rng, strong=(0.0, 0.5)), _colour(rng, bright=(0.5, 1), strong=(0, 0.3))
+    hue = _either(rng, 0.7, (0.52, 0.66), (0.85, 1.13))  # by day, or at dusk
+    top = _colour(rng, bright=(0.5, 1), strong=(0.0, 0.6), hue=hue)
+    low = _colour(rng, bright=(0.6, 1), strong=(0, 0.3), hue=hue)
     ramp = np.clip(np.arange(h)[:, None, None] / street.horizon, 0, 1)
     colours = top * (1 - ramp) + low * ramp + 18 * canvas.blotches((h, w), max(h // 5, 8))[..., None]
     canvas.paint(np.ones((h, w), bool), (0, 0, h, w), colours, SKY)
@@ -101,7 +108,8 @@ def _houses(canvas, street):
 def _house(canvas, left, top, right, bottom):
     """A wall with a grid of windows and a roof edge."""
     rng = canvas.rng
-    found = canvas.polygon([(left, top), (right, top), (right, bottom), (left, bottom)], _colour(rng), BUILDING)
+    colour = _colour(rng, strong=(0.05, 0.55), hue=_either(rng, 0.65, (0.0, 0.14), (0.0, 1.0)))
+    found = canvas.polygon([(left, top), (right, top), (right, bottom), (left, bottom)], colour, BUILDING)
     if found is None:
         return
     mask, box = found
@@ -128,12 +136,12 @@ def _ground(canvas, street):
     starts = street.horizon + 0.03 * street.unit
     grain = canvas.grain[top:h]
     slabs = (along * rng.uniform(9, 14) % 1 < 0.10) | (far * rng.uniform(2.2, 3.5) % 1 < 0.13)
-    paved = _colour(rng) + 4 * grain[..., None]
+    paved = _colour(rng, bright=(0.4, 0.85), strong=(0, 0.2)) + 4 * grain[..., None]
     left, right = street.road(y)
     on_road = (x >= left) & (x <= right) & (y >= street.horizon + 1)
     beside = ~on_road & (y >= starts)
     canvas.paint(beside, box, np.where(slabs[..., None], paved * 0.68, paved), PAVEMENT)
-    tar = _colour(rng, bright=(0.25, 0.7), strong=(0, 0.35))
+    tar = _colour(rng, bright=(0.25, 0.6), strong=(0, 0.15))
     canvas.paint(on_road, box, tar + 15 * grain[..., None], ROAD)
     middle = (x - (left + right) / 2) / np.maximum(right - left, 1)
     dashes = on_road & (np.abs(middle) < 0.018) & (far * 3 % 1 < 0.5)
@@ -147,8 +155,8 @@ def _fence(canvas, street, edge, outwards):
     """Upright bars between two rails, from the horizon towards the viewer."""
     rng, unit = canvas.rng, street.unit
     colour = _colour(rng)
-    first, last = rng.uniform(0.14, 0.2), rng.uniform(0.32, 0.55)
-    shift = outwards * rng.uniform(0.22, 0.4) * unit
+    first, last = rng.uniform(0.14, 0.2), rng.uniform(0.4, 0.65)
+    shift = outwards * rng.uniform(0.2, 0.35) * unit
     feet, tops = [], []
     for distance in (first, last):
         foot = street.row(distance)
@@ -188,7 +196,8 @@ def _thing(canvas, street, distance, people):
 def _tree(canvas, street, x, foot, distance):
     rng, unit = canvas.rng, street.unit
     tall = unit * (0.16 + 0.75 * distance) * rng.uniform(0.9, 1.3)
-    bark, leaves = _colour(rng, bright=(0.2, 0.5)), _colour(rng, bright=(0.3, 0.75), strong=(0.1, 0.7))
+    bark = _colour(rng, bright=(0.2, 0.45), strong=(0.1, 0.5), hue=(0.02, 0.12))
+    leaves = _colour(rng, bright=(0.25, 0.75), strong=(0.25, 0.8), hue=_either(rng, 0.75, (0.18, 0.42), (0.98, 1.16)))
     canvas.limb([(x, foot), (x, foot - tall * 0.6)], max(0.09 * tall, 5), bark, TREE)
     for _ in range(5):
         spread = rng.uniform(-1, 1, 2) * tall * [0.17, 0.14]
@@ -269,13 +278,14 @@ def _sign(canvas, street, x, foot, distance):
     rng = canvas.rng
     me = canvas.new_instance(SIGN)
     tall = street.unit * (0.12 + 0.52 * distance)
-    radius = max(0.2 * tall, 5)
+    radius = max(0.24 * tall, 7)
     canvas.limb([(x, foot), (x, foot - tall)], max(0.07 * tall, 4.5), _colour(rng, strong=(0, 0.2)), SIGN, me)
     corners = rng.choice([3, 4, 24])
     angles = np.linspace(0, 2 * np.pi, corners, endpoint=False) + (np.pi / 4 if corners == 4 else -np.pi / 2)
     plate = np.stack([np.cos(angles), np.sin(angles)], 1)
     middle = np.array([x, foot - tall])
-    rim, face = _colour(rng, strong=(0.5, 1)), _colour(rng, bright=(0.75, 1), strong=(0, 0.3))
+    rim = _colour(rng, bright=(0.6, 1), strong=(0.75, 1), hue=_either(rng, 0.6, (0.95, 1.05), (0.55, 0.65)))
+    face = _colour(rng, bright=(0.8, 1), strong=(0, 0.25))
     canvas.polygon(middle + plate * radius, rim, SIGN, me)
     canvas.polygon(middle + plate * radius * 0.66, face, SIGN, me)
     canvas.limb([middle - [0.25 * radius, 0], middle + [0.25 * radius, 0]], 0.25 * radius, rim * 0.5, SIGN, me)
@@ -324,8 +334,8 @@ def _light(canvas, street):
     colours = colours + street.haze * depth * (rng.uniform(150, 235) - colours)
     sun = 1 + rng.uniform(-0.25, 0.25) * (x / w - 0.5) + rng.uniform(-0.2, 0.2) * (y / h - 0.5)
     vignette = 1 - rng.uniform(0, 0.25) * ((x / w - 0.5) ** 2 + (y / h - 0.5) ** 2) * 2
-    hour = rng.uniform(0.55, 1.1) * rng.uniform(0.88, 1.12, 3)
-    noise = rng.uniform(2, 7) * rng.normal(0, 1, (h, w, 1))
+    hour = rng.uniform(0.65, 1.1) * rng.uniform(0.9, 1.1, 3)
+    noise = rng.uniform(1, 5) * rng.normal(0, 1, (h, w, 1))
     return np.clip(colours * hour * (sun * vignette)[..., None] + noise, 0, 255).astype(np.uint8)
 
 

@@ -1,10 +1,14 @@
 """One picture of any size -> class ids at its own size."""
 
+import weakref
+
 import keras
 import numpy as np
 from PIL import Image
 
 from hrnet_keras.tasks.segmentation.decoding import decode
+
+_DECODING = weakref.WeakKeyDictionary()  # model -> {scores: model with decoding}: traced once, not at every question
 
 
 def answerer(model, *, scores=False):
@@ -27,7 +31,10 @@ def answerer(model, *, scores=False):
             f"model {model.name!r} takes {model.input_shape[1:3]} and answers {model.output_shape[1:3]}: build it with "
             "output_stride=1"
         )
-    whole = keras.Model(model.inputs, decode(model.outputs[0], scores=scores))
+    known = _DECODING.setdefault(model, {})
+    if scores not in known:
+        known[scores] = keras.Model(model.inputs, decode(model.outputs[0], scores=scores))
+    whole = known[scores]
     fixed = model.input_shape[1:3] if None not in model.input_shape[1:3] else None
 
     def answer(image):

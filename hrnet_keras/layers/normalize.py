@@ -1,0 +1,43 @@
+"""The first layer of a model: pictures in, normalised pictures out, of a size that the network can take."""
+
+import keras
+from keras import ops
+
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, on 0..1 RGB; every official net uses them
+
+
+@keras.saving.register_keras_serializable("hrnet_keras")
+class Normalize(keras.layers.Layer):
+    """Normalises RGB 0..255 as the official loaders do, and refuses sizes that the network cannot take.
+
+    Args:
+        unit: height and width must be multiples of it.
+        normalized: the pictures are already normalised; only their size is looked at.
+
+    Input and output: `(batch, height, width, 3)`; the output is float32 whatever the precision of the rest.
+
+    Raises:
+        ValueError: at call, for a height or width that is no multiple of `unit`.
+    """
+
+    def __init__(self, *, unit=1, normalized=False, **kwargs):
+        kwargs.setdefault("dtype", "float32")
+        super().__init__(**kwargs)
+        self.unit = unit
+        self.normalized = normalized
+
+    def call(self, inputs):
+        for side, size in zip(("height", "width"), inputs.shape[1:3], strict=True):
+            if size is not None and size % self.unit:
+                raise ValueError(f"picture of {side} {size}: this network takes multiples of {self.unit} alone")
+        if self.normalized:
+            return inputs
+        scale = [1 / (255 * std) for std in STD]
+        offset = [-mean / std for mean, std in zip(MEAN, STD, strict=True)]
+        return inputs * ops.convert_to_tensor(scale, inputs.dtype) + ops.convert_to_tensor(offset, inputs.dtype)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "unit": self.unit, "normalized": self.normalized}
