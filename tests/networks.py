@@ -19,6 +19,9 @@ def stages(last3, last4):
     return taps | {f"stage4_{i}": f"stage4.{last4}.fuse_layers.{i}" for i in range(4)}
 
 
+_BUILT = {}
+
+
 @dataclass(frozen=True)
 class Network:
     """One golden case: `net` is (representation, width, task), `taps` maps names in its npz to our layers."""
@@ -30,14 +33,17 @@ class Network:
     taps: dict = field(default_factory=dict)
     tolerance: float = 1e-4  # of the output's standard deviation: the golden README's
 
-    def build(self, **more):
-        """Builds the model as the reference takes and gives numbers: normalised input, the head's own stride."""
-        stride = {"output_stride": 4} if self.net[2] == "seg" else {}
-        return hrnet(*self.net, include_preprocessing=False, **stride, **self.options, **more)
+    def build(self, *, plain=False):
+        """The model as the reference takes and gives numbers: normalised input, the head's own stride; built once."""
+        if (id(self), plain) not in _BUILT:
+            stride = {"output_stride": 4} if self.net[2] == "seg" else {}
+            model = hrnet(*self.net, include_preprocessing=False, plain=plain, **stride, **self.options)
+            _BUILT[id(self), plain] = model
+        return _BUILT[id(self), plain]
 
-    def loaded(self, meta, weights_rule, **more):
+    def loaded(self, meta, weights_rule):
         """The model with the weights of the rule."""
-        model = self.build(**more)
+        model = self.build()
         load_torch_weights(model, weights_rule.state_dict(meta), lineage=self.options.get("lineage"))
         return model
 

@@ -6,6 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
+from PIL import Image
+
+from hrnet_keras.datasets.toytown import draw_scene
 
 ROOT = Path(__file__).parent.parent
 MODULES = sorted(
@@ -23,10 +26,26 @@ def test_docstrings(name):
 
 
 def test_readme(tmp_path, monkeypatch):
-    """The README's Python, run in a clone's folder; what it writes goes elsewhere."""
+    """The README's Python, run in a clone's folder on a street of toytown; what it writes goes elsewhere."""
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
     assert blocks
+    Image.fromarray(draw_scene(0, (192, 288))["image"]).save(tmp_path / "street.jpg")
     monkeypatch.chdir(ROOT)
     for block in blocks:
-        exec(compile(block.replace("labelled.png", str(tmp_path / "labelled.png")), "README.md", "exec"), {})
+        for name in ("street.jpg", "labelled.png"):
+            block = block.replace(f'"{name}"', repr(str(tmp_path / name)))
+        exec(compile(block, "README.md", "exec"), {})
     assert (tmp_path / "labelled.png").exists()
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.stem)
+def test_pages(page):
+    for block in re.findall(r"```python\n(.*?)```", page.read_text(), re.S):
+        exec(compile(block, page.name, "exec"), {})
+
+
+@pytest.mark.parametrize("page", ["README.md", *(f"{folder}/README.md" for folder in ("recipes", "saved_models"))])
+def test_links_lead_somewhere(page):
+    path = ROOT / page
+    for target in re.findall(r"\]\(([^)#]+)\)", path.read_text()):
+        assert target.startswith("https://") or (path.parent / target).exists(), target

@@ -1,4 +1,4 @@
-"""What Keras lacks for HRNet: the first layer, resizing to a map's size, fused batch norm, padded and split convolutions, the answer."""
+"""What Keras lacks for HRNet: resizing, fused batch norm, padded and split convolutions, first and last layer."""
 
 from hrnet_keras.layers.answer import Answer
 from hrnet_keras.layers.convolution import Conv2D, MixingConv2D
