@@ -7,7 +7,8 @@ import pytest
 
 from hrnet_keras import datasets
 from hrnet_keras.datasets import toytown
-from hrnet_keras.datasets.toytown.scene import PERSON, THINGS, draw_scene
+from hrnet_keras.datasets.toytown.classes import PERSON, THINGS
+from hrnet_keras.datasets.toytown.scene import draw_scene
 from hrnet_keras.tasks.segmentation.metrics import Metric
 
 SCENES = [draw_scene(seed) for seed in range(12)]

@@ -5,8 +5,9 @@ pixel belongs to shows in texture (window grids, leaves, grain, slabs), shape an
 """
 
 from hrnet_keras.datasets import Dataset, Facts
+from hrnet_keras.datasets.toytown.classes import CLASSES, THINGS
 from hrnet_keras.datasets.toytown.figures import EDGES, FLIP_PAIRS, JOINTS
-from hrnet_keras.datasets.toytown.scene import CLASSES, THINGS, draw_scene
+from hrnet_keras.datasets.toytown.scene import draw_scene
 
 __all__ = ["FACTS", "THINGS", "Toytown", "draw_scene", "load"]
 

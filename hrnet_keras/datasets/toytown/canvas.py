@@ -1,7 +1,19 @@
 """What a scene is painted on: colours, class ids and instance ids, nearer things over farther ones."""
 
+import colorsys
+
 import numpy as np
 from PIL import Image, ImageDraw
+
+
+def random_colour(rng, *, bright=(0.3, 0.95), strong=(0.0, 0.6), hue=(0.0, 1.0)):
+    """A random colour; what the classes may look like overlaps everywhere."""
+    return 255 * np.array(colorsys.hsv_to_rgb(rng.uniform(*hue) % 1, rng.uniform(*strong), rng.uniform(*bright)))
+
+
+def either(rng, share, one, other):
+    """One range of hues in `share` of the cases, else the other."""
+    return one if rng.uniform() < share else other
 
 
 class Canvas:

@@ -1,20 +1,10 @@
 """A street scene: sky, houses, road and pavement, then things from far to near, then light and air."""
 
-import colorsys
-
 import numpy as np
 
-from hrnet_keras.datasets.toytown.canvas import Canvas
-from hrnet_keras.datasets.toytown.faces import draw_face, joints_of_face, random_face
-from hrnet_keras.datasets.toytown.figures import draw_figure, random_joints
-
-CLASSES = {
-    "sky": (110, 170, 220), "building": (150, 80, 60), "road": (120, 80, 140), "pavement": (230, 60, 220),
-    "tree": (80, 150, 50), "fence": (190, 150, 90), "car": (30, 40, 160), "bus": (20, 160, 170),
-    "person": (220, 30, 60), "sign": (240, 220, 30),
-}  # fmt: skip
-SKY, BUILDING, ROAD, PAVEMENT, TREE, FENCE, CAR, BUS, PERSON, SIGN = range(10)
-THINGS = (CAR, BUS, PERSON, SIGN)
+from hrnet_keras.datasets.toytown.canvas import Canvas, either, random_colour
+from hrnet_keras.datasets.toytown.classes import BUILDING, FENCE, PAVEMENT, ROAD, SKY
+from hrnet_keras.datasets.toytown.things import put_portrait, put_thing
 
 
 def draw_scene(seed, size=(128, 192), *, portrait=None):
@@ -45,9 +35,9 @@ def draw_scene(seed, size=(128, 192), *, portrait=None):
     _ground(canvas, street)
     people, faces = {}, []
     for distance in np.sort(rng.uniform(0.3, 0.8, rng.integers(5, 9))):
-        _thing(canvas, street, distance, people)
+        put_thing(canvas, street, distance, people)
     if rng.uniform() < 0.34 if portrait is None else portrait:
-        _portrait(canvas, street, people, faces)
+        put_portrait(canvas, street, people, faces)
     return {"image": _light(canvas, street), "name": str(seed), **_annotations(canvas, people, faces)}
 
 
@@ -72,21 +62,11 @@ class _Street:
         return self.horizon + distance * (self.unit - self.horizon)
 
 
-def _colour(rng, *, bright=(0.3, 0.95), strong=(0.0, 0.6), hue=(0.0, 1.0)):
-    """A random colour; what the classes may look like overlaps everywhere."""
-    return 255 * np.array(colorsys.hsv_to_rgb(rng.uniform(*hue) % 1, rng.uniform(*strong), rng.uniform(*bright)))
-
-
-def _either(rng, share, one, other):
-    """One range of hues in `share` of the cases, else the other."""
-    return one if rng.uniform() < share else other
-
-
 def _sky(canvas, street):
     rng, h, w = canvas.rng, canvas.height, canvas.width
-    hue = _either(rng, 0.7, (0.52, 0.66), (0.85, 1.13))  # by day, or at dusk
-    top = _colour(rng, bright=(0.5, 1), strong=(0.0, 0.6), hue=hue)
-    low = _colour(rng, bright=(0.6, 1), strong=(0, 0.3), hue=hue)
+    hue = either(rng, 0.7, (0.52, 0.66), (0.85, 1.13))  # by day, or at dusk
+    top = random_colour(rng, bright=(0.5, 1), strong=(0.0, 0.6), hue=hue)
+    low = random_colour(rng, bright=(0.6, 1), strong=(0, 0.3), hue=hue)
     ramp = np.clip(np.arange(h)[:, None, None] / street.horizon, 0, 1)
     colours = top * (1 - ramp) + low * ramp + 18 * canvas.blotches((h, w), max(h // 5, 8))[..., None]
     canvas.paint(np.ones((h, w), bool), (0, 0, h, w), colours, SKY)
@@ -108,7 +88,7 @@ def _houses(canvas, street):
 def _house(canvas, left, top, right, bottom):
     """A wall with a grid of windows and a roof edge."""
     rng = canvas.rng
-    colour = _colour(rng, strong=(0.05, 0.55), hue=_either(rng, 0.65, (0.0, 0.14), (0.0, 1.0)))
+    colour = random_colour(rng, strong=(0.05, 0.55), hue=either(rng, 0.65, (0.0, 0.14), (0.0, 1.0)))
     found = canvas.polygon([(left, top), (right, top), (right, bottom), (left, bottom)], colour, BUILDING)
     if found is None:
         return
@@ -136,12 +116,12 @@ def _ground(canvas, street):
     starts = street.horizon + 0.03 * street.unit
     grain = canvas.grain[top:h]
     slabs = (along * rng.uniform(9, 14) % 1 < 0.10) | (far * rng.uniform(2.2, 3.5) % 1 < 0.13)
-    paved = _colour(rng, bright=(0.4, 0.85), strong=(0, 0.2)) + 4 * grain[..., None]
+    paved = random_colour(rng, bright=(0.4, 0.85), strong=(0, 0.2)) + 4 * grain[..., None]
     left, right = street.road(y)
     on_road = (x >= left) & (x <= right) & (y >= street.horizon + 1)
     beside = ~on_road & (y >= starts)
     canvas.paint(beside, box, np.where(slabs[..., None], paved * 0.68, paved), PAVEMENT)
-    tar = _colour(rng, bright=(0.25, 0.6), strong=(0, 0.15))
+    tar = random_colour(rng, bright=(0.25, 0.6), strong=(0, 0.15))
     canvas.paint(on_road, box, tar + 15 * grain[..., None], ROAD)
     middle = (x - (left + right) / 2) / np.maximum(right - left, 1)
     dashes = on_road & (np.abs(middle) < 0.018) & (far * 3 % 1 < 0.5)
@@ -154,7 +134,7 @@ def _ground(canvas, street):
 def _fence(canvas, street, edge, outwards):
     """Upright bars between two rails, from the horizon towards the viewer."""
     rng, unit = canvas.rng, street.unit
-    colour = _colour(rng)
+    colour = random_colour(rng)
     first, last = rng.uniform(0.14, 0.2), rng.uniform(0.4, 0.65)
     shift = outwards * rng.uniform(0.2, 0.35) * unit
     feet, tops = [], []
@@ -171,158 +151,6 @@ def _fence(canvas, street, edge, outwards):
     bars = (x - feet[0][0]) / (0.045 * unit) % 1 < 0.5
     behind = np.broadcast_to(colour * rng.choice([0.45, 1.5]), (*mask.shape, 3))
     canvas.paint(mask & ~bars, box, np.clip(behind, 0, 255), None)
-
-
-def _thing(canvas, street, distance, people):
-    """Puts something on the street at a distance, at its size there."""
-    rng = canvas.rng
-    foot = street.row(distance)
-    left, right = street.road(foot)
-    kind = rng.choice(5, p=[0.24, 0.14, 0.27, 0.15, 0.20])
-    if kind <= 1:
-        x = rng.uniform(left + 0.1 * (right - left), right - 0.1 * (right - left))
-        (_car if kind == 0 else _bus)(canvas, street, x, foot, distance)
-        return
-    side = rng.uniform(-0.02, 0.38) * street.unit
-    x = left - side if rng.uniform() < 0.5 else right + side
-    if kind == 2:
-        _person(canvas, street, rng.uniform(0.05, 0.95) * canvas.width, foot, distance, people)
-    elif kind == 3:
-        _sign(canvas, street, x, foot, distance)
-    else:
-        _tree(canvas, street, x, foot, distance)
-
-
-def _tree(canvas, street, x, foot, distance):
-    rng, unit = canvas.rng, street.unit
-    tall = unit * (0.16 + 0.75 * distance) * rng.uniform(0.9, 1.3)
-    bark = _colour(rng, bright=(0.2, 0.45), strong=(0.1, 0.5), hue=(0.02, 0.12))
-    leaves = _colour(rng, bright=(0.25, 0.75), strong=(0.25, 0.8), hue=_either(rng, 0.75, (0.18, 0.42), (0.98, 1.16)))
-    canvas.limb([(x, foot), (x, foot - tall * 0.6)], max(0.09 * tall, 5), bark, TREE)
-    for _ in range(5):
-        spread = rng.uniform(-1, 1, 2) * tall * [0.17, 0.14]
-        found = canvas.ellipse((x, foot - tall * 0.72) + spread, tall * rng.uniform(0.17, 0.24, 2), leaves, TREE)
-        if found is not None:
-            mask, box = found
-            leafy = canvas.blotches(mask.shape, 3)[..., None]
-            canvas.paint(mask, box, np.clip(leaves * (1 + 0.45 * leafy), 0, 255), None)
-
-
-def _car(canvas, street, x, foot, distance):
-    """Seen from the side or from behind: a body, a cabin with panes, wheels."""
-    rng = canvas.rng
-    me = canvas.new_instance(CAR)
-    tall = street.unit * (0.05 + 0.34 * distance)
-    wide = tall * rng.choice([1.35, 2.3])
-    body = _colour(rng, strong=(0, 0.8))
-    left, right = x - wide / 2, x + wide / 2
-    sill, belt, roof = foot - 0.15 * tall, foot - 0.6 * tall, foot - tall
-    cabin = [
-        (left + 0.12 * wide, belt),
-        (left + 0.27 * wide, roof),
-        (right - 0.22 * wide, roof),
-        (right - 0.08 * wide, belt),
-    ]
-    canvas.polygon(cabin, body * 0.9, CAR, me)
-    panes = [(left + 0.2 * wide, belt), (left + 0.31 * wide, roof + 0.1 * tall),
-             (right - 0.27 * wide, roof + 0.1 * tall), (right - 0.17 * wide, belt)]  # fmt: skip
-    canvas.polygon(panes, np.array([50, 60, 75]) * rng.uniform(0.5, 2.2), CAR, me)
-    canvas.limb(
-        [(x - 0.03 * wide, roof + 0.05 * tall), (x - 0.03 * wide, belt)], max(0.06 * tall, 1), body * 0.9, CAR, me
-    )
-    canvas.polygon([(left, belt), (right, belt), (right, sill), (left, sill)], body, CAR, me)
-    canvas.polygon(
-        [(left, sill - 0.1 * tall), (right, sill - 0.1 * tall), (right, sill), (left, sill)], body * 0.7, CAR, me
-    )
-    for wheel in (left + 0.2 * wide, right - 0.2 * wide):
-        canvas.ellipse((wheel, foot - 0.14 * tall), (0.16 * tall,) * 2, (25, 25, 28), CAR, me)
-        canvas.ellipse((wheel, foot - 0.14 * tall), (0.07 * tall,) * 2, (150, 150, 150), CAR, me)
-    lamp = rng.choice([[240, 230, 160], [200, 40, 40]])
-    for end in (left + 0.05 * wide, right - 0.05 * wide):
-        canvas.ellipse((end, belt + 0.14 * tall), (0.06 * tall,) * 2, lamp, CAR, me)
-
-
-def _bus(canvas, street, x, foot, distance):
-    """A tall box with a row of large panes, a stripe and wheels."""
-    rng = canvas.rng
-    me = canvas.new_instance(BUS)
-    tall = street.unit * (0.10 + 0.50 * distance)
-    wide = tall * rng.choice([0.85, 1.7])
-    left, right, roof, sill = x - wide / 2, x + wide / 2, foot - tall, foot - 0.09 * tall
-    body = _colour(rng, strong=(0.1, 0.9))
-    canvas.polygon([(left, roof), (right, roof), (right, sill), (left, sill)], body, BUS, me)
-    glass = np.array([55, 65, 80]) * rng.uniform(0.5, 2.2)
-    count = 2 if wide < tall else 4
-    for i in range(count):
-        a = left + wide * (0.06 + 0.90 * i / count)
-        b = a + wide * (0.90 / count - 0.04)
-        canvas.polygon(
-            [(a, roof + 0.14 * tall), (b, roof + 0.14 * tall), (b, roof + 0.5 * tall), (a, roof + 0.5 * tall)],
-            glass,
-            BUS,
-            me,
-        )
-    stripe = [
-        (left, foot - 0.40 * tall),
-        (right, foot - 0.40 * tall),
-        (right, foot - 0.30 * tall),
-        (left, foot - 0.30 * tall),
-    ]
-    canvas.polygon(stripe, 255 - body, BUS, me)
-    for wheel in (left + 0.2 * wide, right - 0.2 * wide):
-        canvas.ellipse((wheel, foot - 0.09 * tall), (0.10 * tall,) * 2, (25, 25, 28), BUS, me)
-
-
-def _sign(canvas, street, x, foot, distance):
-    """A post and a plate with a rim: disc, triangle or square."""
-    rng = canvas.rng
-    me = canvas.new_instance(SIGN)
-    tall = street.unit * (0.12 + 0.52 * distance)
-    radius = max(0.24 * tall, 7)
-    canvas.limb([(x, foot), (x, foot - tall)], max(0.07 * tall, 4.5), _colour(rng, strong=(0, 0.2)), SIGN, me)
-    corners = rng.choice([3, 4, 24])
-    angles = np.linspace(0, 2 * np.pi, corners, endpoint=False) + (np.pi / 4 if corners == 4 else -np.pi / 2)
-    plate = np.stack([np.cos(angles), np.sin(angles)], 1)
-    middle = np.array([x, foot - tall])
-    rim = _colour(rng, bright=(0.6, 1), strong=(0.75, 1), hue=_either(rng, 0.6, (0.95, 1.05), (0.55, 0.65)))
-    face = _colour(rng, bright=(0.8, 1), strong=(0, 0.25))
-    canvas.polygon(middle + plate * radius, rim, SIGN, me)
-    canvas.polygon(middle + plate * radius * 0.66, face, SIGN, me)
-    canvas.limb([middle - [0.25 * radius, 0], middle + [0.25 * radius, 0]], 0.25 * radius, rim * 0.5, SIGN, me)
-
-
-def _clothes(rng):
-    tone = rng.uniform(0.35, 1)
-    skin = np.array([235, 190, 160]) * tone + [15, 5, 0]
-    return _colour(rng, strong=(0, 0.9)), _colour(rng, bright=(0.15, 0.7)), skin, _colour(rng, bright=(0.1, 0.6))
-
-
-def _person(canvas, street, x, foot, distance, people):
-    me = canvas.new_instance(PERSON)
-    tall = street.unit * (0.18 + 0.62 * distance)
-    joints = random_joints(canvas.rng, (x, foot), tall)
-    draw_figure(canvas, joints, tall, PERSON, _clothes(canvas.rng), me)
-    people[me] = joints
-
-
-def _portrait(canvas, street, people, faces):
-    """Someone so near that only the upper body fits, with a face of 68 points."""
-    rng, unit = canvas.rng, street.unit
-    me = canvas.new_instance(PERSON)
-    half = unit * rng.uniform(0.12, 0.19)
-    middle = np.array([rng.uniform(0.15, 0.85) * canvas.width, unit * rng.uniform(0.36, 0.55)])
-    face = random_face(rng, middle, half)
-    tall = half * 13
-    joints = random_joints(rng, (middle[0], middle[1] + 0.92 * tall), tall)
-    if joints[5, 0] < joints[6, 0]:  # a face to the viewer: the figure's left is on the right
-        joints[:, 0] = 2 * middle[0] - joints[:, 0]
-    joints[5:] += [face[8, 0] - joints[5:7, 0].mean(), face[8, 1] + 0.55 * half - joints[5:7, 1].mean()]
-    joints[:5] = joints_of_face(face)
-    colours = _clothes(rng)
-    draw_figure(canvas, joints, tall * 0.8, PERSON, colours, me)
-    draw_face(canvas, face, PERSON, colours[2], colours[3], me)
-    people[me] = joints
-    faces.append(face)
 
 
 def _light(canvas, street):
