@@ -232,7 +232,7 @@ def _check_shape(input_shape, how, representation):
     for side, size in zip(("height", "width"), shape, strict=False):
         if size is not None and (size % unit or size < least):
             raise ValueError(
-                f"input_shape={input_shape!r}: {side} {size} should be a multiple of {unit}, {least} or more"
+                f"input_shape={input_shape!r}: {side} {size}, expected a multiple of {unit}, at least {least}"
             )
 
 

@@ -67,7 +67,7 @@ def test_a_run_cut_off_goes_on_to_the_same_weights(tmp_path, root, monkeypatch, 
     assert {"best.keras", "last.keras", "recipe.json", "tensorboard"} <= set(os.listdir(tmp_path / "cut" / "run"))
     found = hk.predict(tmp_path / "cut" / "run" / "last.keras", str(root / "val" / "images" / "0.png"))[0]
     assert found.facts["class_names"] == list(streets.CLASSES)
-    with pytest.raises(ValueError, match="holds the finished run"):
+    with pytest.raises(ValueError, match="holds the finished experiment"):
         training.train(interrupted)
     with pytest.raises(ValueError, match=r"holds another experiment \(train.momentum differ\)"):
         training.train(recipe(tmp_path / "cut", root, momentum=0.5))
