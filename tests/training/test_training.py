@@ -78,8 +78,21 @@ import json, sys
 import numpy as np, tensorflow as tf
 cpus = tf.config.list_physical_devices("CPU")
 tf.config.set_logical_device_configuration(cpus[0], [tf.config.LogicalDeviceConfiguration()] * 2)
-from hrnet_keras import training
+import keras
+from hrnet_keras import builders, training
+from hrnet_keras.layers import Answer, Resize
+from hrnet_keras.backbone import bottleneck, conv_bn_relu
+from hrnet_keras.architecture import Conventions
 from hrnet_keras.recipe import Recipe
+
+def head_of_an_hrnet(task, num_classes, **options):
+    "Convolutions and batch norms enough for replicas to differ; a whole net takes minutes to trace twice."
+    image = keras.Input((None, None, 3))
+    x = bottleneck(conv_bn_relu(image / 64, 16, 3, 2, "conv1", "bn1", Conventions()), 8, "layer1", Conventions(), project=True)
+    x = Resize(name="up")(keras.layers.Conv2D(num_classes, 1)(x), image)
+    return keras.Model(image, Answer({"task": task, "num_classes": num_classes, "output_stride": 1})(x))
+
+builders.HRNetV2W18SmallV1 = head_of_an_hrnet
 
 def train(strategy, output):
     with strategy.scope():
@@ -88,20 +101,18 @@ def train(strategy, output):
 one = train(tf.distribute.get_strategy(), sys.argv[2] + "/one")
 reduce = tf.distribute.ReductionToOneDevice()
 two = train(tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"], cross_device_ops=reduce), sys.argv[2] + "/two")
-np.testing.assert_allclose(one.history["loss"], two.history["loss"], rtol=2e-2)
+np.testing.assert_allclose(one.history["loss"], two.history["loss"], rtol=1e-4)
 kernels = [np.asarray(h.model.get_layer("conv1").kernel) for h in (one, two)]
-start = np.abs(kernels[0]).max()
-assert np.abs(kernels[0] - kernels[1]).max() < 2e-2 * start, np.abs(kernels[0] - kernels[1]).max()
+assert np.abs(kernels[0] - kernels[1]).max() < 1e-4 * np.abs(kernels[0]).max()
 """
 
 
-@pytest.mark.slow
 def test_two_replicas_learn_what_one_does(tmp_path, root):
     """Each replica's loss is a mean over its own labelled pixels, as on the GPUs of the official code."""
     path = tmp_path / "street.yaml"
     path.write_text(
         f"model: {{name: HRNetV2W18SmallV1}}\ndata: {{name: folder, root: '{root}', crop: [32, 32], scale: null}}\n"
-        "train: {epochs: 1, batch: 4, learning_rate: 0.01}\n"
+        "train: {epochs: 3, batch: 4, learning_rate: 0.02}\n"
     )
     done = subprocess.run([sys.executable, "-c", TWO_REPLICAS, path, tmp_path], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
