@@ -88,7 +88,8 @@ from hrnet_keras.recipe import Recipe
 def head_of_an_hrnet(task, num_classes, **options):
     "Convolutions and batch norms enough for replicas to differ; a whole net takes minutes to trace twice."
     image = keras.Input((None, None, 3))
-    x = bottleneck(conv_bn_relu(image / 64, 16, 3, 2, "conv1", "bn1", Conventions()), 8, "layer1", Conventions(), project=True)
+    x = conv_bn_relu(image / 64, 16, 3, 2, "conv1", "bn1", Conventions())
+    x = bottleneck(x, 8, "layer1", Conventions(), project=True)
     x = Resize(name="up")(keras.layers.Conv2D(num_classes, 1)(x), image)
     return keras.Model(image, Answer({"task": task, "num_classes": num_classes, "output_stride": 1})(x))
 
