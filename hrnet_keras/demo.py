@@ -22,8 +22,8 @@ SEG = Recipe(
         name="toytown", train="train", evaluate="val", crop=(112, 160), scale=None, brightness=10,
     ),
     train=TrainRecipe(
-        epochs=17, batch=8, optimizer="adamw", learning_rate=0.003, weight_decay=0.01, warmup_epochs=1,
-        evaluate_every=17,
+        epochs=16, batch=8, optimizer="adamw", learning_rate=0.003, weight_decay=0.01, warmup_epochs=1,
+        evaluate_every=16,
     ),
 )  # fmt: skip
 
