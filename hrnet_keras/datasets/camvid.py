@@ -26,7 +26,7 @@ def _class_weights(pixels):
     """1 / ln(c + share of the pixels), the rule of ENet (arXiv:1606.02147), scaled to a mean of 1.
 
     c is 1.10 and not ENet's 1.02, with which the rarest class would count 13 times the road and not 4 times. In 60
-    epochs of the recipe both come to 0.552 mIoU; the milder weights keep more of the pixels right (0.879 against 0.858).
+    epochs of the recipe both come to 0.552 mIoU; the milder weights keep more pixels right (0.879 against 0.858).
     """
     raw = [1 / log(1.10 + count / sum(pixels)) for count in pixels]
     return tuple(weight * len(raw) / sum(raw) for weight in raw)
