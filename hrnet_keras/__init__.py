@@ -9,8 +9,10 @@ _MODULES = {
     "Recipe": "recipe",
     "evaluate": "evaluation",
     "export": "exporting",
+    "list_weights": "checkpoints",
     "load_torch_weights": "checkpoints",
     "predict": "prediction",
+    "save_torch_weights": "checkpoints",
     "train": "training",
 }
 
@@ -58,7 +60,7 @@ if _TYPE_CHECKING:  # for editors and type checkers: what `__getattr__` finds
         HRNetV2W48,
         HRNetV2W64,
     )
-    from hrnet_keras.checkpoints import load_torch_weights
+    from hrnet_keras.checkpoints import list_weights, load_torch_weights, save_torch_weights
     from hrnet_keras.evaluation import evaluate
     from hrnet_keras.exporting import export
     from hrnet_keras.prediction import predict
@@ -96,7 +98,9 @@ __all__ = [
     "Recipe",
     "evaluate",
     "export",
+    "list_weights",
     "load_torch_weights",
     "predict",
+    "save_torch_weights",
     "train",
 ]

@@ -2,13 +2,15 @@
 
 import functools
 import inspect
-import os
 
 import keras
 
 from hrnet_keras import representations
 from hrnet_keras.architecture import ARCHITECTURES, LINEAGES, REPRESENTATIONS, conventions
 from hrnet_keras.backbone import trunk
+from hrnet_keras.checkpoints.loading import task_of
+from hrnet_keras.checkpoints.starting import start_from
+from hrnet_keras.datasets.published import published
 from hrnet_keras.layers import Answer, Normalize, Resize
 from hrnet_keras.tasks import part
 
@@ -39,14 +41,20 @@ def hrnet(
 
     Args:
         task: `"cls"`, `"seg"`, `"landmark"`, `"pose"`, or `None` for the representation's feature maps.
-        num_classes: cls (default 1000) and seg (default 19).
-        num_keypoints: landmark (default 68) and pose (default 17).
+        num_classes: cls and seg; default: that of `weights`, else 1000 and 19. With another number than the weights
+            have, the last layer stays random.
+        num_keypoints: landmark and pose; default: that of `weights`, else 68 and 17.
         framework: of task det, which this version does not have.
         input_shape: `(height, width, 3)`; `None` for any size.
-        weights: `None` (random) or the path of a `.weights.h5` file of the same model.
-        lineage: whose conventions the graph follows: `"official"` (default), `"official_torch04"`, `"mmlab"`, `"timm"`.
-        align_corners: seg: `True` for the nets of the official OCR branch that were trained so; default `False`.
-        head: seg: `None` (the paper's) or `"ocr"`; cls: `None` or `"ssld"` (timm's nets whose head has no biases).
+        weights: `None` (random); a published name (`"cityscapes"`, `"imagenet"`, ...: see `list_weights`); the path of
+            a checkpoint (`.pth`, `.pt`, `.safetensors`) or of a `.weights.h5` file of the same model. Weights of task
+            cls start any other task: its trunk is loaded, its head stays random.
+        lineage: whose conventions the graph follows: `"official"`, `"official_torch04"`, `"mmlab"`, `"timm"`; default:
+            that of `weights`, else official.
+        align_corners: seg: `True` for the nets of the official OCR branch that were trained so; default: that of
+            `weights`, else `False`.
+        head: seg: `None` (the paper's) or `"ocr"`; cls: `None` or `"ssld"` (nets whose head has no biases); default:
+            that of `weights`.
         include_preprocessing: the graph takes RGB 0..255 and normalises itself; `False`: it takes normalised input.
         output_stride: seg: 1 gives logits at input size, 4 the head's own.
         name: of the model; default `hrnetv2_w48_seg` and so on.
@@ -70,9 +78,16 @@ def hrnet(
         >>> model.output_shape
         (None, 64, 96, 11)
     """
-    lineage = "official" if lineage is None else lineage
-    _check_names(representation, width, task, lineage, head, framework, output_stride)
+    _check_names(representation, width, task, lineage or "official", head, framework, output_stride)
     _check_counts(task, num_classes=num_classes, num_keypoints=num_keypoints)
+    asked, start = num_classes or num_keypoints, None
+    if weights is not None:
+        net = {"task": task, "representation": representation, "width": width}
+        start = start_from(weights, **net, lineage=lineage, head=head, input_shape=input_shape)
+        lineage, head = lineage or start.options.get("lineage"), head or start.options.get("head")
+        align_corners = start.options.get("align_corners") if align_corners is None else align_corners
+    count = asked or (start.options.get("count") if start else None)
+    lineage = lineage or "official"
     how = conventions(lineage, task, representation, align_corners=align_corners, head=head)
     _check_shape(input_shape, how, representation)
     architecture = ARCHITECTURES[width]
@@ -85,7 +100,7 @@ def hrnet(
         outputs, facts = _features(representation, maps, how, stack), None
     else:
         features = _task_features(representation, task, maps, how, stack, head)
-        outputs, facts = _head(task, features, how, head, num_classes, num_keypoints, plain)
+        outputs, facts = _head(task, features, how, head, count, plain)
     if task == "seg" and output_stride == 1:
         outputs = Resize(align_corners=how.align_corners, dtype="float32", name="logits_at_input_size")(outputs, images)
     if facts is not None:
@@ -93,10 +108,12 @@ def hrnet(
             "representation": representation, "width": width, "lineage": lineage,
             "include_preprocessing": include_preprocessing, "output_stride": output_stride if task == "seg" else 4,
         }  # fmt: skip
+        facts |= {"head": head} if head else {}
         outputs = Answer(facts, name="heatmaps" if task in ("landmark", "pose") else "logits")(outputs)
     model = keras.Model(images, outputs, name=name or _model_name(representation, width, task, head))
-    if weights is not None:
-        _load(model, weights)
+    if start is not None:
+        start.load(model, count=asked)
+        _name_published(model, start.entry)
     return model
 
 
@@ -129,6 +146,21 @@ def name_classes(model, data):
     )
 
 
+def _name_published(model, entry):
+    """Writes what is known of published weights into the facts of a model for their task."""
+    if entry is None or task_of(model) != entry.task:
+        return
+    facts = facts_of(model)
+    facts["weights"] = entry.name
+    known = {"codec": entry.codec, "input": entry.input, "crop": entry.crop, "interpolation": entry.interpolation}
+    facts.update({key: value for key, value in known.items() if value is not None})
+    names = published(entry.data)
+    if names is not None and len(names.class_names) == facts.get("num_classes"):
+        name_classes(model, names)
+    elif names is not None and len(names.point_names) == facts.get("num_keypoints"):
+        facts |= {"data": names.name, "point_names": list(names.point_names)}
+
+
 def _features(representation, maps, how, stack):
     if representation == "V1":
         return representations.v1(maps)
@@ -150,12 +182,12 @@ def _task_features(representation, task, maps, how, stack, head):
     return representations.v2(maps, how, name=MIXING_NAMES[task], stack=stack)
 
 
-def _head(task, features, how, head, num_classes, num_keypoints, plain):
+def _head(task, features, how, head, count, plain):
     module = part(task, "head")
     if task in ("landmark", "pose"):
-        count = num_keypoints or module.NUM_KEYPOINTS
+        count = count or module.NUM_KEYPOINTS
         return module.build(features, count), {"task": task, "num_keypoints": count}
-    count = num_classes or module.NUM_CLASSES
+    count = count or module.NUM_CLASSES
     facts = {"task": task, "num_classes": count}
     if task == "cls":
         return module.build(features, count, how), facts
@@ -168,21 +200,6 @@ def _head(task, features, how, head, num_classes, num_keypoints, plain):
 
 def _model_name(representation, width, task, head):
     return "_".join(["hrnet" + representation.lower(), width.lower(), *filter(None, (task, head))])
-
-
-def _load(model, weights):
-    if not os.fspath(weights).endswith(".weights.h5"):
-        raise ValueError(
-            f"weights={weights!r}: expected None or the path of a .weights.h5 file. Published weights by name come "
-            "with a later version; hrnet_keras.load_torch_weights takes their tensors as NumPy arrays"
-        )
-    if not os.path.exists(weights):
-        raise ValueError(f"weights={weights!r}: no such file")
-    try:
-        model.load_weights(weights)
-    except ValueError as error:
-        problem = str(error).strip().splitlines()[0]
-        raise ValueError(f"weights={weights!r} do not fit {model.name!r}: {problem}") from error
 
 
 def _one_of(name, value, expected):

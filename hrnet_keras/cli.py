@@ -1,4 +1,4 @@
-"""The verbs as a command: `hrnet-keras train|evaluate|predict|export|demo`."""
+"""The verbs as a command: `hrnet-keras train|evaluate|predict|export|convert|models|demo`."""
 
 import os
 import sys
@@ -16,6 +16,8 @@ commands:
   evaluate   score a model by its task's official protocol
   predict    answer a model's question about pictures and draw the answers
   export     write a SavedModel for TensorFlow Serving
+  convert    turn a checkpoint of PyTorch into a .keras, .weights.h5 or .safetensors file
+  models     list the published weights
   demo       train, score, export and use a small model on drawn scenes, in five minutes
 
 hrnet-keras COMMAND --help lists a command's options; --debug shows where an error came from.
@@ -122,6 +124,44 @@ def _export(words):
     print(export(load_keras(options.model), options.directory, version=options.version))
 
 
+def _convert(words):
+    parser = _parser("convert", "Turns a checkpoint of PyTorch into a file that Keras or another program reads.")
+    parser.add_argument("source", type=str, help="a .pth, .pt or .safetensors file")
+    parser.add_argument("destination", type=str, help="a .keras, .weights.h5 or .safetensors file")
+    parser.add_argument("--task", type=str | None, default=None, help="check that it is of this task")
+    parser.add_argument("--classes", type=str | None, default=None, help="data set, or file, that names its classes")
+    parser.add_argument("--lineage", type=str | None, default=None, help="whose net it is, where its names don't tell")
+    parser.add_argument("--align-corners", type=bool | None, default=None, help="seg: whether it was trained so")
+    options = vars(parser.parse_args(words))
+    from hrnet_keras.converting import convert
+
+    model, report = convert(options["source"], options["destination"], **{
+        key: options[key] for key in ("task", "classes", "lineage", "align_corners")})  # fmt: skip
+    print(f"{options['destination']}: {model.name}, {model.count_params():,} numbers")
+    print(f"lineage {report.lineage}; {report.summary()}")
+
+
+def _models(words):
+    parser = _parser("models", "Lists the published weights: what weights= of a builder takes.")
+    parser.add_argument("--task", type=str | None, default=None, help="cls, seg, landmark, pose or det")
+    parser.add_argument("--json", action="store_true", help="everything that is known of them, as JSON")
+    options = parser.parse_args(words)
+    from hrnet_keras.checkpoints.zoo import list_weights
+
+    rows = list_weights(options.task)
+    if options.json:
+        import json
+
+        print(json.dumps(rows, indent=1))
+        return
+    for row in rows:
+        score = ", ".join(f"{key} {value:g}" for key, value in row["score"].items()) or "-"
+        state = "here" if row["cached"] else "by hand" if row["url"] is None else ""
+        net = f"{row['representation']}{row['width']}"
+        alias = " ".join(f"= {word!r}" for word in row["aliases"])
+        print(f"{row['task'] or 'trunk':9}{net:14}{row['data']:18}{score:28}{state:8}{row['name']} {alias}".rstrip())
+
+
 def _demo(words):
     parser = _parser("demo", "Trains, scores, exports and uses a small model on drawn scenes.")
     parser.add_argument("--task", type=str, default="seg", help="seg")
@@ -144,7 +184,10 @@ def _parser(name, description):
     return _Parser(prog=f"hrnet-keras {name}", description=description, allow_abbrev=False)
 
 
-COMMANDS = {"train": _train, "evaluate": _evaluate, "predict": _predict, "export": _export, "demo": _demo}
+COMMANDS = {
+    "train": _train, "evaluate": _evaluate, "predict": _predict, "export": _export, "convert": _convert,
+    "models": _models, "demo": _demo,
+}  # fmt: skip
 
 if __name__ == "__main__":
     sys.exit(main())

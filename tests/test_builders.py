@@ -188,7 +188,7 @@ def test_layers_have_the_names_of_the_state_dict():
         (lambda: hk.HRNetV2W18("det"), "task='det' is not in this version"),
         (lambda: hk.HRNetV2pW18("seg"), "HRNetV2p has no task='seg': that task exists for V1, V2"),
         (lambda: hk.HRNetV1W18("cls"), "HRNetV1 has no task='cls': that task exists for V2"),
-        (lambda: hk.HRNetV2W18("seg", weights="cityscape"), "weights='cityscape': expected None or the path"),
+        (lambda: hk.HRNetV2W18("seg", weights="cityscape"), "weights='cityscape': expected None, the path of"),
         (lambda: hk.HRNetV2W18("seg", weights="no.weights.h5"), "weights='no.weights.h5': no such file"),
         (lambda: hk.HRNetV2W18("seg", lineage="mmseg"), "lineage='mmseg': expected one of 'official'"),
         (lambda: hk.HRNetV2W18("seg", lineage="timm"), "lineage='timm' has no nets for task='seg': it has 'cls'"),

@@ -1,7 +1,38 @@
-"""How each lineage names the tensors that our layers (named as in the official state dicts) hold."""
+"""How published files name the tensors that our layers (named as in the official state dicts) hold."""
 
-# Longest match first: our layer's name begins with the left side, theirs with the right. Everything else is the trunk.
-_MMLAB = {
+import re
+from dataclasses import dataclass, field
+
+TRUNK = (
+    "conv1", "bn1", "conv2", "bn2", "layer1", "transition1", "transition2", "transition3", "stage2", "stage3", "stage4",
+)  # fmt: skip
+COUNTER = "num_batches_tracked"
+_OCR = "ocr_distri_head.object_context_block"
+_MM_OCR = "decode_head.1.object_context_block"
+
+
+@dataclass(frozen=True)
+class Naming:
+    """One program's names.
+
+    Attributes:
+        lineage: whose conventions its nets follow, a key of `architecture.LINEAGES`.
+        trunk: what stands before the trunk's names.
+        parts: our layer -> theirs, for what is not trunk and not named alike.
+        tasks: the tasks it writes; `"det"` is the pyramid, V2p.
+        marks: beginnings of names; a file with one of them is of this naming.
+        counters: whether it writes `num_batches_tracked`.
+    """
+
+    lineage: str
+    trunk: str = ""
+    parts: dict = field(default_factory=dict)
+    tasks: tuple = ()
+    marks: tuple = ()
+    counters: bool = True
+
+
+_MMSEG = {
     "last_layer.0": "decode_head.convs.0.conv",
     "last_layer.1": "decode_head.convs.0.bn",
     "last_layer.3": "decode_head.conv_seg",
@@ -10,48 +41,127 @@ _MMLAB = {
     "aux_head.3": "decode_head.0.conv_seg",
     "conv3x3_ocr.0": "decode_head.1.bottleneck.conv",
     "conv3x3_ocr.1": "decode_head.1.bottleneck.bn",
-    "ocr_distri_head.object_context_block.f_pixel.0": "decode_head.1.object_context_block.query_project.0.conv",
-    "ocr_distri_head.object_context_block.f_pixel.1.0": "decode_head.1.object_context_block.query_project.0.bn",
-    "ocr_distri_head.object_context_block.f_pixel.2": "decode_head.1.object_context_block.query_project.1.conv",
-    "ocr_distri_head.object_context_block.f_pixel.3.0": "decode_head.1.object_context_block.query_project.1.bn",
-    "ocr_distri_head.object_context_block.f_object.0": "decode_head.1.object_context_block.key_project.0.conv",
-    "ocr_distri_head.object_context_block.f_object.1.0": "decode_head.1.object_context_block.key_project.0.bn",
-    "ocr_distri_head.object_context_block.f_object.2": "decode_head.1.object_context_block.key_project.1.conv",
-    "ocr_distri_head.object_context_block.f_object.3.0": "decode_head.1.object_context_block.key_project.1.bn",
-    "ocr_distri_head.object_context_block.f_down.0": "decode_head.1.object_context_block.value_project.conv",
-    "ocr_distri_head.object_context_block.f_down.1.0": "decode_head.1.object_context_block.value_project.bn",
-    "ocr_distri_head.object_context_block.f_up.0": "decode_head.1.object_context_block.out_project.conv",
-    "ocr_distri_head.object_context_block.f_up.1.0": "decode_head.1.object_context_block.out_project.bn",
-    "ocr_distri_head.conv_bn_dropout.0": "decode_head.1.object_context_block.bottleneck.conv",
-    "ocr_distri_head.conv_bn_dropout.1.0": "decode_head.1.object_context_block.bottleneck.bn",
+    f"{_OCR}.f_down.0": f"{_MM_OCR}.value_project.conv",
+    f"{_OCR}.f_down.1.0": f"{_MM_OCR}.value_project.bn",
+    f"{_OCR}.f_up.0": f"{_MM_OCR}.out_project.conv",
+    f"{_OCR}.f_up.1.0": f"{_MM_OCR}.out_project.bn",
+    "ocr_distri_head.conv_bn_dropout.0": f"{_MM_OCR}.bottleneck.conv",
+    "ocr_distri_head.conv_bn_dropout.1.0": f"{_MM_OCR}.bottleneck.bn",
     "cls_head": "decode_head.1.conv_seg",
-    "head.0": "head.conv_layers.0",
-    "head.1": "head.conv_layers.1",
-    "head.3": "head.final_layer",
-    "final_layer": "head.final_layer",
-    "reduction_conv": "neck.reduction_conv.conv",
-    **{f"fpn_convs.{i}": f"neck.fpn_convs.{i}.conv" for i in range(5)},
 }
-
-NAMES = {"official": {}, "official_torch04": {}, "timm": {}, "mmlab": _MMLAB}
-TRUNK_PREFIX = {"mmlab": "backbone."}
-
-
-def their_name(layer_name, lineage):
-    """Turns the name of one of our layers into the prefix of its tensors in a lineage's state dict."""
-    table = NAMES[lineage]
-    return table[layer_name] if layer_name in table else TRUNK_PREFIX.get(lineage, "") + layer_name
+for _ours, _theirs in (("f_pixel", "query_project"), ("f_object", "key_project")):
+    for _i, (_conv, _bn) in enumerate((("0", "1.0"), ("2", "3.0"))):
+        _MMSEG[f"{_OCR}.{_ours}.{_conv}"] = f"{_MM_OCR}.{_theirs}.{_i}.conv"
+        _MMSEG[f"{_OCR}.{_ours}.{_bn}"] = f"{_MM_OCR}.{_theirs}.{_i}.bn"
 
 
-def find_lineage(names):
-    """Tells the lineage from the names of a state dict.
+def _neck(reduction, level):
+    return {"reduction_conv": reduction, **{f"fpn_convs.{i}": level.format(i) for i in range(5)}}
 
-    The nets of the master segmentation branch (PyTorch 0.4.1) are told by their head without any step counter.
+
+NAMINGS = {
+    "official": Naming("official", tasks=("cls", "seg", "landmark", "pose"), marks=TRUNK),
+    "official_torch04": Naming("official_torch04", tasks=("seg",), counters=False),
+    "timm": Naming("timm", tasks=("cls",)),  # named exactly as the official classification nets
+    "official detection": Naming(
+        "official", "backbone.", _neck("neck.reduction_conv.0", "neck.fpn_conv.{}"),
+        ("det",), ("neck.reduction_conv.0.", "neck.fpn_conv.")),
+    "official maskrcnn-benchmark": Naming(
+        "official", "backbone.body.", _neck("backbone.neck.reduction_conv.0", "backbone.neck.fpn_conv.{}"),
+        ("det",), ("backbone.neck.",), counters=False),
+    "official FCOS": Naming(
+        "official", "backbone.body.", _neck("backbone.fpn.reduction_conv.0", "backbone.fpn.fpn_conv.{}"),
+        ("det",), ("backbone.fpn.",), counters=False),
+    "mmdet": Naming(
+        "mmlab", "backbone.", _neck("neck.reduction_conv.conv", "neck.fpn_convs.{}.conv"),
+        ("det",), ("neck.reduction_conv.conv.", "neck.fpn_convs.")),
+    "mmseg": Naming("mmlab", "backbone.", _MMSEG, ("seg",), ("decode_head.",)),
+    "mmpose": Naming("mmlab", "backbone.", {
+        "head.0": "head.conv_layers.0", "head.1": "head.conv_layers.1", "head.3": "head.final_layer",
+        "final_layer": "head.final_layer"}, ("landmark", "pose"), ("head.final_layer.", "head.conv_layers.")),
+    "mmpose 0.x": Naming("mmlab", "backbone.", {
+        **{f"head.{i}": f"keypoint_head.final_layer.{i}" for i in (0, 1, 3)},
+        "final_layer": "keypoint_head.final_layer"}, ("landmark", "pose"), ("keypoint_head.",)),
+}  # fmt: skip
+
+# A file with a name that begins so is a net for that task; the first line that fits counts.
+_TASK_MARKS = (
+    ("det", ("neck.", "rpn_head.", "roi_head.", "bbox_head.", "backbone.neck.", "backbone.fpn.", "rpn.head.")),
+    ("cls", ("classifier.", "incre_modules.")),
+    ("seg", ("last_layer.", "decode_head.", "aux_head.", "cls_head.")),
+    ("landmark", ("head.0.", "head.conv_layers.", "keypoint_head.final_layer.0.")),
+    ("pose", ("final_layer.weight", "head.final_layer.", "keypoint_head.final_layer.weight")),
+)
+
+
+_WRAPPED = re.compile(r"(module\.|model\.)(?:module\.|model\.)*(?:conv1|backbone)\.")
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What the names of a state dict tell: a key of `NAMINGS`, and the task (`None`: a trunk alone)."""
+
+    naming: str
+    task: str | None
+
+    @property
+    def lineage(self):
+        return NAMINGS[self.naming].lineage
+
+
+def identify(names):
+    """Tells whose names these are and for which task.
+
+    Nets of the segmentation branch of PyTorch 0.4.1 are told by their head without any step counter; timm's names are
+    the official ones. A trunk alone is `"official"` or `"mmdet"`.
+
+    Raises:
+        ValueError: no HRNet's names, or those of two programs.
     """
     names = set(names)
-    if any(name.startswith("backbone.") for name in names):
-        return "mmlab"
-    has_counters = any(name.endswith(".num_batches_tracked") for name in names)
-    if "last_layer.3.weight" in names and not has_counters:
-        return "official_torch04"
-    return "official"
+    found = [key for key, naming in NAMINGS.items() if any(name.startswith(naming.marks) for name in names)]
+    bare = "official" in found and any(name.split(".")[0] in TRUNK for name in names)
+    found = [key for key in found if key != "official" or bare]
+    if not found and any(name.startswith("backbone.conv1.") for name in names):
+        found = ["mmdet"]
+    if len(found) > 1:
+        raise ValueError(f"the names fit {' and '.join(map(repr, found))}: expected those of one program")
+    if not found:
+        some = ", ".join(sorted(names)[:4])
+        raise ValueError(f"none of the {len(names)} tensors is named as in an HRNet: found {some or 'nothing'}")
+    task = next((task for task, marks in _TASK_MARKS if any(name.startswith(marks) for name in names)), None)
+    naming = found[0]
+    if naming == "official" and task == "seg" and not any(name.endswith(COUNTER) for name in names):
+        naming = "official_torch04"
+    return Identity(naming, task)
+
+
+def naming_for(lineage, task):
+    """The key of `NAMINGS` under which a lineage writes a task's nets; `task` `None` for what has no head."""
+    fitting = [key for key, naming in NAMINGS.items() if naming.lineage == lineage]
+    return next((key for key in fitting if task in NAMINGS[key].tasks), fitting[0])
+
+
+def their_name(layer_name, naming):
+    """Turns the name of one of our layers into the beginning of its tensors' names under a key of `NAMINGS`."""
+    how = NAMINGS[naming]
+    if layer_name in how.parts:
+        return how.parts[layer_name]
+    return how.trunk + layer_name if is_trunk(layer_name) else layer_name
+
+
+def is_trunk(name):
+    """Whether a layer's or tensor's name, in our own naming, belongs to the trunk."""
+    return name.split(".")[0] in TRUNK
+
+
+def without_wrapper(names):
+    """Turns names as found in a file into plain ones: `{found: plain}`, without the `module.` and `model.` of wrappers.
+
+    Training programs save the network inside a wrapper; what stands beside it (loss buffers) keeps its name.
+    """
+    plain = {name: name for name in names}
+    while any(_WRAPPED.match(name) for name in plain.values()):
+        prefix = next(_WRAPPED.match(name).group(1) for name in plain.values() if _WRAPPED.match(name))
+        plain = {name: now.removeprefix(prefix) for name, now in plain.items()}
+    return plain

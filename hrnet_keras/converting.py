@@ -1,0 +1,97 @@
+"""A checkpoint of PyTorch -> a model of this package, and files to take away."""
+
+import os
+
+from hrnet_keras import builders
+from hrnet_keras.architecture import ARCHITECTURES
+from hrnet_keras.checkpoints.lineages import their_name
+from hrnet_keras.checkpoints.loading import identity_of, load_torch_weights, open_source, save_torch_weights
+from hrnet_keras.datasets import Facts
+from hrnet_keras.datasets.published import published
+
+ENDINGS = (".keras", ".weights.h5", ".safetensors")
+REPRESENTATIONS = {"cls": "V2", "seg": "V2", "landmark": "V2", "pose": "V1", "det": "V2p", None: "V2"}
+
+
+def convert(source, destination, *, task=None, classes=None, lineage=None, align_corners=None):
+    """Turns a checkpoint into a file that Keras, or another program, reads.
+
+    Net, width, task, lineage and counts are found in the checkpoint.
+
+    Args:
+        source: path of a `.pth`, `.pt` or `.safetensors` file.
+        destination: `.keras` (the whole model), `.weights.h5` (Keras's weights) or `.safetensors` (PyTorch's names).
+        task: what the checkpoint is for: a check; default: what it says.
+        classes: names for the classes: a published data set's (`"cityscapes"`), or the path of a text file with a name
+            per line.
+        lineage: whose net it is, where the names leave a choice.
+        align_corners: seg: `True` for nets of the official OCR branch that were trained so.
+
+    Returns:
+        The model and its `LoadReport`.
+
+    Raises:
+        ValueError: another ending, another task than the checkpoint's, or names that do not fit its classes.
+        CheckpointError: the file can't be read.
+        OSError: the destination can't be written.
+    """
+    destination = os.fspath(destination)
+    if not destination.endswith(ENDINGS):
+        raise ValueError(f"{destination}: expected a name that ends in {', '.join(ENDINGS)}")
+    tensors, where = open_source(source)
+    found = identity_of(tensors, lineage, where)
+    if task is not None and task != found.task:
+        raise ValueError(f"{where}: task={task!r} was asked for, the checkpoint is of task {found.task!r}")
+    width = width_of(tensors, found.naming, where)
+    builder = getattr(builders, f"HRNet{REPRESENTATIONS[found.task]}{width}")
+    options = {} if align_corners is None else {"align_corners": align_corners}
+    if found.task in ("det", None):  # the pyramid, or the trunk with what mixes its maps left random
+        model = builder(lineage=lineage or found.lineage)
+        report = load_torch_weights(model, tensors, lineage=lineage, strict=False)
+    else:
+        model = builder(found.task, weights=source, lineage=lineage, **options)
+        report = load_torch_weights(model, tensors, lineage=lineage)
+    if classes is not None:
+        builders.name_classes(model, _names(classes, builders.facts_of(model)))
+    _write(model, destination, found.lineage)
+    return model, report
+
+
+def width_of(tensors, naming, where):
+    """The key of `ARCHITECTURES` whose trunk these tensors are."""
+    kernel = f"{their_name('stage2.0.branches.0.0.conv1', naming)}.weight"
+    if kernel not in tensors:
+        raise ValueError(f"{where}: has no {kernel}: not a whole trunk")
+    channels = int(tensors[kernel].shape[0])
+    for width, net in ARCHITECTURES.items():
+        last = net.modules[1] - 1
+        inside, outside = (kernel.replace("stage2.0.", f"stage3.{i}.") for i in (last, last + 1))
+        if net.width == channels and inside in tensors and outside not in tensors:
+            return width
+    widths = ", ".join(f"{name} ({net.width} channels)" for name, net in ARCHITECTURES.items())
+    raise ValueError(f"{where}: a trunk of {channels} channels is none of {widths}")
+
+
+def _names(classes, facts):
+    known = published(classes)
+    if known is None:
+        if not os.path.isfile(classes):
+            raise ValueError(f"classes={classes!r}: neither a published data set nor a file of names")
+        with open(classes, encoding="utf-8") as file:
+            names = tuple(line.strip() for line in file if line.strip())
+        known = Facts(os.path.splitext(os.path.basename(classes))[0], class_names=names)
+    if len(known.class_names) != facts.get("num_classes"):
+        raise ValueError(f"classes={classes!r}: {len(known.class_names)} names for {facts.get('num_classes')} classes")
+    return known
+
+
+def _write(model, destination, lineage):
+    try:
+        if destination.endswith(".safetensors"):
+            save_torch_weights(model, destination, lineage=lineage)
+        elif destination.endswith(".keras"):
+            model.save(destination)
+        else:
+            model.save_weights(destination)
+    except OSError as error:
+        raise OSError(f"can't write {destination}: {error.strerror or error}") from error
