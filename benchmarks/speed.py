@@ -128,12 +128,12 @@ def machine():
     return f"{datetime.date.today()}, {name}, 2 threads, float32 unless said otherwise"
 
 
-def write(results, path):
-    """Puts the table between the markers of `path`."""
-    text = path.read_text()
-    start, end = "<!-- speed -->", "<!-- /speed -->"
-    before, after = text.split(start)[0], text.split(end)[1]
-    path.write_text(f"{before}{start}\n{machine()}\n\n{table(results)}\n{end}{after}")
+def replace_between(marker, text, path):
+    """Puts `text` between `<!-- marker -->` and `<!-- /marker -->` of a file."""
+    whole = path.read_text()
+    start, end = f"<!-- {marker} -->", f"<!-- /{marker} -->"
+    before, after = whole.split(start)[0], whole.split(end)[1]
+    path.write_text(f"{before}{start}\n{text}\n{end}{after}")
 
 
 def main():
@@ -156,7 +156,7 @@ def main():
     if options.json:
         options.json.write_text(json.dumps({"machine": machine(), "results": results}, indent=1))
     if options.write:
-        write(results, HERE / "README.md")
+        replace_between("speed", f"{machine()}\n\n{table(results)}", HERE / "README.md")
 
 
 if __name__ == "__main__":

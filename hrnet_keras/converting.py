@@ -5,7 +5,7 @@ import os
 from hrnet_keras import builders
 from hrnet_keras.architecture import ARCHITECTURES
 from hrnet_keras.checkpoints.lineages import their_name
-from hrnet_keras.checkpoints.loading import identity_of, load_torch_weights, open_source, save_torch_weights
+from hrnet_keras.checkpoints.loading import identity_of, load_tensors, open_source, save_torch_weights
 from hrnet_keras.datasets import Facts
 from hrnet_keras.datasets.published import published
 
@@ -47,10 +47,10 @@ def convert(source, destination, *, task=None, classes=None, lineage=None, align
     options = {} if align_corners is None else {"align_corners": align_corners}
     if found.task in ("det", None):  # the pyramid, or the trunk with what mixes its maps left random
         model = builder(lineage=lineage or found.lineage)
-        report = load_torch_weights(model, tensors, lineage=lineage, strict=False)
+        report = load_tensors(model, tensors, where, lineage=lineage, strict=False)
     else:
         model = builder(found.task, weights=source, lineage=lineage, **options)
-        report = load_torch_weights(model, tensors, lineage=lineage)
+        report = load_tensors(model, tensors, where, lineage=lineage)
     if classes is not None:
         builders.name_classes(model, _names(classes, builders.facts_of(model)))
     _write(model, destination, found.lineage)

@@ -74,7 +74,11 @@ def load_torch_weights(model, source, *, lineage=None, strict=True):
     """
     if lineage is not None and lineage not in LINEAGES:
         raise ValueError(f"lineage={lineage!r}: expected one of {', '.join(map(repr, LINEAGES))}")
-    tensors, where = open_source(source)
+    return load_tensors(model, *open_source(source), lineage=lineage, strict=strict)
+
+
+def load_tensors(model, tensors, where, *, lineage=None, strict=True):
+    """`load_torch_weights` for tensors that `open_source` has opened."""
     found = identity_of(tensors, lineage, where)
     if strict:
         _check_kind(model, found, where)
@@ -101,26 +105,20 @@ def load_torch_weights(model, source, *, lineage=None, strict=True):
     return LoadReport(found.lineage, found.naming, found.task, tuple(loaded), tuple(missing + bad), tuple(unused))
 
 
-def load_trunk(model, source, *, where=None):
-    """Loads a trunk from the file of any task, as the papers start from ImageNet; heads are left as they are.
-
-    Args:
-        model, source: as in `load_torch_weights`.
-        where: what to call the source in messages.
+def load_trunk(model, tensors, where):
+    """Loads a trunk from the tensors of any task, as the papers start from ImageNet; heads are left as they are.
 
     Returns:
         A `LoadReport`.
 
     Raises:
-        ValueError: the file's trunk is of another net, or it has none.
+        ValueError: the trunk is of another net, or there is none.
     """
-    report = load_torch_weights(model, source, strict=False)
+    report = load_tensors(model, tensors, where, strict=False)
     trunk = NAMINGS[report.naming].trunk
     lacking = [name for name in report.missing if name.startswith(trunk) and is_trunk(name.removeprefix(trunk))]
     if lacking:
-        raise ValueError(
-            f"{_where(source)}: {len(lacking)} tensors of the trunk are missing or misshapen: {_some(lacking)}"
-        )
+        raise ValueError(f"{where}: {len(lacking)} tensors of the trunk are missing or misshapen: {_some(lacking)}")
     return report
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from hrnet_keras.checkpoints import zoo
 from hrnet_keras.checkpoints.lineages import Identity, their_name
-from hrnet_keras.checkpoints.loading import identity_of, load_torch_weights, load_trunk, open_source, task_of
+from hrnet_keras.checkpoints.loading import identity_of, load_tensors, load_trunk, open_source, task_of
 
 CHECKPOINTS = (".pth", ".pt", ".tar", ".safetensors")
 LAST_LAYERS = {
@@ -47,16 +47,16 @@ class Start:
             _load_keras(model, self.where)
             return
         if self.identity.task != task_of(model):
-            report = load_trunk(model, self.tensors, where=self.where)
+            report = load_trunk(model, self.tensors, self.where)
         elif count is not None and self.options.get("count") not in (None, count):
             last = tuple(f"{name}." for name in self._last_layers())
             tensors = {name: value for name, value in self.tensors.items() if not name.startswith(last)}
-            report = load_torch_weights(model, tensors, lineage=self.identity.lineage, strict=False)
+            report = load_tensors(model, tensors, self.where, lineage=self.identity.lineage, strict=False)
             lacking = [name for name in report.missing if not name.startswith(last)]
             if lacking:
                 raise ValueError(f"{self.where}: of another net: {', '.join(lacking[:4])} and so on do not fit")
         else:
-            report = load_torch_weights(model, self.tensors, lineage=self.identity.lineage)
+            report = load_tensors(model, self.tensors, self.where, lineage=self.identity.lineage)
         if report.missing:
             print(f"{self.where}: {report.summary()}")
 
@@ -95,10 +95,12 @@ def start_from(weights, *, task, representation, width, lineage=None, head=None,
     elif not os.path.exists(text):
         raise ValueError(f"weights={weights!r}: no such file")
     tensors, where = open_source(path)
-    stated = entry.lineage if entry is not None and entry.task == task else None
-    start = Start(where, tensors, identity_of(tensors, lineage or stated, where), entry)
+    start = Start(where, tensors, identity_of(tensors, where=where), entry)
     same = start.identity.task == task or (start.identity.task == "det" and task is None)
-    if not same:
+    if same:
+        stated = entry.lineage if entry is not None else None
+        start = Start(where, tensors, identity_of(tensors, lineage or stated, where), entry)
+    else:
         if task is not None and start.identity.task not in ("cls", "det", None):
             raise ValueError(
                 f"weights={weights!r}: a net for task {start.identity.task!r}; for task {task!r} expected one of that "

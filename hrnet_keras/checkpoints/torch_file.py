@@ -96,10 +96,10 @@ def read_tensors(path):
 def _read(path, data):
     if data[:4] == b"PK\x03\x04":
         return _tensors(*_open_zip(data))
+    if data[8:9] == b"{" and int.from_bytes(data[:8], "little") <= len(data):
+        return _read_safetensors(path)
     if data[:1] == b"\x80":
         return _tensors(*_open_legacy(data))
-    if len(data) > 9 and data[8:9] == b"{":
-        return _read_safetensors(path)
     start = bytes(data[:64]).lstrip().lower()
     if start.startswith((b"<!doctype", b"<html", b"<?xml")):
         raise CheckpointError("this is a web page, not a checkpoint: the download went to a form or an error page")

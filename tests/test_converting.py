@@ -1,0 +1,74 @@
+"""From a published file to files to take away, in Python and on the command line."""
+
+import keras
+import numpy as np
+import pytest
+
+from hrnet_keras.checkpoints import read_tensors
+from hrnet_keras.cli import main
+from hrnet_keras.converting import convert
+from tests.checkpoints.published import CASES, filled
+
+PUBLISHED = {case.name: case for case in CASES}
+
+
+@pytest.fixture
+def source(golden, weights_rule, tmp_path):
+    def get(name, form="legacy"):
+        case = PUBLISHED[name]
+        return str(filled(case, golden(case.kind, case.case)[0], weights_rule, form, tmp_path))
+
+    return get
+
+
+def test_a_file_becomes_a_model_with_class_names(source, tmp_path, capsys):
+    target = str(tmp_path / "city.keras")
+    assert main(["convert", source("mmseg"), target, "--task", "seg", "--classes", "cityscapes"]) == 0
+    printed = capsys.readouterr().out
+    assert "hrnetv2_w18smallv2_seg" in printed and "lineage mmlab" in printed and "0 not" not in printed
+    model = keras.saving.load_model(target, compile=False)
+    assert model.get_layer("logits").facts["class_names"][0] == "road"
+    assert main(["convert", source("mmseg"), str(tmp_path / "c.keras"), "--classes", "lip"]) == 1
+    assert "classes='lip': 20 names for 19 classes" in capsys.readouterr().err
+
+
+def test_a_file_goes_to_safetensors_and_to_keras_weights(source, tmp_path):
+    path = source("seg")
+    model, report = convert(path, tmp_path / "x.safetensors")
+    assert report.unused == ("loss.criterion.weight",)
+    original = {name.removeprefix("model."): value for name, value in read_tensors(path).items()}
+    for name, value in read_tensors(tmp_path / "x.safetensors").items():
+        np.testing.assert_array_equal(value, original[name])
+    convert(path, tmp_path / "x.weights.h5")
+    model.load_weights(tmp_path / "x.weights.h5")
+
+
+def test_detectors_give_their_pyramid(source, tmp_path):
+    model, report = convert(source("mmdet"), tmp_path / "det.keras")
+    assert model.name == "hrnetv2p_w18" and not report.missing
+    assert all(name.startswith(("rpn_head.", "roi_head.")) for name in report.unused)
+
+
+def test_what_cannot_be_converted_is_named(source, tmp_path, capsys):
+    with pytest.raises(ValueError, match="task='pose' was asked for, the checkpoint is of task 'seg'"):
+        convert(source("seg"), tmp_path / "x.keras", task="pose")
+    with pytest.raises(ValueError, match=r"x\.onnx: expected a name that ends in \.keras"):
+        convert(source("seg"), tmp_path / "x.onnx")
+    with pytest.raises(ValueError, match="classes='towns': neither a published data set nor a file of names"):
+        convert(source("seg"), tmp_path / "x.keras", classes="towns")
+    with pytest.raises(OSError, match=r"can't write .*nowhere"):
+        convert(source("seg"), tmp_path / "nowhere" / "x.safetensors")
+    (tmp_path / "broken.pth").write_bytes(b"PK\x03\x04 broken")
+    assert main(["convert", str(tmp_path / "broken.pth"), str(tmp_path / "x.keras")]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"hrnet-keras: {tmp_path}/broken.pth: damaged") and error.count("\n") == 1
+
+
+def test_the_list_of_weights(capsys):
+    assert main(["models", "--task", "landmark"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 11
+    assert any("NME 3.98" in line and line.endswith("= 'wflw'") for line in lines)
+    assert any("by hand" in line and "HR18-WFLW" in line for line in lines)
+    assert main(["models", "--task", "poses"]) == 1
+    assert "task='poses': expected one of" in capsys.readouterr().err
