@@ -74,7 +74,7 @@ def _train(words):
 
 def _evaluate(words):
     parser = _parser("evaluate", "Scores a model by its task's official protocol and prints the table.")
-    parser.add_argument("model", type=str, help="a .keras file or a SavedModel directory")
+    parser.add_argument("model", type=str, help="a .keras file, SavedModel directory, checkpoint or published name")
     parser.add_argument("dataset", type=str, help="name of a data set: camvid, folder, toytown")
     parser.add_argument("--root", type=str | None, default=None, help="folder of the data set's files")
     parser.add_argument("--split", type=str, default="val", help="split to score on")
@@ -93,7 +93,7 @@ def _evaluate(words):
 
 def _predict(words):
     parser = _parser("predict", "Answers a model's question about pictures and writes the drawn answers.")
-    parser.add_argument("model", type=str, help="a .keras file or a SavedModel directory")
+    parser.add_argument("model", type=str, help="a .keras file, SavedModel directory, checkpoint or published name")
     parser.add_argument("images", type=str, nargs="+", help="pictures or glob patterns")
     parser.add_argument("--output", type=str, default="predictions", help="folder of the drawings")
     parser.add_argument("--label-maps", action="store_true", help="also write the class ids as grey PNG files")
@@ -114,14 +114,14 @@ def _predict(words):
 
 def _export(words):
     parser = _parser("export", "Writes a SavedModel for TensorFlow Serving.")
-    parser.add_argument("model", type=str, help="a .keras file")
+    parser.add_argument("model", type=str, help="a .keras file, checkpoint or published name")
     parser.add_argument("directory", type=str, help="of the model in the model base, such as saved_models/street")
     parser.add_argument("--version", type=int | None, default=None, help="default: one above the highest there")
     options = parser.parse_args(words)
     from hrnet_keras.exporting import export
-    from hrnet_keras.prediction import load_keras
+    from hrnet_keras.prediction import load_model
 
-    print(export(load_keras(options.model), options.directory, version=options.version))
+    print(export(load_model(options.model), options.directory, version=options.version))
 
 
 def _convert(words):

@@ -4,6 +4,7 @@ import os
 
 from hrnet_keras import builders
 from hrnet_keras.architecture import ARCHITECTURES
+from hrnet_keras.checkpoints import zoo
 from hrnet_keras.checkpoints.lineages import their_name
 from hrnet_keras.checkpoints.loading import identity_of, load_tensors, open_source, save_torch_weights
 from hrnet_keras.datasets import Facts
@@ -38,6 +39,19 @@ def convert(source, destination, *, task=None, classes=None, lineage=None, align
     destination = os.fspath(destination)
     if not destination.endswith(ENDINGS):
         raise ValueError(f"{destination}: expected a name that ends in {', '.join(ENDINGS)}")
+    model, report = from_checkpoint(source, task=task, lineage=lineage, align_corners=align_corners)
+    if classes is not None:
+        builders.name_classes(model, _names(classes, builders.facts_of(model)))
+    _write(model, destination, report.lineage)
+    return model, report
+
+
+def from_checkpoint(source, *, task=None, lineage=None, align_corners=None):
+    """Builds the model that a checkpoint is of, with its weights; arguments and errors as in `convert`.
+
+    Returns:
+        The model and its `LoadReport`.
+    """
     tensors, where = open_source(source)
     found = identity_of(tensors, lineage, where)
     if task is not None and task != found.task:
@@ -51,10 +65,20 @@ def convert(source, destination, *, task=None, classes=None, lineage=None, align
     else:
         model = builder(found.task, weights=source, lineage=lineage, **options)
         report = load_tensors(model, tensors, where, lineage=lineage)
-    if classes is not None:
-        builders.name_classes(model, _names(classes, builders.facts_of(model)))
-    _write(model, destination, found.lineage)
     return model, report
+
+
+def from_zoo(name):
+    """Builds the net of published weights, with them.
+
+    Raises:
+        ValueError: no such name; `DownloadError`: they can't be had.
+    """
+    entry = next((entry for entry in zoo.entries() if entry.name == name), None)
+    if entry is None:
+        raise ValueError(f"{name!r} is no name of published weights: hrnet-keras models lists them")
+    task = None if entry.task == "det" else entry.task
+    return getattr(builders, f"HRNet{entry.representation}{entry.width}")(task, weights=name)
 
 
 def width_of(tensors, naming, where):

@@ -10,6 +10,9 @@ from PIL import Image
 
 from hrnet_keras import datasets
 from hrnet_keras.builders import facts_of
+from hrnet_keras.checkpoints import zoo
+from hrnet_keras.checkpoints.starting import CHECKPOINTS
+from hrnet_keras.converting import from_checkpoint, from_zoo
 from hrnet_keras.exporting import FACTS_FILE
 from hrnet_keras.tasks import part
 
@@ -51,7 +54,8 @@ def predict(model, images, *, scores=False):
     """Answers a model's question about pictures.
 
     Args:
-        model: `keras.Model`, path of a `.keras` file, or SavedModel directory (with or without its version).
+        model: `keras.Model`, path of a `.keras` file or of a checkpoint of PyTorch, SavedModel directory (with or
+            without its version), or a published name (`hk.list_weights()`).
         images: path, glob pattern, uint8 RGB array `(height, width, 3)`, or a list of these.
         scores: also answers the probability of the class (Keras models and SavedModels alike).
 
@@ -90,9 +94,22 @@ def open_model(model, *, scores=False):
         path = os.fspath(model)
         if os.path.isdir(path):
             return _open_saved_model(path, scores)
-        model = load_keras(path)
+        model = load_model(path)
     facts = facts_of(model)
     return part(facts["task"], "inference").answerer(model, scores=scores), facts
+
+
+def load_model(path):
+    """Opens a `.keras` file, a checkpoint of PyTorch or a published name as a `keras.Model`.
+
+    Raises:
+        ValueError: it is none of these, or is damaged; `DownloadError`: published weights that can't be had.
+    """
+    if path.endswith(CHECKPOINTS):
+        return from_checkpoint(path)[0]
+    if any(entry.name == path for entry in zoo.entries()):
+        return from_zoo(path)
+    return load_keras(path)
 
 
 def load_keras(path):
@@ -100,7 +117,10 @@ def load_keras(path):
     import keras
 
     if not os.path.isfile(path) or not path.endswith(".keras"):
-        raise ValueError(f"model {path}: expected a .keras file, a SavedModel directory or a keras.Model")
+        raise ValueError(
+            f"model {path}: expected a .keras file, a SavedModel directory, a keras.Model, a checkpoint of PyTorch or "
+            "a published name (hrnet-keras models)"
+        )
     try:
         return keras.saving.load_model(path, compile=False)
     except Exception as error:  # Keras raises many kinds for a damaged file

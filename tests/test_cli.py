@@ -61,7 +61,7 @@ def test_train_reads_recipe_and_options(tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["fly"], "'fly' is no command: expected one of train, evaluate, predict, export, demo"),
+        (["fly"], "'fly' is no command: expected one of train, evaluate, predict, export, convert"),
         (["train"], "expected the path of a recipe"),
         (["train", "nothing.yaml"], "nothing.yaml: no such file"),
         (["predict", "net.keras", "a.png"], "net.keras"),

@@ -5,6 +5,8 @@ import pytest
 from PIL import Image
 
 import hrnet_keras as hk
+from hrnet_keras.checkpoints import zoo
+from tests.checkpoints.published import CASES, filled
 
 
 @pytest.fixture(scope="module")
@@ -87,3 +89,14 @@ def test_bad_models_are_named(tmp_path):
         hk.predict(hk.HRNetV1W18SmallV1(), image)
     with pytest.raises(ValueError, match="task='pose' has no 'inference' in this version"):
         hk.predict(hk.HRNetV1W18SmallV1("pose"), image)
+
+
+def test_checkpoints_and_published_names_are_models(golden, weights_rule, tmp_path, monkeypatch):
+    case = next(case for case in CASES if case.name == "mmseg")
+    path = filled(case, golden(case.kind, case.case)[0], weights_rule, "zip", tmp_path)
+    image = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+    one = hk.predict(path, image)[0]
+    monkeypatch.setattr(zoo, "fetch", lambda entry: path)
+    other = hk.predict("fcn_hr18s_512x1024_160k_cityscapes", image)[0]
+    np.testing.assert_array_equal(one.label_map, other.label_map)
+    assert one.facts["class_names"][0] == "class 0" and other.facts["class_names"][0] == "road"

@@ -31,10 +31,11 @@ class Entry:
         count: classes, joints or points; `None` where only the file says.
         input: `(height, width)` it was trained or scored at.
         codec: how its heat maps encode points.
-        crop, interpolation: of the picture preparation it was scored with (classification).
+        crop, interpolation: of the picture preparation it was scored with (classification). Every net takes RGB with
+            ImageNet's mean and standard deviation, which the builders put into the graph.
         score: published figures, percent (AP and PCKh as published); `note`: what they were measured under.
         trunk: the file that other tasks start from.
-        file: its published file name.
+        file: its published file name; ours where only a web form is known.
         url: stable address; `None` where `page` leads to a web form or folder.
         sha256: hexadecimal, or the first digits, as published.
         source: who published it.
