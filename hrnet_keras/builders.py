@@ -109,6 +109,7 @@ def hrnet(
             "include_preprocessing": include_preprocessing, "output_stride": output_stride if task == "seg" else 4,
         }  # fmt: skip
         facts |= {"head": head} if head else {}
+        facts |= {"align_corners": True} if how.align_corners else {}
         outputs = Answer(facts, name="heatmaps" if task in ("landmark", "pose") else "logits")(outputs)
     model = keras.Model(images, outputs, name=name or _model_name(representation, width, task, head))
     if start is not None:

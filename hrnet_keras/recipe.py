@@ -77,12 +77,20 @@ class TrainRecipe:
         epochs: passes over the training split.
         batch: pictures per step, over all replicas.
         learning_rate: at the start.
-        schedule: `poly` (to 0 with power 0.9) or `constant`.
+        schedule: `poly` (to 0 with power 0.9), `steps` (a tenth after each of `milestones`) or `constant`.
+        milestones: epochs after which `steps` lowers the rate.
         warmup_epochs: over which the rate first rises.
         optimizer: `sgd` (PyTorch's conventions) or `adamw`.
         momentum: of SGD.
+        nesterov: whether SGD looks ahead.
         weight_decay: on every weight.
+        rate_factors: beginnings of layer names whose learning rate is so many times the others' (SGD).
+        loss: `cross_entropy`, `ohem` (hard pixels), `dice` or `lovasz`, for segmentation.
+        ohem_threshold: probability of the true class below which a pixel is hard.
+        ohem_min_kept: about so many pixels are kept at least.
+        auxiliary_weight: of the loss of the OCR nets' auxiliary head.
         class_weights: use the data set's weights per class in the loss.
+        frozen_batch_norm: leave the batch norms as they are, for batches too small for statistics.
         precision: of the computation; weights stay float32.
         seed: of everything random.
         evaluate_every: epochs between evaluations.
@@ -91,12 +99,20 @@ class TrainRecipe:
     epochs: int = 484
     batch: int = 12
     learning_rate: float = 0.01
-    schedule: Literal["poly", "constant"] = "poly"
+    schedule: Literal["poly", "steps", "constant"] = "poly"
+    milestones: list[int] = field(default_factory=list)
     warmup_epochs: float = 0.0
     optimizer: Literal["sgd", "adamw"] = "sgd"
     momentum: float = 0.9
+    nesterov: bool = False
     weight_decay: float = 0.0005
+    rate_factors: dict[str, float] = field(default_factory=dict)
+    loss: Literal["cross_entropy", "ohem", "dice", "lovasz"] = "cross_entropy"
+    ohem_threshold: float = 0.9
+    ohem_min_kept: int = 131072
+    auxiliary_weight: float = 0.4
     class_weights: bool = True
+    frozen_batch_norm: bool = False
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
     seed: int = 0
     evaluate_every: int = 1
@@ -186,7 +202,7 @@ def _as_options(overrides):
 
     options = []
     for key, value in overrides.items():
-        if isinstance(value, dict) and not key.startswith("data.options"):
+        if isinstance(value, dict) and not key.startswith(("data.options", "train.rate_factors")):
             options += _as_options({f"{key}.{name}": inner for name, inner in value.items()})
         else:
             text = value if isinstance(value, str) else json.dumps(value)

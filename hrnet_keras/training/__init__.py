@@ -12,7 +12,7 @@ from hrnet_keras import builders, datasets
 from hrnet_keras.recipe import Recipe
 from hrnet_keras.tasks import part
 from hrnet_keras.training.callbacks import Backup, Scores
-from hrnet_keras.training.optimizers import PolySchedule, TorchSGD
+from hrnet_keras.training.optimizers import PolySchedule, StepSchedule, TorchSGD
 
 MAY_CHANGE = ("data.root", "data.cache", "train.evaluate_every", "output")  # between a run and its resumption
 
@@ -29,7 +29,8 @@ def train(recipe, *, verbose=None, **overrides):
         **overrides: values that replace the file's: `**{"train.epochs": 3}` or `train={"epochs": 3}`.
 
     Returns:
-        The `keras.callbacks.History`; its `model` is the trained one.
+        The `keras.callbacks.History`; its `model` is the one that was fitted (for the OCR nets with the auxiliary
+        logits as a second output).
 
     Raises:
         ValueError: a bad recipe, bad data (the file is named), or an output folder of another experiment.
@@ -44,14 +45,18 @@ def train(recipe, *, verbose=None, **overrides):
     batch = recipe.train.batch
     with _precision(recipe.train.precision), _strategy(batch).scope():
         model = build(recipe, data)
+        fitted = compile_for(model, recipe.train, data)
         stream = part(recipe.model.task, "pipeline").training(
             data, batch=batch, seed=recipe.train.seed, first_epoch=first_epoch, **_augmentation(recipe.data)
         )
-        scores = Scores(held_out, recipe.output, every=recipe.train.evaluate_every)
+        outputs = len(fitted.outputs)
+        if outputs > 1:  # every output learns from the same labels
+            stream = stream.map(lambda image, labels: (image, (labels,) * outputs))
+        scores = Scores(model, held_out, recipe.output, every=recipe.train.evaluate_every)
         callbacks = [Backup(os.path.join(recipe.output, "backup")), scores]
         callbacks.append(keras.callbacks.TensorBoard(os.path.join(recipe.output, "tensorboard"), write_graph=False))
         try:
-            history = model.fit(
+            history = fitted.fit(
                 stream, epochs=recipe.train.epochs, steps_per_epoch=len(data) // batch, shuffle=False,
                 callbacks=callbacks, verbose=verbose,
             )  # fmt: skip
@@ -63,7 +68,7 @@ def train(recipe, *, verbose=None, **overrides):
 
 
 def build(recipe, data):
-    """The compiled model of a recipe, for a data set's classes."""
+    """The model of a recipe, for a data set's classes."""
     builder = getattr(builders, recipe.model.name, None)
     if builder is None or not recipe.model.name.startswith("HRNet"):
         names = [name for name in vars(builders) if name.startswith("HRNet")]
@@ -72,22 +77,34 @@ def build(recipe, data):
     options["num_classes"] = options["num_classes"] or len(data.facts.class_names)
     model = builder(recipe.model.task, **options)
     builders.name_classes(model, data.facts)
-    weights = data.facts.class_weights if recipe.train.class_weights else None
-    losses = part(recipe.model.task, "losses")
-    loss = losses.CrossEntropy(ignore_label=data.facts.ignore_label, class_weights=weights)
-    model.compile(optimizer=optimizer_of(recipe.train, len(data) // recipe.train.batch), loss=loss)
+    if recipe.train.frozen_batch_norm:
+        for layer in model.layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.trainable = False
     return model
+
+
+def compile_for(model, train, data):
+    """Gives a model its objective and optimizer; returns the model to fit, which shares its weights."""
+    facts = builders.facts_of(model)
+    losses = part(facts["task"], "losses")
+    fitted, loss, weights = losses.objective(model, data.facts, train, align_corners=facts.get("align_corners", False))
+    fitted.compile(optimizer=optimizer_of(train, len(data) // train.batch), loss=loss, loss_weights=weights)
+    return fitted
 
 
 def optimizer_of(train, steps_per_epoch):
     """The optimizer of a `TrainRecipe`, its schedule counted in steps."""
     steps = train.epochs * steps_per_epoch
     warmup = round(train.warmup_epochs * steps_per_epoch)
-    power = {"poly": 0.9, "constant": 0.0}[train.schedule]
-    schedule = PolySchedule(train.learning_rate, steps, power, warmup_steps=warmup)
+    if train.schedule == "steps":
+        schedule = StepSchedule(train.learning_rate, [epoch * steps_per_epoch for epoch in train.milestones])
+    else:
+        power = {"poly": 0.9, "constant": 0.0}[train.schedule]
+        schedule = PolySchedule(train.learning_rate, steps, power, warmup_steps=warmup)
     if train.optimizer == "adamw":
         return keras.optimizers.AdamW(schedule, weight_decay=train.weight_decay)
-    return TorchSGD(schedule, momentum=train.momentum, decay=train.weight_decay)
+    return TorchSGD(schedule, train.momentum, train.nesterov, train.weight_decay, rate_factors=train.rate_factors)
 
 
 def _augmentation(data):

@@ -23,14 +23,15 @@ class Scores(keras.callbacks.Callback):
     """Scores the model on held-out pictures, keeps the best one and writes a line per epoch.
 
     Args:
+        model: the model to score and to keep, which the fitted one shares its weights with.
         dataset: the held-out `Dataset`.
         folder: gets `history.jsonl` and `best.keras`.
         every: epochs between scores; the last epoch is always scored.
     """
 
-    def __init__(self, dataset, folder, *, every=1):
+    def __init__(self, model, dataset, folder, *, every=1):
         super().__init__()
-        self.dataset, self.every = dataset, every
+        self.scored, self.dataset, self.every = model, dataset, every
         self.history_file = os.path.join(folder, "history.jsonl")
         self.best_file = os.path.join(folder, "best.keras")
         self.best = -math.inf
@@ -55,11 +56,11 @@ class Scores(keras.callbacks.Callback):
             file.write(json.dumps(line) + "\n")
 
     def _score(self, logs):
-        main = part(facts_of(self.model)["task"], "metrics").Metric.main
-        result = evaluate(self.model, self.dataset, verbose=False)
+        main = part(facts_of(self.scored)["task"], "metrics").Metric.main
+        result = evaluate(self.scored, self.dataset, verbose=False)
         if result[main] > self.best:
             self.best = result[main]
-            self.model.save(self.best_file)
+            self.scored.save(self.best_file)
         logs |= {name: value for name, value in result.items() if isinstance(value, float)}
         return {"main": main, **result}
 

@@ -17,12 +17,24 @@ class TorchSGD(keras.optimizers.Optimizer):
         momentum: 0..1.
         nesterov: steps along `g + decay * w + momentum * v`.
         decay: factor of the weights in the gradient.
+        rate_factors: `{beginning of a layer's name: factor}`: its weights learn so many times as fast.
 
     Source: documentation of `torch.optim.SGD`; the recipes of the official repositories use it throughout.
     """
 
-    def __init__(self, learning_rate=0.01, momentum=0.9, nesterov=False, decay=0.0, name="torch_sgd", **kwargs):
+    def __init__(
+        self,
+        learning_rate=0.01,
+        momentum=0.9,
+        nesterov=False,
+        decay=0.0,
+        *,
+        rate_factors=None,
+        name="torch_sgd",
+        **kwargs,
+    ):
         super().__init__(learning_rate=learning_rate, name=name, **kwargs)
+        self.rate_factors = dict(rate_factors or {})
         self.momentum = momentum
         self.nesterov = nesterov
         self.decay = decay
@@ -32,17 +44,23 @@ class TorchSGD(keras.optimizers.Optimizer):
             return
         super().build(variables)
         self.buffers = [self.add_variable_from_reference(v, name="momentum") for v in variables]
+        self._factors = [
+            next((factor for name, factor in self.rate_factors.items() if v.path.startswith(name)), 1.0)
+            for v in variables
+        ]
 
     def update_step(self, gradient, variable, learning_rate):
-        rate = ops.cast(learning_rate, variable.dtype)
+        place = self._get_variable_index(variable)
+        rate = ops.cast(learning_rate, variable.dtype) * self._factors[place]
         gradient = ops.cast(gradient, variable.dtype) + self.decay * variable
-        buffer = self.buffers[self._get_variable_index(variable)]
+        buffer = self.buffers[place]
         step = self.momentum * buffer + gradient
         self.assign(buffer, step)
         self.assign_sub(variable, rate * (gradient + self.momentum * step if self.nesterov else step))
 
     def get_config(self):
         own = {"momentum": self.momentum, "nesterov": self.nesterov, "decay": self.decay}
+        own["rate_factors"] = self.rate_factors
         return {**super().get_config(), **own}
 
 
@@ -70,3 +88,25 @@ class PolySchedule(keras.optimizers.schedules.LearningRateSchedule):
 
     def get_config(self):
         return {"base": self.base, "steps": self.steps, "power": self.power, "warmup_steps": self.warmup_steps}
+
+
+@keras.saving.register_keras_serializable("hrnet_keras")
+class StepSchedule(keras.optimizers.schedules.LearningRateSchedule):
+    """A rate that falls to `factor` of itself at each milestone.
+
+    Args:
+        base: first learning rate.
+        milestones: steps from which the next lower rate holds.
+        factor: 0.1 in every official recipe.
+    """
+
+    def __init__(self, base, milestones, factor=0.1):
+        self.base, self.milestones, self.factor = base, tuple(milestones), factor
+
+    def __call__(self, step):
+        step = ops.cast(step, "float32")
+        passed = sum((ops.cast(step >= milestone, "float32") for milestone in self.milestones), 0.0)
+        return self.base * ops.power(self.factor, passed)
+
+    def get_config(self):
+        return {"base": self.base, "milestones": list(self.milestones), "factor": self.factor}

@@ -7,9 +7,9 @@ import tensorflow as tf
 
 from hrnet_keras.builders import hrnet
 from hrnet_keras.checkpoints import load_torch_weights
-from hrnet_keras.checkpoints.loading import torch_names
-from hrnet_keras.tasks.segmentation.losses import CrossEntropy
-from hrnet_keras.training.optimizers import PolySchedule, TorchSGD
+from hrnet_keras.checkpoints.loading import _to_torch_layout, torch_names
+from hrnet_keras.tasks.segmentation.losses import CrossEntropy, HardPixels
+from hrnet_keras.training.optimizers import PolySchedule, StepSchedule, TorchSGD
 
 # A bias right before a batch norm has a gradient of zero in theory: what is left is rounding.
 DEAD = ("last_layer.0.bias", "downsamp_modules.0.0.bias", "downsamp_modules.1.0.bias", "downsamp_modules.2.0.bias",
@@ -56,6 +56,63 @@ def test_segmentation_follows_the_official_training(golden, weights_rule):
     expected = arrays["eval_output_after"].transpose(0, 2, 3, 1)
     # Gradients agree to 1e-5 of their largest element; a ReLU that flips within rounding then moves single weights.
     assert np.abs(quarter.predict_on_batch(x) - expected).max() < 1e-3 * expected.std()
+
+
+OHEM = "train_seg_v11_w18_small_v1_ohem_64x64"
+
+
+@pytest.fixture(scope="module")
+def hard_pixels(golden, weights_rule):
+    """Five steps on hard pixels: losses, and how far every tensor's update is from the reference's, in its largest."""
+    meta, arrays = golden("training", OHEM)
+    options, rule = meta["loss"], meta["optimizer"]
+    loss = HardPixels(threshold=options["thres"], min_kept=options["min_kept"], class_weights=options["class_weights"])
+    model = hrnet("V2", "W18SmallV1", "seg", include_preprocessing=False)
+    before = weights_rule.state_dict(meta)
+    load_torch_weights(model, before)
+    model.compile(TorchSGD(rule["lr"], rule["momentum"], rule["nesterov"], rule["weight_decay"]), loss)
+    x = weights_rule.network_input(OHEM, meta["input_shape"]).transpose(0, 2, 3, 1)
+    losses = [float(model.train_on_batch(x, arrays["labels"].astype(np.int32))) for _ in range(meta["steps"])]
+    found, off = {}, {}
+    for name, variable in torch_names(model, "official"):
+        found[name] = _to_torch_layout(variable, name, "official")
+        if f"after/{name}" in arrays and name not in DEAD:
+            expected = arrays[f"after/{name}"]
+            off[name] = np.abs(found[name] - expected).max() / np.abs(expected - before[name]).max()
+    return meta, losses, found, off
+
+
+@pytest.mark.slow
+def test_hard_pixels_follow_the_official_training(hard_pixels):
+    meta, losses, found, off = hard_pixels
+    differences = np.abs(np.array(losses) / meta["loss_per_step"] - 1)
+    assert (differences < [1e-5, 2e-4, 2e-4, 2e-4, 2e-4]).all(), differences
+    for name, expected in meta["abs_sum_after"].items():
+        if name not in DEAD:
+            assert np.abs(found[name].astype(np.float64)).sum() == pytest.approx(expected, rel=1e-3), name
+    certain = [name for name in off if "running" in name or name.startswith("last_layer.3")]
+    assert len(certain) >= 8 and max(off[name] for name in certain) < 1e-3
+
+
+@pytest.mark.slow
+@pytest.mark.xfail(
+    strict=True,
+    reason="PyTorch's own float32 misses the golden's single weights by 1.4e-3 to 5.3e-3 of their largest update (both "
+    "memory layouts); here it is 1.5e-3 to 2.3e-3. Losses agree to 1.3e-7.",
+)
+def test_single_weights_after_hard_pixels(hard_pixels):
+    assert max(hard_pixels[3].values()) < 1e-3, hard_pixels[3]
+
+
+def test_rates_of_some_layers_and_steps():
+    weights = [keras.Variable(np.ones(2, np.float32), name=name) for name in ("kernel", "kernel")]
+    weights[0]._path, weights[1]._path = "last_layer.0/kernel", "conv1/kernel"
+    optimizer = TorchSGD(0.1, momentum=0.0, rate_factors={"last_layer": 10})
+    optimizer.apply([np.ones(2, np.float32)] * 2, weights)
+    np.testing.assert_allclose([weights[0][0], weights[1][0]], [0.0, 0.9], atol=1e-6)
+    schedule = StepSchedule(0.05, [30, 60, 90])
+    rates = [float(schedule(step)) for step in (0, 29, 30, 59, 60, 90, 200)]
+    np.testing.assert_allclose(rates, [0.05, 0.05, 5e-3, 5e-3, 5e-4, 5e-5, 5e-5], rtol=1e-5)
 
 
 def test_gradients_of_the_first_step(golden, weights_rule):
