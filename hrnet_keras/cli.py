@@ -24,6 +24,9 @@ hrnet-keras COMMAND --help lists a command's options; --debug shows where an err
 """
 
 
+_MODEL = "a .keras file, SavedModel directory, checkpoint or published name"
+
+
 def main(arguments=None):
     """Runs the command line; returns the exit status."""
     words = list(sys.argv[1:] if arguments is None else arguments)
@@ -74,16 +77,43 @@ def _train(words):
 
 def _evaluate(words):
     parser = _parser("evaluate", "Scores a model by its task's official protocol and prints the table.")
-    parser.add_argument("model", type=str, help="a .keras file, SavedModel directory, checkpoint or published name")
-    parser.add_argument("dataset", type=str, help="name of a data set: camvid, folder, toytown")
-    parser.add_argument("--root", type=str | None, default=None, help="folder of the data set's files")
+    parser.add_argument("model", type=str | None, nargs="?", default=None, help=_MODEL)
+    parser.add_argument("dataset", type=str | None, nargs="?", default=None, help="name of a data set: see --help")
+    parser.add_argument("--weights", type=str | None, default=None, help="published weights, or a data set's best")
+    parser.add_argument("--root", "--data", type=str | None, default=None, help="folder of the data set's files")
     parser.add_argument("--split", type=str, default="val", help="split to score on")
     parser.add_argument("--limit", type=int | None, default=None, help="only so many pictures")
+    parser.add_argument("--scales", type=list[float] | None, default=None, help="scales whose scores are added")
+    parser.add_argument("--flip", action="store_true", help="also look at the mirrored picture")
+    parser.add_argument("--rule", type=str | None, default=None, help="whole, windows, cityscapes or fixed")
+    parser.add_argument("--window", type=tuple[int, int] | None, default=None, help="height and width of the windows")
+    parser.add_argument("--base-size", type=int | None, default=None, help="long side at scale 1")
+    parser.add_argument("--option", type=dict | None, default=None, help="further options of the data set")
+    parser.add_argument("--save", type=str | None, default=None, help="folder for the answers, as PNG files")
     parser.add_argument("--json", type=str | None, default=None, help="also write the result to this file")
     options = parser.parse_args(words)
-    from hrnet_keras.evaluation import evaluate
+    from hrnet_keras.evaluation import evaluate, published_protocol
 
-    result = evaluate(options.model, options.dataset, root=options.root, split=options.split, limit=options.limit)
+    model, dataset, more = options.model, options.dataset, dict(options.option or {})
+    if options.weights is not None:
+        if model is not None:
+            raise ValueError("evaluate: expected a model or --weights, not both")
+        from hrnet_keras.checkpoints.zoo import best
+
+        entry = best(options.weights, task="seg")
+        model, own = entry.name, entry.data.removesuffix("_59").removesuffix("_60")
+        dataset = dataset or own
+        if own != entry.data:
+            more.setdefault("classes", entry.count)
+    if model is None or dataset is None:
+        raise ValueError("evaluate: expected MODEL and DATASET, or --weights NAME")
+    changes = {"rule": options.rule, "window": options.window, "base_size": options.base_size}
+    changes |= {"scales": options.scales and tuple(options.scales), "flip": options.flip or None}
+    changes = {key: value for key, value in changes.items() if value is not None}
+    name = f"{dataset}_{more['classes']}" if "classes" in more else dataset
+    protocol = published_protocol("seg", name, **changes) if changes else None
+    result = evaluate(model, dataset, root=options.root, split=options.split, limit=options.limit, protocol=protocol,
+                      save=options.save, **more)  # fmt: skip
     if options.json:
         import json
 
@@ -93,7 +123,7 @@ def _evaluate(words):
 
 def _predict(words):
     parser = _parser("predict", "Answers a model's question about pictures and writes the drawn answers.")
-    parser.add_argument("model", type=str, help="a .keras file, SavedModel directory, checkpoint or published name")
+    parser.add_argument("model", type=str, help=_MODEL)
     parser.add_argument("images", type=str, nargs="+", help="pictures or glob patterns")
     parser.add_argument("--output", type=str, default="predictions", help="folder of the drawings")
     parser.add_argument("--label-maps", action="store_true", help="also write the class ids as grey PNG files")

@@ -77,7 +77,7 @@ def from_zoo(name):
     entry = next((entry for entry in zoo.entries() if entry.name == name), None)
     if entry is None:
         raise ValueError(f"{name!r} is no name of published weights: hrnet-keras models lists them")
-    task = None if entry.task == "det" else entry.task
+    task = entry.task if entry.task in builders.TASKS else None  # detectors give their pyramid
     return getattr(builders, f"HRNet{entry.representation}{entry.width}")(task, weights=name)
 
 

@@ -1,5 +1,7 @@
 """A model and a data set -> the task's official figures."""
 
+import dataclasses
+import os
 import sys
 
 from hrnet_keras import datasets
@@ -7,15 +9,18 @@ from hrnet_keras.prediction import open_model
 from hrnet_keras.tasks import part
 
 
-def evaluate(model, dataset, *, split="val", root=None, limit=None, verbose=True, **options):
+def evaluate(model, dataset, *, split="val", root=None, limit=None, protocol=None, save=None, verbose=True, **options):
     """Scores a model by its task's official protocol.
 
     Args:
-        model: `keras.Model`, path of a `.keras` file, or SavedModel directory.
+        model: `keras.Model`, path of a `.keras` file or checkpoint, SavedModel directory, or published name.
         dataset: a `Dataset`, or the name of one.
         split: of a data set given by name.
         root: folder of its files.
         limit: number of pictures, from the front; default all.
+        protocol: how pictures are shown to the net; for segmentation a `tasks.segmentation.protocol.Protocol`. Default:
+            that of the data set's published scores (single scale).
+        save: folder that gets every answer as a file, in the data set's own coding.
         verbose: prints progress and the table.
         **options: of the data set given by name.
 
@@ -30,20 +35,29 @@ def evaluate(model, dataset, *, split="val", root=None, limit=None, verbose=True
         dataset = datasets.load(dataset, split, root, **options)
     elif options:
         raise TypeError(f"options {sorted(options)} belong to a data set given by name")
-    answer, facts = open_model(model)
+    answer, facts = open_model(model, protocol=protocol, facts=dataset.facts)
     metrics = part(facts["task"], "metrics")
     check_classes(facts, dataset)
     metric = metrics.Metric(dataset.facts)
     examples = part(facts["task"], "pipeline").evaluation(dataset)
     count = len(dataset) if limit is None else min(limit, len(dataset))
     for done, example in zip(range(1, count + 1), examples, strict=False):
-        metric.update(answer(example["image"]), example)
+        found = answer(example["image"])
+        metric.update(found, example)
+        if save is not None:
+            part(facts["task"], "inference").write(found, os.path.join(save, example["name"]), dataset.to_file)
         if verbose and sys.stderr.isatty():
             print(f"\r{done}/{count} pictures", end="\n" if done == count else "", file=sys.stderr, flush=True)
     result = metric.result()
     if verbose:
         print(metrics.table(result))
     return result
+
+
+def published_protocol(task, name, **changes):
+    """The protocol of a data set's published scores (where there is none, the plain one) with some values changed."""
+    protocols = part(task, "protocol")
+    return dataclasses.replace(protocols.PUBLISHED.get(name, protocols.Protocol()), **changes)
 
 
 def check_classes(facts, dataset):

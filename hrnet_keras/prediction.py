@@ -84,8 +84,12 @@ def with_names(facts):
     return {**facts, "class_names": names, "palette": palette}
 
 
-def open_model(model, *, scores=False):
+def open_model(model, *, scores=False, **how):
     """Opens whatever the verbs take as a model.
+
+    Args:
+        model, scores: as in `predict`.
+        **how: for the task's `inference.answerer`, such as `protocol`. A SavedModel answers its own way.
 
     Returns:
         A function from a picture (uint8 RGB) to an answer, and the model's facts.
@@ -93,10 +97,14 @@ def open_model(model, *, scores=False):
     if isinstance(model, (str, os.PathLike)):
         path = os.fspath(model)
         if os.path.isdir(path):
+            if how.get("protocol") is not None:
+                raise ValueError(
+                    f"model {path}: a SavedModel answers pictures whole: give a .keras file for a protocol"
+                )
             return _open_saved_model(path, scores)
         model = load_model(path)
     facts = facts_of(model)
-    return part(facts["task"], "inference").answerer(model, scores=scores), facts
+    return part(facts["task"], "inference").answerer(model, scores=scores, **how), facts
 
 
 def load_model(path):

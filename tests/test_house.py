@@ -12,8 +12,8 @@ from hrnet_keras import builders, tasks
 
 ROOT = Path(__file__).parent.parent
 PROMISES = {
-    "head": "build", "losses": "CrossEntropy", "decoding": "decode", "metrics": "Metric",
-    "pipeline": "training", "inference": "answerer", "drawing": "draw",
+    "head": "build", "losses": "objective", "decoding": "decode", "metrics": "Metric",
+    "pipeline": "training", "inference": "answerer", "protocol": "Protocol", "drawing": "draw",
 }  # fmt: skip
 
 

@@ -7,6 +7,7 @@ xyxy), `labels` (int32 `(n,)`), `masks` (bool `(n, height, width)`), `crowd` (bo
 
 import colorsys
 import copy
+import importlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-NAMES = ("camvid", "folder", "toytown")
+NAMES = ("camvid", "cityscapes", "folder", "lip", "pascal_context", "toytown")
 
 
 class DataError(ValueError):
@@ -60,14 +61,21 @@ class Dataset:
         split: for example `"train"`.
         names: one per example, unique.
         image_files, label_files: tuples of paths, one per example, or `()` for a set without files.
+        ids: `{value in a label file: class id}`; `None` where the values are the class ids.
+        to_file: turns class ids into what the set's own label files store, for predictions that are handed in.
+        as_stored: whether pictures are used as the files store them, so that a crop may read a part of a file.
     """
 
-    def __init__(self, facts, split, names, image_files=(), label_files=()):
+    as_stored = True
+    to_file = None
+
+    def __init__(self, facts, split, names, image_files=(), label_files=(), ids=None):
         self.facts = facts
         self.split = split
         self.names = tuple(names)
         self.image_files = tuple(Path(file) for file in image_files)
         self.label_files = tuple(Path(file) for file in label_files)
+        self.ids = ids
 
     def __len__(self):
         return len(self.names)
@@ -91,16 +99,18 @@ class Dataset:
         """Label map `i` alone, uint8 `(height, width)`; raises `DataError` as `example` does."""
         label_map = read_label_map(self.label_files[i])
         num_classes = len(self.facts.class_names)
-        is_known = np.arange(256) < (num_classes or 256)
-        is_known[self.facts.ignore_label] = True
-        known = is_known[label_map]
-        if not known.all():
-            strangers = ", ".join(str(value) for value in np.unique(label_map[~known])[:5])
-            raise DataError(
-                f"{self.label_files[i]}: holds class ids {strangers}: expected 0..{num_classes - 1} "
-                f"({num_classes} classes) or {self.facts.ignore_label} (ignored)"
-            )
-        return label_map
+        ids = self.ids or {value: value for value in (*range(num_classes or 256), self.facts.ignore_label)}
+        table = np.full(256, -1, np.int16)
+        table[list(ids)] = list(ids.values())
+        classes = table[label_map]
+        if classes.min(initial=0) < 0:
+            strangers = ", ".join(str(value) for value in np.unique(label_map[classes < 0])[:5])
+            if self.ids:
+                expected = f"one of the {len(ids)} values of {self.facts.name}"
+            else:
+                expected = f"0..{num_classes - 1} ({num_classes} classes) or {self.facts.ignore_label} (ignored)"
+            raise DataError(f"{self.label_files[i]}: holds class ids {strangers}: expected {expected}")
+        return classes.astype(np.uint8)
 
 
 def load(name, split, root=None, **options):
@@ -120,10 +130,37 @@ def load(name, split, root=None, **options):
     """
     if name not in NAMES:
         raise ValueError(f"name={name!r}: expected one of {', '.join(map(repr, NAMES))}")
-    from hrnet_keras.datasets import camvid, folder, toytown  # here, as they import this module
-
-    module = {"camvid": camvid, "folder": folder, "toytown": toytown}[name]
+    module = importlib.import_module(f"hrnet_keras.datasets.{name}")  # here, as it imports this module
     return module.load(split, root, **options)
+
+
+def paired(facts, split, folder, pairs, *, expected, archive, partial=False, ids=None, kind=Dataset):
+    """The `Dataset` of picture and label files that belong together; what lacks is said with its remedy.
+
+    Args:
+        facts, split, ids: as in `Dataset`.
+        folder: where the pictures should lie.
+        pairs: list of `(name, picture, label file)`, sorted.
+        expected: number of pictures of the whole split.
+        archive: which archives to unpack, for the message.
+        partial: takes what is there.
+        kind: the class to make.
+
+    Raises:
+        DataError: nothing there, too few pictures, or a picture without its label map.
+    """
+    if not pairs:
+        raise DataError(f"{folder}: holds no pictures of split {split!r}: unpack {archive} there")
+    for _, picture, label in pairs:
+        if not label.is_file():
+            raise DataError(f"{picture}: has no label map: expected {label}; unpack {archive} again")
+    if len(pairs) != expected and not partial:
+        raise DataError(
+            f"{folder}: holds {len(pairs)} of the {expected} pictures of split {split!r}: unpack {archive} again, or "
+            "take what is there with the option partial: true"
+        )
+    names, pictures, labels = zip(*pairs, strict=True)
+    return kind(facts, split, names, pictures, labels, ids)
 
 
 def read_image(file):

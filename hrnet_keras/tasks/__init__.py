@@ -7,7 +7,8 @@
 | `decoding.py` | `decode(outputs)`: raw outputs -> an answer in coordinates of the model's input; batched, exportable |
 | `metrics.py` | the official protocol: `update(answer, example)`, `result() -> dict` |
 | `pipeline.py` | every way from a picture to the model's input: training, evaluation, serving |
-| `inference.py` | one picture of any size -> an answer in its own coordinates |
+| `inference.py` | one picture of any size -> an answer in its own coordinates; writing it to a file |
+| `protocol.py` | how published scores were measured, where that is more than one look |
 | `drawing.py` | `draw(image, answer, facts)` -> picture |
 """
 
@@ -20,7 +21,7 @@ FOLDERS = {
     "landmark": "landmark",
     "pose": "pose",
 }
-PARTS = ("head", "losses", "decoding", "metrics", "pipeline", "inference", "drawing")
+PARTS = ("head", "losses", "decoding", "metrics", "pipeline", "inference", "protocol", "drawing")
 
 
 def has_part(task, name):

@@ -74,7 +74,7 @@ def open_source(dataset, cache=None):
     """The way to the pixels of a data set inside `tf.data`.
 
     Args:
-        dataset: with `image_files` (`()` where drawn), `label_map(i)` and `example(i)`.
+        dataset: with `image_files` (`()` where drawn), `as_stored`, `label_map(i)` and `example(i)`.
         cache: True: decoded once, here, and kept in memory; False: read again each time; None: in memory where the
             whole set takes less than `CACHE_LIMIT` bytes.
 
@@ -88,7 +88,11 @@ def open_source(dataset, cache=None):
     """
     if cache or (cache is None and _decoded_bytes(dataset) < CACHE_LIMIT):
         return _from_memory(dataset)
-    if dataset.image_files and all(file.suffix.lower() in (".jpg", ".jpeg", ".png") for file in dataset.image_files):
+    if (
+        dataset.image_files
+        and dataset.as_stored
+        and all(file.suffix.lower() in (".jpg", ".jpeg", ".png") for file in dataset.image_files)
+    ):
         return _from_files(dataset)
     return _from_examples(dataset)
 

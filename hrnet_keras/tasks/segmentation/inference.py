@@ -1,22 +1,28 @@
 """One picture of any size -> class ids at its own size."""
 
+import os
 import weakref
 
 import keras
 import numpy as np
 from PIL import Image
 
+from hrnet_keras.layers import Answer
 from hrnet_keras.tasks.segmentation.decoding import decode
+from hrnet_keras.tasks.segmentation.protocol import PUBLISHED, Protocol, score_map
 
 _DECODING = weakref.WeakKeyDictionary()  # model -> {scores: model with decoding}: traced once, not at every question
 
 
-def answerer(model, *, scores=False):
+def answerer(model, *, scores=False, protocol=None, facts=None):
     """Prepares a model for answering pictures one by one.
 
     Args:
         model: a segmentation model with output stride 1.
         scores: also answers the probability of the class.
+        protocol: a `protocol.Protocol`: scales, mirroring, windows; default: that of the data set's published scores,
+            and where there is none the whole picture once.
+        facts: of the data set that is scored, for its name and its `label_flip_pairs`.
 
     Returns:
         A function from a picture, uint8 RGB `(height, width, 3)`, to a dict with `label_map` `(height, width)` and,
@@ -31,6 +37,10 @@ def answerer(model, *, scores=False):
             f"model {model.name!r} takes {model.input_shape[1:3]} and answers {model.output_shape[1:3]}: build it with "
             "output_stride=1"
         )
+    if protocol is None and facts is not None:
+        protocol = PUBLISHED.get(facts.name)
+    if protocol not in (None, Protocol()):
+        return _by_protocol(model, protocol, facts, scores)
     known = _DECODING.setdefault(model, {})
     if scores not in known:
         known[scores] = keras.Model(model.inputs, decode(model.outputs[0], scores=scores))
@@ -46,6 +56,35 @@ def answerer(model, *, scores=False):
         return found
 
     return answer
+
+
+def _by_protocol(model, protocol, facts, scores):
+    aligned = next((x.facts.get("align_corners", False) for x in model.layers if isinstance(x, Answer)), False)
+    pairs = getattr(facts, "label_flip_pairs", ())
+
+    def answer(image):
+        found = score_map(
+            image.astype(np.float32), model.predict_on_batch, protocol, align_corners=aligned, flip_pairs=pairs
+        )
+        label_map = found.argmax(-1).astype(np.uint8 if found.shape[-1] <= 256 else np.int32)
+        more = {"scores": found.max(-1) / found.sum(-1)} if scores else {}
+        return {"label_map": label_map, **more}
+
+    return answer
+
+
+def write(answer, path, to_file=None):
+    """Writes an answer's class ids as a grey PNG `<path>.png`, turned by `to_file` into a data set's own coding.
+
+    Raises:
+        ValueError: the file can't be written.
+    """
+    label_map = answer["label_map"] if to_file is None else to_file(answer["label_map"])
+    try:
+        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+        Image.fromarray(label_map).save(f"{path}.png")
+    except OSError as error:
+        raise ValueError(f"{path}.png: can't be written ({error.strerror or error})") from error
 
 
 def resize(array, size, how):

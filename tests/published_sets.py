@@ -1,0 +1,48 @@
+"""Dummy files in the layouts in which published data sets unpack."""
+
+import numpy as np
+from PIL import Image
+
+
+def _pair(picture, label, size, values, seed):
+    rng = np.random.default_rng(seed)
+    for path in (picture, label):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(rng.integers(0, 256, (*size, 3), dtype=np.uint8)).save(picture)
+    blocks = rng.choice(np.array(values, np.uint8), (4, 4))
+    rows, columns = np.arange(size[0]) * 4 // size[0], np.arange(size[1]) * 4 // size[1]
+    label_map = blocks[rows[:, None], columns]
+    label_map[0, : len(values)] = values[: size[1]]  # every value is there
+    Image.fromarray(label_map).save(label)
+
+
+def cityscapes(root, counts, size=(64, 128)):
+    for split, count in counts.items():
+        for i in range(count):
+            stem = f"aachen_{i:06}_000019"
+            _pair(root / "leftImg8bit" / split / "aachen" / f"{stem}_leftImg8bit.png",
+                  root / "gtFine" / split / "aachen" / f"{stem}_gtFine_labelIds.png", size, range(34), i)  # fmt: skip
+    return root
+
+
+def lip(root, counts, size=(40, 30)):
+    for split, count in counts.items():
+        for i in range(count):
+            label = root / "TrainVal_parsing_annotations" / f"{split}_segmentations" / f"{i}.png"
+            _pair(root / "TrainVal_images" / f"{split}_images" / f"{i}.jpg", label, size, range(20), i)
+    return root
+
+
+def pascal_context(root, counts, size=(60, 80)):
+    for split, count in counts.items():
+        stems = [f"2008_{split}{i:03}" for i in range(count)]
+        for i, stem in enumerate(stems):
+            _pair(root / "JPEGImages" / f"{stem}.jpg", root / "SegmentationClassContext" / f"{stem}.png", size,
+                  range(60), i)  # fmt: skip
+        listed = root / "ImageSets" / "SegmentationContext" / f"{split}.txt"
+        listed.parent.mkdir(parents=True, exist_ok=True)
+        listed.write_text("\n".join(stems) + "\n")
+    return root
+
+
+MAKERS = {"cityscapes": cityscapes, "lip": lip, "pascal_context": pascal_context}
