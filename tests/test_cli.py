@@ -66,7 +66,7 @@ def test_train_reads_recipe_and_options(tmp_path, monkeypatch, capsys):
         (["train", "nothing.yaml"], "nothing.yaml: no such file"),
         (["predict", "net.keras", "a.png"], "net.keras"),
         (["predict", "--what"], "--what"),
-        (["evaluate", "net.keras"], "dataset"),
+        (["evaluate", "net.keras"], "expected MODEL and DATASET"),
         (["export", "net.keras", "out", "--version", "one"], "version"),
         (["demo", "--task", "fly"], "task='fly'"),
     ],
