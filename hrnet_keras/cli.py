@@ -40,14 +40,35 @@ def main(arguments=None):
     try:
         if name not in COMMANDS:
             raise ValueError(f"{name!r} is no command: expected one of {', '.join(COMMANDS)}")
+        if name != "models" and not {"-h", "--help"} & set(rest):
+            _load_tensorflow(quietly=not debug)
         COMMANDS[name](rest)
+        sys.stdout.flush()
     except KeyboardInterrupt:
         return _fail("stopped")
+    except BrokenPipeError:  # whoever read the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except Exception as error:
         if debug:
             raise
         return _fail(one_line(error) or type(error).__name__)
     return 0
+
+
+def _load_tensorflow(*, quietly):
+    """Imports TensorFlow without the lines that it writes past Python's standard error, whatever its log level."""
+    if "tensorflow" in sys.modules or not quietly:
+        return
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        import tensorflow  # noqa: F401
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _fail(message):

@@ -96,3 +96,9 @@ def test_help_of_the_command_loads_no_tensorflow():
     code = "import sys; from hrnet_keras import cli; cli.main(['--help']); print('tensorflow' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.rstrip().endswith("False")
+
+
+def test_the_list_of_weights_needs_no_tensorflow():
+    code = "import sys; from hrnet_keras.cli import main; main(['models']); print('tensorflow' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "False" and len(done.stdout.splitlines()) == 176 and not done.stderr

@@ -1,15 +1,21 @@
 """Other people's weights: the files they come in, the names they use, and the way in and out of a finished model."""
 
-from hrnet_keras.checkpoints.loading import LoadReport, load_torch_weights, save_torch_weights
-from hrnet_keras.checkpoints.torch_file import CheckpointError, read_tensors
-from hrnet_keras.checkpoints.zoo import DownloadError, list_weights
+import importlib as _importlib
 
-__all__ = [
-    "CheckpointError",
-    "DownloadError",
-    "LoadReport",
-    "list_weights",
-    "load_torch_weights",
-    "read_tensors",
-    "save_torch_weights",
-]
+_MODULES = {
+    "CheckpointError": "torch_file",
+    "DownloadError": "zoo",
+    "LoadReport": "loading",
+    "list_weights": "zoo",
+    "load_torch_weights": "loading",
+    "read_tensors": "torch_file",
+    "save_torch_weights": "loading",
+}
+__all__ = tuple(_MODULES)
+
+
+def __getattr__(name):
+    """Loads a name on first use: reading a file and listing what is published need no Keras."""
+    if name not in _MODULES:
+        raise AttributeError(f"module 'hrnet_keras.checkpoints' has no attribute {name!r}")
+    return getattr(_importlib.import_module(f"hrnet_keras.checkpoints.{_MODULES[name]}"), name)
