@@ -42,7 +42,9 @@ _BLANKS = frozenset({
     "numpy.core.multiarray.scalar", "numpy.core.multiarray._reconstruct", "numpy._core.multiarray.scalar",
     "numpy._core.multiarray._reconstruct", "numpy.dtype", "numpy.ndarray", "numpy.dtypes.Float64DType",
     "numpy.dtypes.Int64DType", "_codecs.encode", "argparse.Namespace", "collections.defaultdict", "builtins.set",
-    "__builtin__.set", "datetime.datetime", "datetime.timedelta", "pathlib.PosixPath", "torch.device",
+    "__builtin__.set", "builtins.object", "__builtin__.object", "builtins.getattr", "__builtin__.getattr",
+    "copyreg._reconstructor", "copy_reg._reconstructor", "datetime.datetime", "datetime.timedelta",
+    "pathlib.PosixPath", "pathlib.WindowsPath", "torch.device", "collections.Counter", "easydict.EasyDict",
     "mmengine.logging.history_buffer.HistoryBuffer", "mmengine.config.config.ConfigDict",
     "mmcv.utils.config.ConfigDict", "addict.addict.Dict", "yacs.config.CfgNode",
 })  # fmt: skip

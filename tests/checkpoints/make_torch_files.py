@@ -48,6 +48,8 @@ def small():
     module(torch.zeros(1, 2, 4, 4)).sum().backward()
     optimizer.step()
     training = wrapped(module.state_dict(), "state_dict") | {"optimizer": optimizer.state_dict()}
+    history = np.arange(6.0).reshape(2, 3)  # such as histories of scores, sets of names and methods of classes
+    training["message_hub"] = {"history": history, "names": {"a", "b"}, "method": collections.Counter.most_common}
     for name, content in (("kinds", tensors), ("training", training)):
         for form, is_zip in FORMS.items():
             torch.save(content, FILES / f"{name}_{form}.pth", _use_new_zipfile_serialization=is_zip)
