@@ -121,7 +121,7 @@ def _evaluate(words):
             raise ValueError("evaluate: expected a model or --weights, not both")
         from hrnet_keras.checkpoints.zoo import best
 
-        entry = best(options.weights, task="seg")
+        entry = best(options.weights, tasks=("seg", "cls"))
         model, own = entry.name, entry.data.removesuffix("_59").removesuffix("_60")
         dataset = dataset or own
         if own != entry.data:

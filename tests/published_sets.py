@@ -45,4 +45,15 @@ def pascal_context(root, counts, size=(60, 80)):
     return root
 
 
-MAKERS = {"cityscapes": cityscapes, "lip": lip, "pascal_context": pascal_context}
+def imagenet(root, counts, size=(50, 70)):
+    for split, count in counts.items():
+        for label in range(3):
+            folder = root / split / f"n{label:08}"
+            folder.mkdir(parents=True, exist_ok=True)
+            for i in range(count):
+                pixels = np.random.default_rng((label, i)).integers(0, 256, (*size, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(folder / f"{label}_{i}.JPEG", "JPEG")
+    return root
+
+
+MAKERS = {"cityscapes": cityscapes, "lip": lip, "pascal_context": pascal_context, "imagenet": imagenet}

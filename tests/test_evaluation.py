@@ -70,6 +70,9 @@ def test_the_one_line_check_of_a_published_score(tmp_path, monkeypatch, capsys, 
     assert main([*command, "--option", "{partial: true}"]) == 0
     assert "traffic_light" in capsys.readouterr().out
     assert main(["evaluate", "--weights", "mars", "--data", str(root)]) == 1
-    assert "weights='mars': expected a published name for 'seg' or one of ade20k, cityscapes" in capsys.readouterr().err
+    assert (
+        "weights='mars': expected a published name for seg or cls, or one of ade20k, cityscapes"
+        in capsys.readouterr().err
+    )
     assert main(["evaluate", "--data", str(root)]) == 1
     assert "expected MODEL and DATASET, or --weights NAME" in capsys.readouterr().err

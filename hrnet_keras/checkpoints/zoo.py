@@ -133,18 +133,19 @@ def find(name, *, task, representation, width, lineage=None, head=None, input_sh
     return max(fitting, key=lambda e: (e.url is not None, tuple(e.input or ()) == size, _merit(e)))
 
 
-def best(name, *, task):
+def best(name, *, tasks):
     """The published weights of a name, or, for a data set's name, those of best score over all plain nets.
 
     Raises:
-        ValueError: nothing of that name for the task.
+        ValueError: nothing of that name for these tasks.
     """
-    found = [
-        e for e in entries() if e.task == task and (e.name == name or (e.data == name and e.head is None and e.url))
-    ]
+    known = [entry for entry in entries() if entry.task in tasks]
+    found = [e for e in known if e.name == name or (e.data == name and e.head is None and e.url)]
     if not found:
-        words = sorted({entry.data for entry in entries() if entry.task == task})
-        raise ValueError(f"weights={name!r}: expected a published name for {task!r} or one of {', '.join(words)}")
+        words = sorted({entry.data for entry in known})
+        raise ValueError(
+            f"weights={name!r}: expected a published name for {' or '.join(tasks)}, or one of {', '.join(words)}"
+        )
     return max(found, key=_merit)
 
 

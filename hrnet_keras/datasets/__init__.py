@@ -5,6 +5,7 @@ An example is a dict with `image` (uint8 RGB `(height, width, 3)`), `name`, and 
 xyxy), `labels` (int32 `(n,)`), `masks` (bool `(n, height, width)`), `crowd` (bool `(n,)`).
 """
 
+import collections
 import colorsys
 import copy
 import importlib
@@ -15,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-NAMES = ("camvid", "cityscapes", "folder", "lip", "pascal_context", "toytown")
+NAMES = ("camvid", "cityscapes", "folder", "imagenet", "lip", "pascal_context", "toytown")
 
 
 class DataError(ValueError):
@@ -207,6 +208,18 @@ def _decode(file):
         raise DataError(f"{file}: cannot be read as a picture ({error})") from error
 
 
+def read_ahead(dataset, workers=2):
+    """The examples of a `Dataset` in its order, as NumPy dicts, read ahead by `workers` threads."""
+    with ThreadPoolExecutor(workers) as pool:
+        waiting = collections.deque()
+        for i in range(len(dataset)):
+            waiting.append(pool.submit(dataset.example, i))
+            if len(waiting) > 2 * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
 def check(dataset, workers=2):
     """Decodes every picture and label map of a data set, so that a broken file shows before a long training.
 
@@ -242,8 +255,9 @@ def without(dataset, problems):
         raise ValueError(f"{dataset.facts.name} has no files: expected a data set read from files")
     kept = [i for i, name in enumerate(dataset.names) if name not in broken]
     rest = copy.copy(dataset)
-    for word in ("names", "image_files", "label_files"):
-        setattr(rest, word, tuple(getattr(dataset, word)[i] for i in kept) if getattr(dataset, word) else ())
+    for word in ("names", "image_files", "label_files", "labels"):
+        if getattr(dataset, word, ()):
+            setattr(rest, word, tuple(getattr(dataset, word)[i] for i in kept))
     return rest
 
 

@@ -4,12 +4,12 @@ import contextlib
 import json
 import os
 import sys
-from dataclasses import asdict
+from dataclasses import MISSING, asdict, fields
 
 import keras
 
 from hrnet_keras import builders, datasets
-from hrnet_keras.recipe import Recipe
+from hrnet_keras.recipe import DataRecipe, Recipe
 from hrnet_keras.tasks import part
 from hrnet_keras.training.callbacks import Backup, Scores
 from hrnet_keras.training.optimizers import PolySchedule, StepSchedule, TorchSGD
@@ -38,6 +38,7 @@ def train(recipe, *, verbose=None, **overrides):
     recipe = recipe if isinstance(recipe, Recipe) and not overrides else Recipe.load(recipe, **overrides)
     for name in ("pipeline", "losses", "metrics"):
         part(recipe.model.task, name)  # says so where a task can't be trained in this version
+    augmentation = _augmentation(recipe)
     first_epoch = _open_output(recipe)
     verbose = (1 if sys.stdout.isatty() else 2) if verbose is None else verbose
     keras.utils.set_random_seed(recipe.train.seed)
@@ -47,7 +48,7 @@ def train(recipe, *, verbose=None, **overrides):
         model = build(recipe, data)
         fitted = compile_for(model, recipe.train, data)
         stream = part(recipe.model.task, "pipeline").training(
-            data, batch=batch, seed=recipe.train.seed, first_epoch=first_epoch, **_augmentation(recipe.data)
+            data, batch=batch, seed=recipe.train.seed, first_epoch=first_epoch, **augmentation
         )
         outputs = len(fitted.outputs)
         if outputs > 1:  # every output learns from the same labels
@@ -107,9 +108,17 @@ def optimizer_of(train, steps_per_epoch):
     return TorchSGD(schedule, train.momentum, train.nesterov, train.weight_decay, rate_factors=train.rate_factors)
 
 
-def _augmentation(data):
-    names = ("crop", "scale", "scale_step", "base_size", "flip", "brightness", "contrast", "saturation", "cache")
-    return {name: getattr(data, name) for name in names}
+def _augmentation(recipe):
+    """What the recipe asks of the task's pipeline; refuses what that does not know."""
+    known = part(recipe.model.task, "pipeline").OPTIONS
+    for one in fields(DataRecipe):
+        is_augmentation = one.name not in ("name", "root", "train", "evaluate", "options", "unreadable", "cache")
+        default = one.default_factory() if one.default is MISSING and callable(one.default_factory) else one.default
+        if is_augmentation and one.name not in known and getattr(recipe.data, one.name) != default:
+            raise ValueError(
+                f"data.{one.name} does not belong to task {recipe.model.task!r}: expected {', '.join(known)}"
+            )
+    return {name: getattr(recipe.data, name) for name in known}
 
 
 def _open_data(recipe):

@@ -1,13 +1,15 @@
 """Every way from a picture to the model's input: crops to train on, whole pictures to evaluate, bytes to serve."""
 
-import collections
 import math
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import tensorflow as tf
 
+from hrnet_keras import datasets
 from hrnet_keras.transforms import color, crop as cropping, decode, geometry
+
+# Of a `DataRecipe`, that mean something here.
+OPTIONS = ("crop", "scale", "scale_step", "base_size", "flip", "brightness", "contrast", "saturation", "cache")
 
 
 def training(
@@ -86,14 +88,7 @@ def training(
 
 def evaluation(dataset, workers=2):
     """The examples of a `Dataset` in its order, as NumPy dicts, read ahead by `workers` threads."""
-    with ThreadPoolExecutor(workers) as pool:
-        waiting = collections.deque()
-        for i in range(len(dataset)):
-            waiting.append(pool.submit(dataset.example, i))
-            if len(waiting) > 2 * workers:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+    return datasets.read_ahead(dataset, workers)
 
 
 def serving(image_bytes):

@@ -1,0 +1,62 @@
+"""ImageNet-1k, or any folder with a folder of pictures per class."""
+
+from pathlib import Path
+
+from hrnet_keras.datasets import DataError, Dataset, Facts, read_image
+from hrnet_keras.datasets.published import published
+
+SUFFIXES = (".jpeg", ".jpg", ".png")
+
+
+def load(split, root=None):
+    """Opens `<root>/<split>/<class>/<picture>`; the class id is the rank of the folder's name.
+
+    A thousand folders are taken for ImageNet's (`n01440764`, ...), whose names in words are known; else a class has the
+    name of its folder.
+
+    Args:
+        split: for example `"train"` or `"val"`.
+        root: the folder.
+
+    Raises:
+        DataError: no such folder, no class folders (the validation archive of ImageNet unpacks without them), or an
+            empty one.
+
+    Source: layout and order of the official classification repository.
+    """
+    if root is None:
+        raise DataError("imagenet is read from files: expected root, the folder that holds train/ and val/")
+    top = Path(root) / split
+    if not top.is_dir():
+        raise DataError(f"{top}: no such folder: expected a folder per class in it")
+    folders = sorted(folder for folder in top.iterdir() if folder.is_dir() and not folder.name.startswith("."))
+    if not folders:
+        raise DataError(
+            f"{top}: holds no folders: expected one per class; sort the pictures into their synsets' folders"
+        )
+    names, files, labels = [], [], []
+    for label, folder in enumerate(folders):
+        inside = sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES)
+        if not inside:
+            raise DataError(f"{folder}: holds no pictures: expected {', '.join(SUFFIXES)}")
+        names += [f"{folder.name}/{file.stem}" for file in inside]
+        files += inside
+        labels += [label] * len(inside)
+    known = published("imagenet")
+    if len(folders) == len(known.class_names) and all(folder.name.startswith("n") for folder in folders):
+        facts = known
+    else:
+        facts = Facts(Path(root).resolve().name, class_names=tuple(folder.name for folder in folders), source=str(root))
+    return Labelled(facts, split, names, files, labels)
+
+
+class Labelled(Dataset):
+    """Pictures with one class each."""
+
+    def __init__(self, facts, split, names, files, labels):
+        super().__init__(facts, split, names, files)
+        self.labels = tuple(labels)
+
+    def example(self, i):
+        """Example `i`: `image`, `label` (class id) and `name`; raises `DataError` where the file is broken."""
+        return {"image": read_image(self.image_files[i]), "label": self.labels[i], "name": self.names[i]}

@@ -1,0 +1,28 @@
+"""The most probable classes, written under the picture."""
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+LINE = 18
+
+
+def draw(image, answer, facts, *, count=5):
+    """Writes names and probabilities under a picture.
+
+    Args:
+        image: uint8 RGB `(height, width, 3)`.
+        answer: dict with `labels`, best first, and `scores`; or an example with `label`.
+        facts: `class_names` as attribute.
+        count: how many classes.
+
+    Returns:
+        uint8 RGB `(height + a line per class, width, 3)`.
+    """
+    labels = [answer["label"]] if "label" in answer else list(answer["labels"])[:count]
+    scores = answer.get("scores", [None] * len(labels))
+    strip = Image.new("RGB", (image.shape[1], LINE * len(labels) + 4), "white")
+    pen, font = ImageDraw.Draw(strip), ImageFont.load_default(12)
+    for i, (label, score) in enumerate(zip(labels, scores, strict=False)):
+        share = "" if score is None else f"{100 * float(score):5.1f} %  "
+        pen.text((4, 3 + LINE * i), f"{share}{facts.class_names[int(label)]}", fill="black", font=font)
+    return np.concatenate([image, np.asarray(strip)])

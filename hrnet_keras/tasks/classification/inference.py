@@ -1,0 +1,49 @@
+"""One picture of any size -> its most probable classes."""
+
+import weakref
+
+import keras
+import numpy as np
+
+from hrnet_keras.layers import Answer
+from hrnet_keras.tasks.classification.decoding import decode
+from hrnet_keras.tasks.classification.pipeline import CROP, SIZE, prepare
+
+_DECODING = weakref.WeakKeyDictionary()
+
+
+def answerer(model, *, scores=False, protocol=None, facts=None):
+    """Prepares a model for answering pictures one by one.
+
+    Args:
+        model: a classification model.
+        scores: kept for likeness with other tasks: probabilities are always answered.
+        protocol: there is one way to look only: expected `None`.
+        facts: of the data set that is scored.
+
+    Returns:
+        A function from a picture, uint8 RGB `(height, width, 3)`, to a dict with `labels` (class ids, best first) and
+        `scores`. The model sees the middle of the picture, prepared as its published score was measured.
+
+    Raises:
+        ValueError: a protocol was given.
+    """
+    del scores, facts
+    if protocol is not None:
+        raise ValueError("task 'cls' looks at the middle of a picture once: expected no protocol")
+    if model not in _DECODING:
+        _DECODING[model] = keras.Model(model.inputs, decode(model.outputs[0], scores=True))
+    whole = _DECODING[model]
+    known = next((layer.facts for layer in model.layers if isinstance(layer, Answer)), {})
+    fixed = model.input_shape[1:3]
+    options = {
+        "size": fixed if None not in fixed else tuple(known.get("input") or (SIZE, SIZE)),
+        "crop": known.get("crop", CROP),
+        "how": known.get("interpolation", "bilinear"),
+    }
+
+    def answer(image):
+        found = whole.predict_on_batch(prepare(image, **options)[None].astype(np.float32))
+        return {name: np.asarray(value[0]) for name, value in found.items()}
+
+    return answer

@@ -1,0 +1,145 @@
+"""Every way from a picture to the model's input: random crops to train on, the middle to score, bytes to serve."""
+
+import math
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+from hrnet_keras import datasets
+from hrnet_keras.transforms import decode
+
+OPTIONS = ("crop", "flip")  # of a `DataRecipe` that mean something here
+AREA, ASPECT, TRIES = (0.08, 1.0), (3 / 4, 4 / 3), 10
+SIZE, CROP = 224, 0.875
+FILTERS = {"bilinear": Image.BILINEAR, "bicubic": Image.BICUBIC}
+
+
+def training(dataset, *, batch, crop, flip=0.5, seed=0, first_epoch=0):
+    """An endless stream of training batches: a random part of the picture, resized, mirrored half the time.
+
+    Every epoch goes through the set in an order of its own and drops what does not fill a batch. All chance hangs on
+    seed, epoch and place in the epoch alone.
+
+    Args:
+        dataset: a `Dataset` whose examples have a `label`.
+        batch: pictures per batch.
+        crop: `(height, width)` of the model's input.
+        flip: probability of mirroring.
+        seed: of all random choices.
+        first_epoch: epoch to start with, counted from 0.
+
+    Returns:
+        A `tf.data.Dataset` of `(image, label)`: float32 `(batch, height, width, 3)` RGB 0..255, int32 `(batch,)`.
+
+    Raises:
+        ValueError: the set has fewer pictures than a batch.
+
+    Source: the training transform of the official classification repository (torchvision's random resized crop).
+    """
+    if not 1 <= batch <= len(dataset):
+        raise ValueError(f"batch={batch}: expected 1..{len(dataset)}, the pictures of the split")
+    crop, used = tuple(map(int, crop)), len(dataset) // batch * batch
+
+    def places():
+        epoch = first_epoch
+        while True:
+            order = np.random.default_rng((seed, epoch)).permutation(len(dataset))[:used]
+            yield from ((epoch, place, index) for place, index in enumerate(order))
+            epoch += 1
+
+    def prepare(epoch, place, index):
+        rng = np.random.default_rng((seed, int(epoch), int(place)))
+        example = dataset.example(int(index))
+        image = cut_and_resize(example["image"], random_window(example["image"].shape[:2], rng), crop)
+        image = image[:, ::-1] if rng.random() < flip else image
+        return image.astype(np.float32), np.int32(example["label"])
+
+    def shaped(epoch, place, index):
+        found = tf.numpy_function(prepare, [epoch, place, index], (tf.float32, tf.int32), stateful=False)
+        return tf.ensure_shape(found[0], (*crop, 3)), tf.ensure_shape(found[1], ())
+
+    spec = (tf.TensorSpec((), tf.int64),) * 3
+    examples = tf.data.Dataset.from_generator(places, output_signature=spec)
+    examples = examples.map(shaped, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return examples.batch(batch, drop_remainder=True).prefetch(2)
+
+
+def random_window(size, rng):
+    """A random part of a picture: 8 to 100 % of its area, sides between 3:4 and 4:3.
+
+    Args:
+        size: `(height, width)` of the picture.
+        rng: `numpy.random.Generator`.
+
+    Returns:
+        `(top, left, height, width)`; where ten draws do not fit, the middle at the nearest allowed shape.
+    """
+    height, width = size
+    for _ in range(TRIES):
+        area = height * width * rng.uniform(*AREA)
+        aspect = math.exp(rng.uniform(*map(math.log, ASPECT)))
+        w, h = round(math.sqrt(area * aspect)), round(math.sqrt(area / aspect))
+        if 0 < w <= width and 0 < h <= height:
+            return int(rng.integers(height - h + 1)), int(rng.integers(width - w + 1)), h, w
+    h, w = height, width
+    if width / height < ASPECT[0]:
+        h = round(width / ASPECT[0])
+    elif width / height > ASPECT[1]:
+        w = round(height * ASPECT[1])
+    return (height - h) // 2, (width - w) // 2, h, w
+
+
+def cut_and_resize(image, window, size, how="bilinear"):
+    """A part `(top, left, height, width)` of a picture at another `(height, width)`, by Pillow, antialiased."""
+    top, left, height, width = window
+    part = Image.fromarray(image[top : top + height, left : left + width])
+    return np.asarray(part.resize(size[::-1], FILTERS[how]))
+
+
+def prepare(image, *, size=(SIZE, SIZE), crop=CROP, how="bilinear"):
+    """The middle of a picture as published scores see it: short side to `size / crop`, then the middle of `size`.
+
+    Args:
+        image: uint8 RGB `(height, width, 3)`.
+        size: `(height, width)` of the model's input.
+        crop: share of the short side that the crop has.
+        how: `"bilinear"` or `"bicubic"`.
+
+    Returns:
+        uint8 `(*size, 3)`.
+
+    Source: the test transform of the official classification repository (torchvision on Pillow).
+    """
+    height, width = image.shape[:2]
+    short = int(min(size) / crop)
+    if height < width:
+        scaled = short, int(short * width / height)
+    else:
+        scaled = int(short * height / width), short
+    found = cut_and_resize(image, (0, 0, height, width), scaled, how)
+    top, left = (round((n - side) / 2) for n, side in zip(scaled, size, strict=True))
+    return found[top : top + size[0], left : left + size[1]]
+
+
+def evaluation(dataset, workers=2):
+    """The examples of a `Dataset` in its order, read ahead by `workers` threads."""
+    return datasets.read_ahead(dataset, workers)
+
+
+def serving(image_bytes):
+    """The middle of a picture from its bytes, in graph mode: part of the exported signature.
+
+    Args:
+        image_bytes: scalar string tensor of a JPEG or PNG.
+
+    Returns:
+        uint8 `(224, 224, 3)`: as `prepare` makes it, to about two grey levels (TensorFlow's antialiased resizing).
+    """
+    picture = decode.decode_bytes(image_bytes)
+    size = tf.cast(tf.shape(picture)[:2], tf.float64)
+    scaled = tf.cast(int(SIZE / CROP) * size / tf.reduce_min(size), tf.int32)
+    resized = tf.image.resize(picture, scaled, antialias=True)
+    begin = (scaled - SIZE) // 2
+    middle = resized[begin[0] : begin[0] + SIZE, begin[1] : begin[1] + SIZE]
+    return tf.ensure_shape(tf.cast(tf.clip_by_value(tf.round(middle), 0, 255), tf.uint8), (SIZE, SIZE, 3))
