@@ -3,11 +3,12 @@
 import keras
 from keras import ops
 
+from hrnet_keras.layers.dotted import DottedName
 from hrnet_keras.layers.resizing import resize_bilinear
 
 
 @keras.saving.register_keras_serializable("hrnet_keras")
-class Conv2D(keras.layers.Conv2D):
+class Conv2D(DottedName, keras.layers.Conv2D):
     """A 2-D convolution that pads `kernel // 2` on every side, whatever the stride (odd kernels, channels last).
 
     Keras's `"same"` pads a stride-2 convolution of an even size on one side only, PyTorch's `padding=1` on both.
@@ -57,7 +58,7 @@ def _tensorflow_conv(inputs, kernel, strides, margins, *, plain):
 
 
 @keras.saving.register_keras_serializable("hrnet_keras")
-class MixingConv2D(keras.layers.Layer):
+class MixingConv2D(DottedName, keras.layers.Layer):
     """The 1x1 convolution over the concatenation of all maps, resized to the first, without building it.
 
     A 1x1 convolution and a bilinear resize commute, so every map meets its slice of the kernel at its own size and

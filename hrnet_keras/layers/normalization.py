@@ -3,9 +3,11 @@
 import keras
 from keras import ops
 
+from hrnet_keras.layers.dotted import DottedName
+
 
 @keras.saving.register_keras_serializable("hrnet_keras")
-class BatchNormalization(keras.layers.BatchNormalization):
+class BatchNormalization(DottedName, keras.layers.BatchNormalization):
     """Batch normalisation over the last axis of `(batch, height, width, channels)`.
 
     Differs from Keras's own in two ways: the running variance takes the unbiased batch variance, as PyTorch's does

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hrnet_keras.layers import Conv2D, MixingConv2D, Resize
+from hrnet_keras.layers import BatchNormalization, Conv2D, MixingConv2D, Resize
 
 
 def direct(x, kernel, stride):
@@ -79,3 +79,13 @@ def test_layers_survive_their_configs():
     assert again.get_config() == layer.get_config()
     conv = Conv2D(3, 3, strides=2, name="conv1")
     assert keras.layers.deserialize(keras.layers.serialize(conv)).get_config() == conv.get_config()
+
+
+def test_weights_of_dotted_layers_have_names_that_pytorch_takes(monkeypatch):
+    layers = [Conv2D(2, 3, name="stage2.0.conv1"), MixingConv2D(2, name="last_layer.0"), BatchNormalization(name="a.1")]
+    monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
+    layers[0].build((None, 8, 8, 3))
+    layers[1].build([(None, 8, 8, 3), (None, 4, 4, 6)])
+    layers[2].build((None, 8, 8, 3))
+    for layer in layers:
+        assert layer.weights and not [variable.path for variable in layer.weights if "." in variable.path]
