@@ -47,8 +47,8 @@ def hrnet(
         framework: of task det, which this version does not have.
         input_shape: `(height, width, 3)`; `None` for any size.
         weights: `None` (random); a published name (`"cityscapes"`, `"imagenet"`, ...: see `list_weights`); the path of
-            a checkpoint (`.pth`, `.pt`, `.safetensors`) or of a `.weights.h5` file of the same model. Weights of task
-            cls start any other task: its trunk is loaded, its head stays random.
+            a checkpoint (`.pth`, `.pt`, `.safetensors`), of a `.keras` file, or of a `.weights.h5` file of the same
+            model. Weights of task cls start any other task: its trunk is loaded, its head stays random.
         lineage: whose conventions the graph follows: `"official"`, `"official_torch04"`, `"mmlab"`, `"timm"`; default:
             that of `weights`, else official.
         align_corners: seg: `True` for the nets of the official OCR branch that were trained so; default: that of

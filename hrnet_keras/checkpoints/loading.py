@@ -142,15 +142,26 @@ def save_torch_weights(model, path, *, lineage="official"):
         raise ValueError(f"path={path!r}: expected a name that ends in .safetensors")
     if lineage not in LINEAGES:
         raise ValueError(f"lineage={lineage!r}: expected one of {', '.join(map(repr, LINEAGES))}")
-    task = task_of(model)
     _check_lineage(model, lineage, f"saving {path}")
-    naming = naming_for(lineage, task)
+    tensors = tensors_of(model, lineage)
+    _write(path, tensors)
+    return tuple(tensors)
+
+
+def tensors_of(model, lineage=None):
+    """A model's weights as `{PyTorch name: array in PyTorch's layout}`, step counters included.
+
+    Args:
+        model: a model of this package.
+        lineage: whose names; default: the one that the model was built with.
+    """
+    lineage = lineage or (_facts(model) or {}).get("lineage", "official")
+    naming = naming_for(lineage, task_of(model))
     tensors = {name: _to_torch_layout(variable, name, lineage) for name, variable in torch_names(model, naming)}
     if NAMINGS[naming].counters:
         counted = [name for name in tensors if name.endswith(".running_var")]
         tensors |= {name.replace("running_var", COUNTER): np.zeros((), np.int64) for name in counted}
-    _write(path, tensors)
-    return tuple(tensors)
+    return tensors
 
 
 def torch_names(model, naming):

@@ -1,11 +1,13 @@
-"""What `weights=` of a builder means: a published name, a checkpoint of PyTorch, or a file of Keras's own."""
+"""What `weights=` of a builder means: a published name, a checkpoint of PyTorch, or a file of Keras."""
 
 import os
 from dataclasses import dataclass, field
 
+import keras
+
 from hrnet_keras.checkpoints import zoo
 from hrnet_keras.checkpoints.lineages import Identity, their_name
-from hrnet_keras.checkpoints.loading import identity_of, load_tensors, load_trunk, open_source, task_of
+from hrnet_keras.checkpoints.loading import identity_of, load_tensors, load_trunk, open_source, task_of, tensors_of
 
 CHECKPOINTS = (".pth", ".pt", ".tar", ".safetensors")
 LAST_LAYERS = {
@@ -88,13 +90,16 @@ def start_from(weights, *, task, representation, width, lineage=None, head=None,
             raise ValueError(f"weights={weights!r}: no such file")
         return Start(text)
     entry, path = None, text
-    if not text.endswith(CHECKPOINTS) and not os.path.isfile(text):
+    if text.endswith(".keras"):
+        if not os.path.exists(text):
+            raise ValueError(f"weights={weights!r}: no such file")
+    elif not text.endswith(CHECKPOINTS) and not os.path.isfile(text):
         net = {"task": task, "representation": representation, "width": width}
         entry = zoo.find(text, **net, lineage=lineage, head=head, input_shape=input_shape)
         path = zoo.fetch(entry)
     elif not os.path.exists(text):
         raise ValueError(f"weights={weights!r}: no such file")
-    tensors, where = open_source(path)
+    tensors, where = (_of_keras(text), text) if text.endswith(".keras") else open_source(path)
     start = Start(where, tensors, identity_of(tensors, where=where), entry)
     same = start.identity.task == task or (start.identity.task == "det" and task is None)
     if same:
@@ -111,6 +116,15 @@ def start_from(weights, *, task, representation, width, lineage=None, head=None,
     if entry is not None:
         options["align_corners"] = entry.align_corners
     return Start(where, tensors, start.identity, entry, options)
+
+
+def _of_keras(path):
+    """The weights of a whole model, such as a training's `best.keras`, under PyTorch's names."""
+    try:
+        model = keras.saving.load_model(path, compile=False)
+    except Exception as error:  # Keras raises many kinds for a damaged file
+        raise ValueError(f"weights={path!r}: not a readable .keras file ({str(error).splitlines()[0]})") from error
+    return tensors_of(model)
 
 
 def _head(start):

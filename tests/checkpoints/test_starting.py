@@ -106,3 +106,20 @@ def test_imagenet_starts_the_papers_way(file, monkeypatch, capsys):
     assert facts_of(model)["lineage"] == "official" and "weights" not in facts_of(model)
     np.testing.assert_array_equal(kernel(model), tensors["conv1.weight"])
     assert "last_layer.3 (2)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("lineage", ["official", "official_torch04", "mmlab"])
+def test_a_trained_model_starts_another(tmp_path, lineage, capsys):
+    one = hk.HRNetV2W18SmallV1("seg", num_classes=3, lineage=lineage)
+    one.get_layer("conv1").kernel.assign(np.random.default_rng(0).normal(size=(3, 3, 3, 64)))
+    one.save(tmp_path / "best.keras")
+    same = hk.HRNetV2W18SmallV1("seg", weights=tmp_path / "best.keras")
+    assert facts_of(same)["lineage"] == lineage and capsys.readouterr().out == ""
+    for before, after in zip(one.weights, same.weights, strict=True):
+        np.testing.assert_array_equal(np.asarray(before), np.asarray(after), err_msg=before.path)
+    other = hk.HRNetV2W18SmallV1("seg", num_classes=5, weights=tmp_path / "best.keras")
+    np.testing.assert_array_equal(kernel(other), kernel(one))
+    assert "not in the file, unchanged" in capsys.readouterr().out
+    (tmp_path / "broken.keras").write_bytes(b"nothing")
+    with pytest.raises(ValueError, match=r"broken\.keras': not a readable \.keras file"):
+        hk.HRNetV2W18SmallV1("seg", weights=str(tmp_path / "broken.keras"))
