@@ -11,7 +11,7 @@ venv: $(VENV)/.installed
 $(VENV)/.installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(RUN)/pip install --quiet --upgrade pip
-	$(RUN)/pip install --quiet --editable ".[test,data]"
+	$(RUN)/pip install --quiet --editable ".[test,data,faces]"
 	touch $@
 
 demo: venv

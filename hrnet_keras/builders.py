@@ -130,21 +130,25 @@ def facts_of(model):
     raise ValueError(f"model {model.name!r} answers no task: build it with task=..., as hrnet_keras's builders do")
 
 
-def name_classes(model, data):
-    """Writes a data set's names and colours into a model's facts, so that its answers can be read wherever it goes.
+def name_answers(model, data):
+    """Writes a data set's names into a model's facts, so that its answers can be read wherever it goes.
 
     Args:
         model: a model of a task.
-        data: the data set's facts: `name`, `class_names`, `palette` (RGB per class), `ignore_label`.
+        data: the data set's facts: `name` and, for classes, `class_names`, `palette` (RGB per class), `ignore_label`;
+            for points, `point_names`, `flip_pairs`, `edges`.
     """
-    facts_of(model).update(
-        {
-            "data": data.name,
-            "class_names": list(data.class_names),
-            "palette": [list(map(int, colour)) for colour in data.palette],
-            "ignore_label": data.ignore_label,
-        }
-    )
+    facts = facts_of(model)
+    facts["data"] = data.name
+    if "num_keypoints" in facts:
+        facts["point_names"] = list(data.point_names)
+        facts["flip_pairs"] = [list(pair) for pair in data.flip_pairs]
+        facts["edges"] = [list(pair) for pair in data.edges]
+        facts.setdefault("crop_box", data.crop_box)
+        return
+    facts["class_names"] = list(data.class_names)
+    facts["palette"] = [list(map(int, colour)) for colour in data.palette]
+    facts["ignore_label"] = data.ignore_label
 
 
 def _name_published(model, entry):
@@ -153,13 +157,15 @@ def _name_published(model, entry):
         return
     facts = facts_of(model)
     facts["weights"] = entry.name
-    known = {"codec": entry.codec, "input": entry.input, "crop": entry.crop, "interpolation": entry.interpolation}
+    known = {word: getattr(entry, word) for word in ("codec", "crop_box", "input", "crop", "interpolation")}
     facts.update({key: value for key, value in known.items() if value is not None})
     names = published(entry.data)
-    if names is not None and len(names.class_names) == facts.get("num_classes"):
-        name_classes(model, names)
-    elif names is not None and len(names.point_names) == facts.get("num_keypoints"):
-        facts |= {"data": names.name, "point_names": list(names.point_names)}
+    if entry.score and facts.get("num_classes", facts.get("num_keypoints")) == entry.count:
+        facts["published"] = entry.published
+    if names is not None and facts.get("num_classes") == len(names.class_names):
+        name_answers(model, names)
+    elif names is not None and facts.get("num_keypoints") in (len(names.point_names), 3 * len(names.point_names)):
+        name_answers(model, names)  # three maps per point: UDP's combined codec
 
 
 def _features(representation, maps, how, stack):

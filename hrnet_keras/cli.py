@@ -106,6 +106,7 @@ def _evaluate(words):
     parser.add_argument("--limit", type=int | None, default=None, help="only so many pictures")
     parser.add_argument("--scales", type=list[float] | None, default=None, help="scales whose scores are added")
     parser.add_argument("--flip", action="store_true", help="also look at the mirrored picture")
+    parser.add_argument("--no-flip", action="store_true", help="don't, even where the published score was measured so")
     parser.add_argument("--rule", type=str | None, default=None, help="whole, windows, cityscapes or fixed")
     parser.add_argument("--window", type=tuple[int, int] | None, default=None, help="height and width of the windows")
     parser.add_argument("--base-size", type=int | None, default=None, help="long side at scale 1")
@@ -113,7 +114,7 @@ def _evaluate(words):
     parser.add_argument("--save", type=str | None, default=None, help="folder for the answers, as PNG files")
     parser.add_argument("--json", type=str | None, default=None, help="also write the result to this file")
     options = parser.parse_args(words)
-    from hrnet_keras.evaluation import evaluate, published_protocol
+    from hrnet_keras.evaluation import evaluate
 
     model, dataset, more = options.model, options.dataset, dict(options.option or {})
     if options.weights is not None:
@@ -129,17 +130,19 @@ def _evaluate(words):
     if model is None or dataset is None:
         raise ValueError("evaluate: expected MODEL and DATASET, or --weights NAME")
     changes = {"rule": options.rule, "window": options.window, "base_size": options.base_size}
-    changes |= {"scales": options.scales and tuple(options.scales), "flip": options.flip or None}
+    changes |= {"scales": options.scales and tuple(options.scales), "flip": _yes_or_no(options.flip, options.no_flip)}
     changes = {key: value for key, value in changes.items() if value is not None}
-    name = f"{dataset}_{more['classes']}" if "classes" in more else dataset
-    protocol = published_protocol("seg", name, **changes) if changes else None
-    result = evaluate(model, dataset, root=options.root, split=options.split, limit=options.limit, protocol=protocol,
-                      save=options.save, **more)  # fmt: skip
+    result = evaluate(model, dataset, root=options.root, split=options.split, limit=options.limit,
+                      protocol=changes or None, save=options.save, **more)  # fmt: skip
     if options.json:
         import json
 
         with open(options.json, "w", encoding="utf-8") as file:
             json.dump(result, file, indent=1)
+
+
+def _yes_or_no(yes, no):
+    return True if yes else False if no else None
 
 
 def _predict(words):

@@ -41,7 +41,7 @@ def convert(source, destination, *, task=None, classes=None, lineage=None, align
         raise ValueError(f"{destination}: expected a name that ends in {', '.join(ENDINGS)}")
     model, report = from_checkpoint(source, task=task, lineage=lineage, align_corners=align_corners)
     if classes is not None:
-        builders.name_classes(model, _names(classes, builders.facts_of(model)))
+        builders.name_answers(model, _names(classes, builders.facts_of(model)))
     _write(model, destination, report.lineage)
     return model, report
 

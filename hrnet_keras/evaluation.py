@@ -1,6 +1,5 @@
 """A model and a data set -> the task's official figures."""
 
-import dataclasses
 import os
 import sys
 
@@ -18,8 +17,9 @@ def evaluate(model, dataset, *, split="val", root=None, limit=None, protocol=Non
         split: of a data set given by name.
         root: folder of its files.
         limit: number of pictures, from the front; default all.
-        protocol: how pictures are shown to the net; for segmentation a `tasks.segmentation.protocol.Protocol`. Default:
-            that of the data set's published scores (single scale).
+        protocol: how pictures are shown to the net; for segmentation a `tasks.segmentation.protocol.Protocol`, or a
+            dict of what is to be different from the default: that of the weights' published score, else of the
+            data set's (single scale).
         save: folder that gets every answer as a file, in the data set's own coding.
         verbose: prints progress and the table.
         **options: of the data set given by name.
@@ -40,9 +40,10 @@ def evaluate(model, dataset, *, split="val", root=None, limit=None, protocol=Non
     check_classes(facts, dataset)
     metric = metrics.Metric(dataset.facts)
     examples = part(facts["task"], "pipeline").evaluation(dataset)
+    needs = getattr(part(facts["task"], "inference"), "NEEDS", ())
     count = len(dataset) if limit is None else min(limit, len(dataset))
     for done, example in zip(range(1, count + 1), examples, strict=False):
-        found = answer(example["image"])
+        found = answer(example["image"], **{word: example[word] for word in needs if word in example})
         metric.update(found, example)
         if save is not None:
             part(facts["task"], "inference").write(found, os.path.join(save, example["name"]), dataset.to_file)
@@ -51,19 +52,25 @@ def evaluate(model, dataset, *, split="val", root=None, limit=None, protocol=Non
     result = metric.result()
     if verbose:
         print(metrics.table(result))
+        _print_published(facts, dataset)
     return result
 
 
-def published_protocol(task, name, **changes):
-    """The protocol of a data set's published scores (where there is none, the plain one) with some values changed."""
-    protocols = part(task, "protocol")
-    return dataclasses.replace(protocols.PUBLISHED.get(name, protocols.Protocol()), **changes)
+def _print_published(facts, dataset):
+    """The published score of published weights, under the measured one."""
+    published = facts.get("published")
+    if published and facts.get("data") == dataset.facts.name:
+        score = ", ".join(f"{name} {value:g}" for name, value in published["score"].items())
+        print(f"published: {score}{' (' + published['note'] + ')' if published['note'] else ''}")
 
 
 def check_classes(facts, dataset):
-    """Raises `ValueError` where a model and a data set disagree on the number of classes."""
-    expected = len(dataset.facts.class_names)
-    if facts.get("num_classes", expected) != expected:
-        raise ValueError(
-            f"the model has {facts['num_classes']} classes, data set {dataset.facts.name!r} has {expected}"
-        )
+    """Raises `ValueError` where a model and a data set disagree on the number of classes or points."""
+    for word, names in (("num_classes", dataset.facts.class_names), ("num_keypoints", dataset.facts.point_names)):
+        expected = len(names)
+        given = facts.get(word, expected)
+        if facts.get("codec") == "udp_combined":
+            given //= 3
+        if given != expected:
+            what = "classes" if word == "num_classes" else "points"
+            raise ValueError(f"the model has {given} {what}, data set {dataset.facts.name!r} has {expected}")

@@ -27,6 +27,9 @@ def export(model, directory, *, version=None, format="saved_model"):
     | `scores` | `image_bytes` | `label_map` and `scores`, float32: the probability of the class |
     | `raw` | `image`: float32 as the model takes it | the model's own outputs |
 
+    A landmark or pose model takes `boxes` beside `image_bytes` and answers `points` and `scores`
+    (`tasks.keypoints.serving`).
+
     Args:
         model: a `keras.Model` of this package, of any precision; the export computes in float32.
         directory: of the model in the model base, such as `saved_models/street`.
@@ -84,10 +87,11 @@ def _write(model, folder):
     with contextlib.suppress(ValueError):  # feature maps have no task: their SavedModel answers them raw
         facts = facts_of(model)
     raw = tf.TensorSpec(folded.inputs[0].shape, tf.float32, name="image")
-    endpoints = [("raw", lambda image: _named(folded, folded(image, training=False)), raw)]
+    endpoints = [("raw", lambda image: _named(folded, folded(image, training=False)), [raw])]
     if facts and has_part(facts["task"], "decoding") and has_part(facts["task"], "pipeline"):
-        endpoints += _task_endpoints(folded, facts)
-    signatures = {name: tf.function(function, input_signature=[takes]) for name, function, takes in endpoints}
+        own = getattr(part(facts["task"], "pipeline"), "endpoints", _task_endpoints)
+        endpoints += own(folded, facts)
+    signatures = {name: tf.function(function, input_signature=takes) for name, function, takes in endpoints}
     signatures.setdefault("serving_default", signatures["raw"])
     # Keras's ExportArchive would do, but writes every variable twice (3.15).
     module = tf.Module()
@@ -112,8 +116,8 @@ def _task_endpoints(model, facts):
     def answer(images, **options):
         return decoding.decode(model(tf.cast(images, tf.float32), training=False), **options)
 
-    files = tf.TensorSpec([None], tf.string, name="image_bytes")
-    pixels = tf.TensorSpec([None, *size, 3], tf.uint8, name="images")
+    files = [tf.TensorSpec([None], tf.string, name="image_bytes")]
+    pixels = [tf.TensorSpec([None, *size, 3], tf.uint8, name="images")]
     return [
         ("serving_default", lambda image_bytes: answer(decoded(image_bytes)), files),
         ("images", lambda images: answer(images), pixels),

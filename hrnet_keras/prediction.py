@@ -24,7 +24,7 @@ class Prediction:
         image: the picture, uint8 RGB `(height, width, 3)`.
         path: where it came from, or `None`.
         facts: of the model: `task`, `class_names`, `palette`.
-        label_map, scores, ...: the task's answer, see its `decoding`.
+        label_map, labels, points, scores, boxes, ...: the task's answer, see its `inference`.
     """
 
     def __init__(self, image, path, facts, answer):
@@ -50,7 +50,7 @@ class Prediction:
         return path
 
 
-def predict(model, images, *, scores=False):
+def predict(model, images, *, scores=False, boxes=None, **how):
     """Answers a model's question about pictures.
 
     Args:
@@ -58,12 +58,16 @@ def predict(model, images, *, scores=False):
             without its version), or a published name (`hk.list_weights()`).
         images: path, glob pattern, uint8 RGB array `(height, width, 3)`, or a list of these.
         scores: also answers the probability of the class (Keras models and SavedModels alike).
+        boxes: for landmark and pose: the faces or persons to look at, `(n, 4)` xyxy in pixels; with several pictures a
+            list of one such array per picture. Landmark looks for the faces itself where none are given.
+        **how: for the task's `inference.answerer`: `protocol`, and for landmark `passes` and `box_kind`.
 
     Returns:
         A list of `Prediction`, one per picture.
 
     Raises:
-        ValueError: no such file, unreadable picture, a model that is none, an array of another shape.
+        ValueError: no such file, unreadable picture, a model that is none, an array of another shape, a box without
+            area or outside of its picture.
 
     Example:
         >>> import numpy as np, hrnet_keras as hk
@@ -71,9 +75,23 @@ def predict(model, images, *, scores=False):
         >>> hk.predict(model, np.zeros((60, 80, 3), "uint8"))[0].label_map.shape
         (60, 80)
     """
-    answer, facts = open_model(model, scores=scores)
+    answer, facts = open_model(model, scores=scores, **how)
     facts = with_names(facts)
-    return [Prediction(image, path, facts, answer(image)) for path, image in _pictures(images)]
+    pictures = list(_pictures(images))
+    told = [{} for _ in pictures] if boxes is None else [{"boxes": own} for own in _per_picture(boxes, len(pictures))]
+    return [
+        Prediction(image, path, facts, answer(image, **more))
+        for (path, image), more in zip(pictures, told, strict=True)
+    ]
+
+
+def _per_picture(boxes, count):
+    """Boxes as one array per picture."""
+    single = count == 1 and (isinstance(boxes, np.ndarray) or np.ndim(boxes[0] if len(boxes) else boxes) < 2)
+    found = [boxes] if single else list(boxes)
+    if len(found) != count:
+        raise ValueError(f"boxes: {len(found)} lists of boxes for {count} pictures: expected one list per picture")
+    return found
 
 
 def with_names(facts):
@@ -97,10 +115,9 @@ def open_model(model, *, scores=False, **how):
     if isinstance(model, (str, os.PathLike)):
         path = os.fspath(model)
         if os.path.isdir(path):
-            if how.get("protocol") is not None:
-                raise ValueError(
-                    f"model {path}: a SavedModel answers pictures whole: give a .keras file for a protocol"
-                )
+            given = [word for word in ("protocol", "passes", "box_kind") if how.get(word) is not None]
+            if given:
+                raise ValueError(f"model {path}: a SavedModel answers its own way: give a .keras file for {given[0]}")
             return _open_saved_model(path, scores)
         model = load_model(path)
     facts = facts_of(model)
@@ -145,6 +162,14 @@ def _open_saved_model(path, scores):
     with open(facts_file, encoding="utf-8") as file:
         facts = json.load(file)
     loaded = tf.saved_model.load(folder)
+    if "picture" in loaded.signatures:
+        signature = loaded.signatures["picture"]
+
+        def call(image, boxes, owner=loaded):
+            found = signature(image_bytes=tf.io.encode_png(image), boxes=tf.constant(boxes))
+            return {name: np.asarray(value, np.float64) for name, value in found.items()}
+
+        return part(facts["task"], "inference").served(call, facts), facts
     if scores:
         signature = loaded.signatures["scores"]
         return lambda image: _first(signature(image_bytes=tf.io.encode_png(image)[None])), facts

@@ -16,6 +16,7 @@ class ModelRecipe:
         task: what it is trained for.
         weights: where it starts from, as in the builder.
         num_classes: default: that of the data set.
+        num_keypoints: default: that of the data set.
         lineage: as in the builder.
         align_corners: as in the builder.
         head: as in the builder.
@@ -25,6 +26,7 @@ class ModelRecipe:
     task: str = "seg"
     weights: str | None = None
     num_classes: int | None = None
+    num_keypoints: int | None = None
     lineage: str | None = None
     align_corners: bool | None = None
     head: str | None = None
@@ -40,7 +42,7 @@ class DataRecipe:
         train: split to train on.
         evaluate: split to evaluate on.
         options: further arguments of the data set.
-        crop: height and width of the training crops.
+        crop: height and width of the training crops; for points, of the model's input.
         scale: lowest and highest random scale; null for none.
         scale_step: steps between the scales (0.1 in the official recipes); null for any.
         base_size: long side of a picture at scale 1; null for its own.
@@ -48,6 +50,14 @@ class DataRecipe:
         brightness: largest change of brightness, in grey levels.
         contrast: largest relative change of contrast.
         saturation: largest relative change of saturation.
+        rules: for points: whose crops, targets and random changes: `official` or `mmlab`.
+        codec: for points: how heat maps encode them: `official`, `classic`, `dark` or `udp`; null:
+            `official` with the official rules, else `classic`.
+        sigma: for points: of the targets, in pixels of the heat maps.
+        scaling: for points: largest relative change of a crop's size; null: that of the rules.
+        rotation: for points: degrees of the turns, as the rules draw them; null: that of the rules.
+        half_body: for poses: how often a person is shown by halves; null: that of the rules.
+        shift: for poses, mmlab: how often a crop is moved; null: that of the rules.
         unreadable: what to do about a picture or label map that can't be used: raise, or skip (and count).
         cache: keep decoded pictures in memory; null decides by size.
     """
@@ -65,6 +75,13 @@ class DataRecipe:
     brightness: int = 0
     contrast: float = 0.0
     saturation: float = 0.0
+    rules: Literal["official", "mmlab"] = "official"
+    codec: Literal["official", "classic", "dark", "udp"] | None = None
+    sigma: float = 2.0
+    scaling: float | None = None
+    rotation: float | None = None
+    half_body: float | None = None
+    shift: float | None = None
     unreadable: Literal["raise", "skip"] = "raise"
     cache: bool | None = None
 
@@ -80,17 +97,20 @@ class TrainRecipe:
         schedule: `poly` (to 0 with power 0.9), `steps` (a tenth after each of `milestones`) or `constant`.
         milestones: epochs after which `steps` lowers the rate.
         warmup_epochs: over which the rate first rises.
-        optimizer: `sgd` (PyTorch's conventions) or `adamw`.
+        warmup_steps: the same in steps, instead.
+        optimizer: `sgd` or `adam` (both with PyTorch's conventions; `adam` without weight decay), or `adamw`.
         momentum: of SGD.
         nesterov: whether SGD looks ahead.
         weight_decay: on every weight.
         rate_factors: beginnings of layer names whose learning rate is so many times the others' (SGD).
-        loss: `cross_entropy`, `ohem` (hard pixels), `dice` or `lovasz`, for segmentation.
+        loss: for segmentation `cross_entropy`, `ohem` (hard pixels), `dice` or `lovasz`; for points `mse`,
+            `weighted_mse`, `adaptive_wing` or `ohkm` (hard points); null: the first of its task (poses: the second).
         ohem_threshold: probability of the true class below which a pixel is hard.
         ohem_min_kept: about so many pixels are kept at least.
         auxiliary_weight: of the loss of the OCR nets' auxiliary head.
         class_weights: use the data set's weights per class in the loss.
-        frozen_batch_norm: leave the batch norms as they are, for batches too small for statistics.
+        batch_norm: `batch` statistics; `frozen`: the batch norms stay as they are; `group`: every picture by itself
+            over groups of channels (GroupNormalization in their place). The last two are for batches of a few pictures.
         precision: of the computation; weights stay float32.
         seed: of everything random.
         evaluate_every: epochs between evaluations.
@@ -102,17 +122,20 @@ class TrainRecipe:
     schedule: Literal["poly", "steps", "constant"] = "poly"
     milestones: list[int] = field(default_factory=list)
     warmup_epochs: float = 0.0
-    optimizer: Literal["sgd", "adamw"] = "sgd"
+    warmup_steps: int = 0
+    optimizer: Literal["sgd", "adam", "adamw"] = "sgd"
     momentum: float = 0.9
     nesterov: bool = False
     weight_decay: float = 0.0005
     rate_factors: dict[str, float] = field(default_factory=dict)
-    loss: Literal["cross_entropy", "ohem", "dice", "lovasz"] = "cross_entropy"
+    loss: Literal["cross_entropy", "ohem", "dice", "lovasz", "mse", "weighted_mse", "adaptive_wing", "ohkm"] | None = (
+        None
+    )
     ohem_threshold: float = 0.9
     ohem_min_kept: int = 131072
     auxiliary_weight: float = 0.4
     class_weights: bool = True
-    frozen_batch_norm: bool = False
+    batch_norm: Literal["batch", "frozen", "group"] = "batch"
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
     seed: int = 0
     evaluate_every: int = 1

@@ -10,7 +10,7 @@ from PIL import Image
 
 import hrnet_keras as hk
 from hrnet_keras import cli
-from hrnet_keras.builders import name_classes
+from hrnet_keras.builders import name_answers
 from hrnet_keras.datasets import Facts
 from tests import streets
 
@@ -18,7 +18,7 @@ from tests import streets
 @pytest.fixture(scope="module")
 def model_file(tmp_path_factory):
     model = hk.HRNetV2W18SmallV1("seg", num_classes=3)
-    name_classes(model, Facts("three", class_names=streets.CLASSES, palette=((1, 2, 3), (4, 5, 6), (7, 8, 9))))
+    name_answers(model, Facts("three", class_names=streets.CLASSES, palette=((1, 2, 3), (4, 5, 6), (7, 8, 9))))
     path = tmp_path_factory.mktemp("model") / "net.keras"
     model.save(path)
     return str(path)

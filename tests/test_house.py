@@ -45,15 +45,17 @@ def test_every_task_has_a_network_and_its_parts_keep_their_promises(task):
             assert callable(getattr(tasks.part(task, name), PROMISES[name])), (task, name)
 
 
-def test_segmentation_has_every_part():
+def test_every_part_is_there():
     assert all(tasks.has_part("seg", name) for name in tasks.PARTS)
+    for task in tasks.FOLDERS:
+        assert all(tasks.has_part(task, name) for name in tasks.PARTS if name != "protocol"), task
 
 
 def test_unknown_tasks_and_missing_parts_are_named():
     with pytest.raises(ValueError, match="task='segm': expected one of 'cls'"):
         tasks.part("segm", "head")
-    with pytest.raises(ValueError, match="task='pose' has no 'metrics' in this version"):
-        tasks.part("pose", "metrics")
+    with pytest.raises(ValueError, match="task='pose' has no 'protocol' in this version"):
+        tasks.part("pose", "protocol")
 
 
 @pytest.mark.parametrize("name", hk.__all__)

@@ -31,6 +31,7 @@ class Entry:
         count: classes, joints or points; `None` where only the file says.
         input: `(height, width)` it was trained or scored at.
         codec: how its heat maps encode points.
+        crop_box: which box its crops of faces were taken from, where it isn't the one around the landmarks.
         crop, interpolation: of the picture preparation it was scored with (classification). Every net takes RGB with
             ImageNet's mean and standard deviation, which the builders put into the graph.
         score: published figures, percent (AP and PCKh as published); `note`: what they were measured under.
@@ -57,6 +58,7 @@ class Entry:
     count: int | None = None
     input: tuple[int, int] | None = None
     codec: str | None = None
+    crop_box: str | None = None
     crop: float | None = None
     interpolation: str | None = None
     score: dict = field(default_factory=dict)
@@ -65,6 +67,13 @@ class Entry:
     url: str | None = None
     page: str | None = None
     sha256: str | None = None
+
+    @property
+    def published(self):
+        """What a model of these weights says of its published score: `score`, `note`, and how it was measured."""
+        branch = next((name for name in ("HRNet-OCR", "mmsegmentation") if name in self.source), None)
+        found = {"score": dict(self.score), "note": self.note, "branch": branch}
+        return found | {"multi_scale": "multi-scale" in self.note, "flip": "flip" in self.note}
 
     @property
     def path(self):

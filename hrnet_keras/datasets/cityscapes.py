@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from hrnet_keras.datasets import DataError, paired
+from hrnet_keras.datasets import paired
+from hrnet_keras.datasets.prepared import check_place, open_prepared
 from hrnet_keras.datasets.published import published
 
 # Ids in *_labelIds.png that are trained on, in the order of the classes; all other ids are ignored.
@@ -16,6 +17,7 @@ ARCHIVES = {
     "fine": "leftImg8bit_trainvaltest.zip and gtFine_trainvaltest.zip",
     "coarse": "gtCoarse.zip and the pictures",
 }
+CONFIGS = {"fine": "semantic_segmentation", "coarse": "semantic_segmentation_extra"}  # of TFDS's builder
 
 # Of the training loss: the data set file of the official segmentation repository, which always uses them.
 CLASS_WEIGHTS = (
@@ -24,17 +26,18 @@ CLASS_WEIGHTS = (
 )  # fmt: skip
 
 
-def load(split, root=None, *, annotation="fine", partial=False):
+def load(split, root=None, *, prepared=None, annotation="fine", partial=False):
     """Opens Cityscapes at `<root>/leftImg8bit/<split>/<city>` and `<root>/gtFine/<split>/<city>`, as it unpacks.
 
     Args:
         split: `"train"`, `"val"`, `"trainval"` or `"test"` (whose label maps are dummies); coarse also `"train_extra"`.
         root: the folder.
+        prepared: instead, TFDS's folder with the shards of `cityscapes` (see `datasets.prepared`).
         annotation: `"fine"` or `"coarse"`.
         partial: takes what is there, where not all pictures are.
 
     Raises:
-        ValueError: unknown split or annotation; `DataError` where folder or files are missing.
+        ValueError: unknown split or annotation, root and prepared both; `DataError` where folder or files are missing.
 
     Source: the data set file of the official segmentation repository.
     """
@@ -42,25 +45,32 @@ def load(split, root=None, *, annotation="fine", partial=False):
         raise ValueError(f"annotation={annotation!r}: expected 'fine' or 'coarse'")
     if split not in (*COUNTS, "trainval"):
         raise ValueError(f"split={split!r}: cityscapes has {', '.join(map(repr, (*COUNTS, 'trainval')))}")
-    if root is None:
-        raise DataError("cityscapes is read from files: expected root, the folder that holds leftImg8bit/ and gtFine/")
-    truth = f"gt{annotation.capitalize()}"
-    pictures, pairs = Path(root) / "leftImg8bit", []
+    check_place("cityscapes", root, prepared, holds="leftImg8bit/ and gtFine/")
     parts = ("train", "val") if split == "trainval" else (split,)
-    for part in parts:
-        for picture in sorted((pictures / part).glob("*/*_leftImg8bit.png")):
-            stem = picture.name.removesuffix("_leftImg8bit.png")
-            city = picture.parent.name
-            pairs.append((stem, picture, Path(root) / truth / part / city / f"{stem}_{truth}_labelIds.png"))
     facts = replace(
         published("cityscapes"), class_weights=CLASS_WEIGHTS, source="cityscapes-dataset.com", terms="non-commercial"
     )
-    expected = sum(COUNTS[part] for part in parts)
-    archive = f"{ARCHIVES[annotation]} of cityscapes-dataset.com"
-    folder = pictures / (split if len(parts) == 1 else "train")
-    found = paired(facts, split, folder, pairs, expected=expected, archive=archive, partial=partial, ids=IDS)
+    common = {"expected": sum(COUNTS[part] for part in parts), "partial": partial, "ids": IDS}
+    if prepared is not None:
+        found = open_prepared("cityscapes", split, prepared, facts, config=CONFIGS[annotation], **common)
+    else:
+        pairs = _pairs(Path(root), parts, f"gt{annotation.capitalize()}")
+        folder = Path(root) / "leftImg8bit" / (split if len(parts) == 1 else "train")
+        archive = f"{ARCHIVES[annotation]} of cityscapes-dataset.com"
+        found = paired(facts, split, folder, pairs, archive=archive, **common)
     found.to_file = to_label_ids
     return found
+
+
+def _pairs(root, parts, truth):
+    """`(name, picture, label file)` of all pictures of the parts, which may lack their label file."""
+    pairs = []
+    for part in parts:
+        for picture in sorted((root / "leftImg8bit" / part).glob("*/*_leftImg8bit.png")):
+            stem = picture.name.removesuffix("_leftImg8bit.png")
+            city = picture.parent.name
+            pairs.append((stem, picture, root / truth / part / city / f"{stem}_{truth}_labelIds.png"))
+    return pairs
 
 
 def to_label_ids(label_map):

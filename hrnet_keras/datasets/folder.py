@@ -1,13 +1,15 @@
 """Your own pictures: `images/` and `labels/` of the same stem, and `classes.txt` with one class per line."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from hrnet_keras.datasets import DataError, Dataset, Facts, distinct_colour
+from hrnet_keras.datasets.balance import balanced_weights, count_pixels
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
 
 
-def load(split, root=None):
+def load(split, root=None, *, class_weights=None):
     """Opens a folder of pictures and label maps.
 
     The files lie in `<root>/<split>/{images,labels}`, or in `<root>/{images,labels}`, which then is every split. A
@@ -18,11 +20,14 @@ def load(split, root=None):
     Args:
         split: for example `"train"`.
         root: the folder.
+        class_weights: of the training loss: a number per class in the order of the ids; `"balanced"`: from how often
+            the classes occur in the split (`balance.balanced_weights`); `None`: all alike.
 
     Returns:
         A `Dataset`, in the order of the names.
 
     Raises:
+        ValueError: weights of another count than the classes.
         DataError: no such folder, nothing in it, no `classes.txt`, or a picture without label map.
     """
     if root is None:
@@ -30,7 +35,20 @@ def load(split, root=None):
     root = Path(root)
     if not root.is_dir():
         raise DataError(f"{root}: no such folder")
-    return read_split(_read_facts(root), split, root)
+    found = read_split(_read_facts(root), split, root)
+    if class_weights is not None:
+        found.facts = replace(found.facts, class_weights=_weights(found, class_weights))
+    return found
+
+
+def _weights(dataset, given):
+    names = dataset.facts.class_names
+    if given == "balanced":
+        return balanced_weights(count_pixels(dataset).tolist())
+    is_list = isinstance(given, (list, tuple)) and all(isinstance(x, (int, float)) and x >= 0 for x in given)
+    if not is_list or len(given) != len(names):
+        raise ValueError(f"class_weights={given!r}: expected 'balanced' or {len(names)} numbers, one per class")
+    return tuple(float(weight) for weight in given)
 
 
 def read_split(facts, split, root):

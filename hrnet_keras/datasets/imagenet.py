@@ -3,12 +3,13 @@
 from pathlib import Path
 
 from hrnet_keras.datasets import DataError, Dataset, Facts, read_image
+from hrnet_keras.datasets.prepared import check_place, open_prepared
 from hrnet_keras.datasets.published import published
 
 SUFFIXES = (".jpeg", ".jpg", ".png")
 
 
-def load(split, root=None):
+def load(split, root=None, *, prepared=None):
     """Opens `<root>/<split>/<class>/<picture>`; the class id is the rank of the folder's name.
 
     A thousand folders are taken for ImageNet's (`n01440764`, ...), whose names in words are known; else a class has the
@@ -17,15 +18,21 @@ def load(split, root=None):
     Args:
         split: for example `"train"` or `"val"`.
         root: the folder.
+        prepared: instead, TFDS's folder with the shards of `imagenet2012` (see `datasets.prepared`), whose splits are
+            `"train"` and `"val"`.
 
     Raises:
+        ValueError: root and prepared both, or a split that the shards cannot have.
         DataError: no such folder, no class folders (the validation archive of ImageNet unpacks without them), or an
             empty one.
 
     Source: layout and order of the official classification repository.
     """
-    if root is None:
-        raise DataError("imagenet is read from files: expected root, the folder that holds train/ and val/")
+    check_place("imagenet", root, prepared, holds="train/ and val/")
+    if prepared is not None:
+        if split not in ("train", "val"):
+            raise ValueError(f"split={split!r}: imagenet2012 has 'train' and 'val' (its test pictures have no classes)")
+        return open_prepared("imagenet2012", split, prepared, published("imagenet"), kind=Labelled)
     top = Path(root) / split
     if not top.is_dir():
         raise DataError(f"{top}: no such folder: expected a folder per class in it")
@@ -47,15 +54,15 @@ def load(split, root=None):
         facts = known
     else:
         facts = Facts(Path(root).resolve().name, class_names=tuple(folder.name for folder in folders), source=str(root))
-    return Labelled(facts, split, names, files, labels)
+    found = Labelled(facts, split, names, files)
+    found.labels = tuple(labels)
+    return found
 
 
 class Labelled(Dataset):
-    """Pictures with one class each."""
+    """Pictures with one class each, `labels`, in the order of the names."""
 
-    def __init__(self, facts, split, names, files, labels):
-        super().__init__(facts, split, names, files)
-        self.labels = tuple(labels)
+    labels = ()
 
     def example(self, i):
         """Example `i`: `image`, `label` (class id) and `name`; raises `DataError` where the file is broken."""

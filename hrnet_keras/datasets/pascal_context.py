@@ -1,36 +1,72 @@
 """PASCAL-Context, 59 or 60 classes: everyday pictures of VOC2010, every pixel labelled (Mottaghi et al., CVPR 2014)."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
-from hrnet_keras.datasets import DataError, paired
+import numpy as np
+
+from hrnet_keras.datasets import DataError, Dataset, paired
+from hrnet_keras.datasets.prepared import check_place, open_prepared
 from hrnet_keras.datasets.published import published
+from hrnet_keras.datasets.resized import to_short_side
 
-ARCHIVE = "VOCtrainval_03-May-2010.tar and the label maps SegmentationClassContext"
+PICTURES = "VOCtrainval_03-May-2010.tar"
+ARCHIVE = f"{PICTURES} and the label maps SegmentationClassContext, or trainval_merged.json"
+
+# Of the 459 categories, those that are classes, in the order of the classes; the first is the background.
+RAW_IDS = (
+    0, 2, 9, 18, 19, 22, 23, 25, 31, 33, 34, 44, 45, 46, 59, 65, 68, 72, 80, 85, 98, 104, 105, 113, 115, 144, 158, 159,
+    162, 187, 189, 207, 220, 232, 258, 259, 260, 284, 295, 296, 308, 324, 326, 347, 349, 354, 355, 360, 366, 368, 397,
+    415, 416, 420, 424, 427, 440, 445, 454, 458,
+)  # fmt: skip
 
 
-def load(split, root=None, *, classes=59):
-    """Opens PASCAL-Context at `<root>/JPEGImages`, `<root>/SegmentationClassContext` (PNG, 0 is background) and
-    `<root>/ImageSets/SegmentationContext/<split>.txt` (a stem per line).
+def load(split, root=None, *, prepared=None, classes=59, short_side=None):
+    """Opens PASCAL-Context in the folder `VOCdevkit/VOC2010`.
+
+    The pictures lie in `<root>/JPEGImages`. The label maps are `<root>/SegmentationClassContext/<stem>.png` (0 is
+    background) with `<root>/ImageSets/SegmentationContext/<split>.txt` (a stem per line), or, where that list is
+    missing, the annotations of `<root>/trainval_merged.json`, drawn when they are asked for.
 
     Args:
         split: `"train"` or `"val"`.
-        root: the folder, `VOCdevkit/VOC2010`.
+        root: the folder.
+        prepared: instead of `root`: the folder of shards, see `hrnet_keras.datasets.prepared`.
         classes: 59 (background is ignored) or 60 (background is class 0).
+        short_side: pixels that the short side of training pictures is first brought to (520 in the official OCR
+            branch); `None`: as they are.
 
     Raises:
         ValueError: unknown split or number of classes; `DataError` where folder or files are missing.
 
-    Source: class order as in the official segmentation repository and mmsegmentation, whose file layout this is.
+    Source: class order as in the official segmentation repository and mmsegmentation, whose two file layouts these are.
     """
     if split not in ("train", "val"):
         raise ValueError(f"split={split!r}: pascal_context has 'train' and 'val'")
     if classes not in (59, 60):
         raise ValueError(f"classes={classes!r}: pascal_context has 59 or 60")
-    if root is None:
-        raise DataError("pascal_context is read from files: expected root, the folder VOC2010")
-    root = Path(root)
-    listed = root / "ImageSets" / "SegmentationContext" / f"{split}.txt"
+    check_place("pascal_context", root, prepared, holds="JPEGImages/ (VOC2010)")
+    shift = 60 - classes
+    ids = {255: 255} | {value: value - shift for value in range(shift, 60)} | ({0: 255} if shift else {})
+    facts = replace(published(f"pascal_context_{classes}"), source="PASCAL VOC 2010", terms="Flickr's terms of use")
+    if prepared is not None:
+        found = open_prepared("pascal_context", split, prepared, facts, ids=ids)
+    else:
+        found = _from_files(facts, split, Path(root), ids)
+    if short_side is not None and split == "train":
+        found.new_size = to_short_side(short_side)
+    return found
+
+
+def _from_files(facts, split, root, ids):
+    listed, merged = root / "ImageSets" / "SegmentationContext" / f"{split}.txt", root / "trainval_merged.json"
+    if not listed.is_file() and merged.is_file():
+        return from_json(facts, split, root, merged, ids)
+    return _from_pngs(facts, split, root, listed, ids)
+
+
+def _from_pngs(facts, split, root, listed, ids):
     if not listed.is_file():
         raise DataError(f"{listed}: no such file: expected a stem per line; unpack {ARCHIVE} there")
     stems = listed.read_text(encoding="utf-8").split()
@@ -40,7 +76,55 @@ def load(split, root=None, *, classes=59):
     lacking = next((picture for _, picture, _ in pairs if not picture.is_file()), None)
     if lacking is not None:
         raise DataError(f"{lacking}: no such file, {listed.name} names it; unpack {ARCHIVE} again")
-    shift = 60 - classes
-    ids = {255: 255} | {value: value - shift for value in range(shift, 60)} | ({0: 255} if shift else {})
-    facts = replace(published(f"pascal_context_{classes}"), source="PASCAL VOC 2010", terms="Flickr's terms of use")
     return paired(facts, split, root, pairs, expected=len(stems), archive=ARCHIVE, ids=ids)
+
+
+def from_json(facts, split, root, merged, ids):
+    """The split as the annotation file has it: pictures of its phase, in the order of the file."""
+    try:
+        with open(merged, encoding="utf-8") as file:
+            data = json.load(file)
+        pictures = [picture for picture in data["images"] if picture["phase"] == split]
+        shapes = {picture["image_id"]: [] for picture in pictures}
+        for shape in data["annos_segmentation"]:
+            if shape["image_id"] in shapes:
+                shapes[shape["image_id"]].append((shape["category_id"], shape["segmentation"]))
+        sizes = [(picture["height"], picture["width"]) for picture in pictures]
+        files = [root / "JPEGImages" / picture["file_name"] for picture in pictures]
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{merged}: not the annotations of PASCAL in Detail ({type(error).__name__}: {error}): expected images and "
+            "annos_segmentation; fetch the file again"
+        ) from error
+    if not files:
+        raise DataError(f"{merged}: has no pictures of split {split!r}: expected some with phase {split!r}")
+    lacking = next((file for file in files if not file.is_file()), None)
+    if lacking is not None:
+        raise DataError(f"{lacking}: no such file, {merged.name} names it; unpack {PICTURES} there")
+    found = Merged(facts, split, [file.stem for file in files], files, [merged] * len(files), ids)
+    found.sizes, found.shapes = tuple(sizes), tuple(shapes[picture["image_id"]] for picture in pictures)
+    return found
+
+
+class Merged(Dataset):
+    """Label maps drawn from the run lengths of `trainval_merged.json`, a later shape over an earlier one."""
+
+    def stored_labels(self, i):
+        """Label map `i`: places of its categories in `RAW_IDS`, uint8 `(height, width)`."""
+        from pycocotools import mask as run_lengths
+
+        classes = np.zeros(self.sizes[i], np.uint8)
+        for category, shape in self.shapes[i]:
+            if category not in RAW_IDS:
+                raise DataError(
+                    f"{self.label_files[i]}: category {category} in picture {self.names[i]}: expected one of the "
+                    f"{len(RAW_IDS)} that are classes"
+                )
+            inside = run_lengths.decode(shape).astype(bool)
+            if inside.shape != classes.shape:
+                raise DataError(
+                    f"{self.label_files[i]}: a shape of {inside.shape} in picture {self.names[i]}, whose size is "
+                    f"{classes.shape} (height, width): fetch the file again"
+                )
+            classes[inside] = RAW_IDS.index(category)
+        return classes

@@ -1,4 +1,4 @@
-"""Batch normalisation with PyTorch's statistics, through the backend's fused operation where there is one."""
+"""Batch normalisation with PyTorch's statistics, fused where the backend can, and what stands in for it."""
 
 import keras
 from keras import ops
@@ -58,6 +58,55 @@ class BatchNormalization(DottedName, keras.layers.BatchNormalization):
     def _update(self, mean, variance):
         for running, new in ((self.moving_mean, mean), (self.moving_variance, variance)):
             running.assign(running * self.momentum + ops.cast(new, running.dtype) * (1 - self.momentum))
+
+
+@keras.saving.register_keras_serializable("hrnet_keras")
+class GroupNormalization(DottedName, keras.layers.GroupNormalization):
+    """Normalisation of every picture by itself, over groups of channels: for batches too small for batch statistics.
+
+    The groups have about 16 channels, as near to that as the number of channels allows.
+
+    Input and output: `(batch, height, width, channels)`.
+
+    Source: Wu and He, arXiv:1803.08494 (16 channels per group: its table 3).
+    """
+
+    def __init__(self, *, groups=None, epsilon=1e-5, **kwargs):
+        super().__init__(groups=groups or 1, epsilon=epsilon, **kwargs)
+        self._chooses = groups is None
+
+    def build(self, input_shape):
+        channels = input_shape[-1]
+        if self._chooses:
+            sizes = [size for size in range(1, channels + 1) if channels % size == 0]
+            self.groups = channels // min(sizes, key=lambda size: (abs(size - 16), -size))
+        super().build(input_shape)
+
+
+def by_groups(model):
+    """The model with a `GroupNormalization` in the place of every batch norm, all other weights kept.
+
+    Scales and offsets are taken over; running statistics have no use here. Weights that were trained with batch
+    statistics have to learn again what the change undoes.
+
+    Args:
+        model: a functional model of this package.
+
+    Returns:
+        A functional `keras.Model` of the same layer names, inputs and outputs.
+    """
+
+    def renew(layer):
+        if isinstance(layer, keras.layers.BatchNormalization):
+            return GroupNormalization(name=layer.name, dtype=layer.dtype_policy)
+        return layer.__class__.from_config(layer.get_config())
+
+    renewed = keras.models.clone_model(model, clone_function=renew)
+    for layer in model.layers:
+        if layer.weights:
+            is_norm = isinstance(layer, keras.layers.BatchNormalization)
+            renewed.get_layer(layer.name).set_weights(layer.get_weights()[: 2 if is_norm else None])
+    return renewed
 
 
 def _replicas():

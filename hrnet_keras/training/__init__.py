@@ -4,15 +4,17 @@ import contextlib
 import json
 import os
 import sys
+import time
 from dataclasses import MISSING, asdict, fields
 
 import keras
 
 from hrnet_keras import builders, datasets
+from hrnet_keras.layers.normalization import by_groups
 from hrnet_keras.recipe import DataRecipe, Recipe
 from hrnet_keras.tasks import part
 from hrnet_keras.training.callbacks import Backup, Scores
-from hrnet_keras.training.optimizers import PolySchedule, StepSchedule, TorchSGD
+from hrnet_keras.training.optimizers import PolySchedule, StepSchedule, TorchAdam, TorchSGD
 
 MAY_CHANGE = ("data.root", "data.cache", "train.evaluate_every", "output")  # between a run and its resumption
 
@@ -43,10 +45,13 @@ def train(recipe, *, verbose=None, **overrides):
     verbose = (1 if sys.stdout.isatty() else 2) if verbose is None else verbose
     keras.utils.set_random_seed(recipe.train.seed)
     data, held_out = _open_data(recipe)
+    if first_epoch == 0:
+        _look_at_files(recipe, data, held_out)
     batch = recipe.train.batch
     with _precision(recipe.train.precision), _strategy(batch).scope():
         model = build(recipe, data)
-        fitted = compile_for(model, recipe.train, data)
+        steps = steps_per_epoch(recipe, data)
+        fitted = compile_for(model, recipe.train, data, steps)
         stream = part(recipe.model.task, "pipeline").training(
             data, batch=batch, seed=recipe.train.seed, first_epoch=first_epoch, **augmentation
         )
@@ -58,7 +63,7 @@ def train(recipe, *, verbose=None, **overrides):
         callbacks.append(keras.callbacks.TensorBoard(os.path.join(recipe.output, "tensorboard"), write_graph=False))
         try:
             history = fitted.fit(
-                stream, epochs=recipe.train.epochs, steps_per_epoch=len(data) // batch, shuffle=False,
+                stream, epochs=recipe.train.epochs, steps_per_epoch=steps, shuffle=False,
                 callbacks=callbacks, verbose=verbose,
             )  # fmt: skip
         except Exception as error:
@@ -74,37 +79,57 @@ def build(recipe, data):
     if builder is None or not recipe.model.name.startswith("HRNet"):
         names = [name for name in vars(builders) if name.startswith("HRNet")]
         raise ValueError(f"model.name={recipe.model.name!r}: expected one of {', '.join(names)}")
+    task = recipe.model.task
     options = {name: value for name, value in asdict(recipe.model).items() if name not in ("name", "task")}
-    options["num_classes"] = options["num_classes"] or len(data.facts.class_names)
-    model = builder(recipe.model.task, **options)
-    builders.name_classes(model, data.facts)
-    if recipe.train.frozen_batch_norm:
+    count, names = part(task, "head").COUNTS
+    options[count] = options[count] or len(getattr(data.facts, names))
+    model = builder(task, **options)
+    facts = builders.facts_of(model)
+    for word in ("published", "crop_box"):  # what the weights that it starts from were is not what it becomes
+        facts.pop(word, None)
+    builders.name_answers(model, data.facts)
+    facts.update(getattr(part(task, "pipeline"), "remembered", lambda _: {})(recipe.data))
+    if recipe.train.batch_norm == "group":
+        return by_groups(model)
+    if recipe.train.batch_norm == "frozen":
         for layer in model.layers:
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.trainable = False
     return model
 
 
-def compile_for(model, train, data):
-    """Gives a model its objective and optimizer; returns the model to fit, which shares its weights."""
+def steps_per_epoch(recipe, data):
+    """Batches that one pass over a data set has: over its pictures or, for points, its faces or persons."""
+    pipeline, batch = part(recipe.model.task, "pipeline"), recipe.train.batch
+    count = len(pipeline.samples(data)) if hasattr(pipeline, "samples") else len(data)
+    if count < batch:
+        raise ValueError(f"train.batch={batch}: split {recipe.data.train!r} has only {count} examples to train on")
+    return count // batch
+
+
+def compile_for(model, train, data, steps):
+    """Gives a model its objective and optimizer, for epochs of `steps`; returns the model to fit: the same weights."""
     facts = builders.facts_of(model)
     losses = part(facts["task"], "losses")
     fitted, loss, weights = losses.objective(model, data.facts, train, align_corners=facts.get("align_corners", False))
-    fitted.compile(optimizer=optimizer_of(train, len(data) // train.batch), loss=loss, loss_weights=weights)
+    fitted.compile(optimizer=optimizer_of(train, steps), loss=loss, loss_weights=weights)
     return fitted
 
 
 def optimizer_of(train, steps_per_epoch):
     """The optimizer of a `TrainRecipe`, its schedule counted in steps."""
     steps = train.epochs * steps_per_epoch
-    warmup = round(train.warmup_epochs * steps_per_epoch)
+    warmup = train.warmup_steps or round(train.warmup_epochs * steps_per_epoch)
     if train.schedule == "steps":
-        schedule = StepSchedule(train.learning_rate, [epoch * steps_per_epoch for epoch in train.milestones])
+        milestones = [epoch * steps_per_epoch for epoch in train.milestones]
+        schedule = StepSchedule(train.learning_rate, milestones, warmup_steps=warmup)
     else:
         power = {"poly": 0.9, "constant": 0.0}[train.schedule]
         schedule = PolySchedule(train.learning_rate, steps, power, warmup_steps=warmup)
     if train.optimizer == "adamw":
         return keras.optimizers.AdamW(schedule, weight_decay=train.weight_decay)
+    if train.optimizer == "adam":
+        return TorchAdam(schedule)
     return TorchSGD(schedule, train.momentum, train.nesterov, train.weight_decay, rate_factors=train.rate_factors)
 
 
@@ -121,6 +146,24 @@ def _augmentation(recipe):
     return {name: getattr(recipe.data, name) for name in known}
 
 
+def _look_at_files(recipe, *opened):
+    """Ends here, and not after an hour, where a file of the data sets can't be used; names it."""
+    if recipe.data.unreadable == "skip":
+        return  # every file has been read already
+    began = time.perf_counter()
+    for dataset in opened:
+        _raise_first(datasets.glance(dataset))
+    seconds = time.perf_counter() - began
+    if seconds > 5:
+        print(f"looked at {sum(map(len, opened))} pictures and their labels in {seconds:.0f} s")
+
+
+def _raise_first(problems, cause=None):
+    if problems:
+        more = f" (and {len(problems) - 1} more; data.unreadable: skip leaves them out)" if problems[1:] else ""
+        raise ValueError(f"{problems[0][1]}{more}") from cause
+
+
 def _open_data(recipe):
     data = recipe.data
     opened = [datasets.load(data.name, split, data.root, **data.options) for split in (data.train, data.evaluate)]
@@ -132,8 +175,6 @@ def _open_data(recipe):
             if problems:
                 print(f"{len(problems)} of {len(dataset)} pictures of split {dataset.split!r} skipped")
                 opened[i] = datasets.without(dataset, problems)
-    if len(opened[0]) < recipe.train.batch:
-        raise ValueError(f"train.batch={recipe.train.batch}: split {data.train!r} has only {len(opened[0])} pictures")
     return opened
 
 
@@ -142,10 +183,7 @@ def _name_bad_file(error, data):
     import tensorflow as tf
 
     if isinstance(error, tf.errors.OpError):
-        problems = datasets.check(data)
-        if problems:
-            more = f" (and {len(problems) - 1} more; data.unreadable: skip leaves them out)" if problems[1:] else ""
-            raise ValueError(f"{problems[0][1]}{more}") from error
+        _raise_first(datasets.check(data), error)
 
 
 def _open_output(recipe):

@@ -34,14 +34,15 @@ class Scores(keras.callbacks.Callback):
         self.scored, self.dataset, self.every = model, dataset, every
         self.history_file = os.path.join(folder, "history.jsonl")
         self.best_file = os.path.join(folder, "best.keras")
+        metric = part(facts_of(model)["task"], "metrics").Metric(dataset.facts)
+        self.main, self.lower_is_better = metric.main, getattr(metric, "lower_is_better", False)
         self.best = -math.inf
         self._began = 0.0
 
     def on_train_begin(self, logs=None):
         """Reads the best score so far of a run that goes on."""
         for line in _lines(self.history_file):
-            main = line.get(line.get("main"), math.nan)
-            self.best = max(self.best, main if math.isfinite(main) else -math.inf)
+            self.best = max(self.best, self._worth(line.get(line.get("main"), math.nan)))
 
     def on_epoch_begin(self, epoch, logs=None):
         self._began = time.perf_counter()
@@ -55,14 +56,20 @@ class Scores(keras.callbacks.Callback):
         with open(self.history_file, "a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
 
+    def _worth(self, figure):
+        """The main figure as a number that is the higher the better; the lowest of all where there is none."""
+        if not math.isfinite(figure):
+            return -math.inf
+        return -figure if self.lower_is_better else figure
+
     def _score(self, logs):
-        main = part(facts_of(self.scored)["task"], "metrics").Metric.main
         result = evaluate(self.scored, self.dataset, verbose=False)
-        if result[main] > self.best:
-            self.best = result[main]
+        worth = self._worth(result[self.main])
+        if worth > self.best or not os.path.exists(self.best_file):
+            self.best = worth
             self.scored.save(self.best_file)
         logs |= {name: value for name, value in result.items() if isinstance(value, float)}
-        return {"main": main, **result}
+        return {"main": self.main, **result}
 
 
 def _lines(path):

@@ -1,4 +1,6 @@
-"""SGD with PyTorch's conventions and the schedules of the official recipes."""
+"""SGD and Adam with PyTorch's conventions and the schedules of the official recipes."""
+
+import math
 
 import keras
 from keras import ops
@@ -65,6 +67,51 @@ class TorchSGD(keras.optimizers.Optimizer):
 
 
 @keras.saving.register_keras_serializable("hrnet_keras")
+class TorchAdam(keras.optimizers.Optimizer):
+    """Adam as `torch.optim.Adam` computes it, without weight decay.
+
+    `epsilon` is added after the square root of the bias-corrected second moment:
+    `w -= lr * m / (1 - beta_1^t) / (sqrt(v / (1 - beta_2^t)) + epsilon)`. Keras's own Adam adds it before the
+    correction, which makes it 32 times as large at the first step.
+
+    Args:
+        learning_rate: number or schedule.
+        beta_1: 0..1, how much of the mean of the gradients is kept.
+        beta_2: 0..1, how much of the mean of their squares is kept.
+        epsilon: smallest divisor.
+
+    Source: documentation of `torch.optim.Adam`; arXiv:1412.6980, algorithm 1. The official landmark and pose recipes
+    use it with these betas and this epsilon.
+    """
+
+    def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-8, *, name="torch_adam", **kwargs):
+        super().__init__(learning_rate=learning_rate, name=name, **kwargs)
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+
+    def build(self, variables):
+        if self.built:
+            return
+        super().build(variables)
+        self.means = [self.add_variable_from_reference(v, name="mean") for v in variables]
+        self.squares = [self.add_variable_from_reference(v, name="square") for v in variables]
+
+    def update_step(self, gradient, variable, learning_rate):
+        place = self._get_variable_index(variable)
+        mean, square = self.means[place], self.squares[place]
+        rate, gradient = ops.cast(learning_rate, variable.dtype), ops.cast(gradient, variable.dtype)
+        step = ops.cast(self.iterations + 1, variable.dtype)
+        self.assign(mean, self.beta_1 * mean + (1 - self.beta_1) * gradient)
+        self.assign(square, self.beta_2 * square + (1 - self.beta_2) * ops.square(gradient))
+        root = ops.sqrt(square / _correction(self.beta_2, step))
+        self.assign_sub(variable, rate * (mean / _correction(self.beta_1, step)) / (root + self.epsilon))
+
+    def get_config(self):
+        return {**super().get_config(), "beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
+
+
+@keras.saving.register_keras_serializable("hrnet_keras")
 class PolySchedule(keras.optimizers.schedules.LearningRateSchedule):
     """Polynomial decay per step: `base * (1 - step / steps) ** power`, set after each step as the official code does.
 
@@ -98,15 +145,25 @@ class StepSchedule(keras.optimizers.schedules.LearningRateSchedule):
         base: first learning rate.
         milestones: steps from which the next lower rate holds.
         factor: 0.1 in every official recipe.
+        warmup_steps: steps over which the rate first rises linearly from a thousandth (mmpose's recipes: 500).
     """
 
-    def __init__(self, base, milestones, factor=0.1):
-        self.base, self.milestones, self.factor = base, tuple(milestones), factor
+    def __init__(self, base, milestones, factor=0.1, warmup_steps=0):
+        self.base, self.milestones, self.factor, self.warmup_steps = base, tuple(milestones), factor, warmup_steps
 
     def __call__(self, step):
         step = ops.cast(step, "float32")
         passed = sum((ops.cast(step >= milestone, "float32") for milestone in self.milestones), 0.0)
-        return self.base * ops.power(self.factor, passed)
+        rate = self.base * ops.power(self.factor, passed)
+        if not self.warmup_steps:
+            return rate
+        return rate * (0.001 + 0.999 * ops.minimum(step / max(self.warmup_steps - 1, 1), 1.0))
 
     def get_config(self):
-        return {"base": self.base, "milestones": list(self.milestones), "factor": self.factor}
+        config = {"base": self.base, "milestones": list(self.milestones), "factor": self.factor}
+        return {**config, "warmup_steps": self.warmup_steps}
+
+
+def _correction(beta, step):
+    """1 - beta^step, exact in float32 also where beta is nearly 1 and few steps are done."""
+    return -ops.expm1(step * math.log(beta)) if beta else 1.0

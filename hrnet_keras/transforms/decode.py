@@ -74,7 +74,8 @@ def open_source(dataset, cache=None):
     """The way to the pixels of a data set inside `tf.data`.
 
     Args:
-        dataset: with `image_files` (`()` where drawn), `as_stored`, `label_map(i)` and `example(i)`.
+        dataset: with `image_files` (paths or files in shards, see `datasets.prepared`; `()` where drawn), `as_stored`,
+            `label_map(i)` and `example(i)`.
         cache: True: decoded once, here, and kept in memory; False: read again each time; None: in memory where the
             whole set takes less than `CACHE_LIMIT` bytes.
 
@@ -93,7 +94,7 @@ def open_source(dataset, cache=None):
         and dataset.as_stored
         and all(file.suffix.lower() in (".jpg", ".jpeg", ".png") for file in dataset.image_files)
     ):
-        return _from_files(dataset)
+        return _from_shards(dataset) if hasattr(dataset.image_files[0], "read") else _from_files(dataset)
     return _from_examples(dataset)
 
 
@@ -149,13 +150,32 @@ def _from_files(dataset):
     files = tf.constant([str(file) for file in dataset.image_files])
 
     def read(index):
-        contents = tf.io.read_file(files[index])
-        size = picture_size(contents)
         label_map = tf.numpy_function(lambda i: dataset.label_map(int(i)), [index], tf.uint8, stateful=False)
-        label_map = tf.ensure_shape(label_map, (None, None))
-        return size, lambda begin, end: decode_window(contents, size, begin, end), label_map
+        return _decoded_later(tf.io.read_file(files[index]), label_map)
 
     return read
+
+
+def _from_shards(dataset):
+    """As from files, but the bytes of the picture come from a prepared shard, with its label map in one go."""
+
+    def read(index):
+        contents, label_map = tf.numpy_function(
+            lambda i: (dataset.image_files[int(i)].read(), dataset.label_map(int(i))),
+            [index],
+            (tf.string, tf.uint8),
+            stateful=False,
+        )
+        return _decoded_later(tf.ensure_shape(contents, ()), label_map)
+
+    return read
+
+
+def _decoded_later(contents, label_map):
+    """What `open_source` promises, of a picture's bytes: only the window that is asked for is decoded."""
+    size = picture_size(contents)
+    label_map = tf.ensure_shape(label_map, (None, None))
+    return size, lambda begin, end: decode_window(contents, size, begin, end), label_map
 
 
 def _from_examples(dataset):

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from hrnet_keras import datasets
+from tests import streets
 
 RNG = np.random.default_rng(0)
 
@@ -186,3 +187,18 @@ def test_without_takes_only_names_of_the_set(root):
     write(root, "a")
     with pytest.raises(ValueError, match="problems name 'b'"):
         datasets.without(datasets.load("folder", "train", root), [("b", "broken")])
+
+
+def test_class_weights_by_how_often_classes_occur(tmp_path):
+    root = streets.draw(tmp_path, count=3)
+    plain = datasets.load("folder", "train", root)
+    assert plain.facts.class_weights is None
+    found = datasets.load("folder", "train", root, class_weights="balanced").facts.class_weights
+    label_maps = np.stack([plain.example(i)["label_map"] for i in range(3)])
+    shares = np.array([(label_maps == c).sum() for c in range(len(found))]) / (label_maps != 255).sum()
+    raw = 1 / np.log(1.10 + shares)  # the rule of ENet, arXiv:1606.02147
+    np.testing.assert_allclose(found, raw / raw.mean())
+    given = datasets.load("folder", "train", root, class_weights=[1, 2, 3]).facts.class_weights
+    assert given == (1.0, 2.0, 3.0)
+    with pytest.raises(ValueError, match=r"class_weights=\[1\]: expected 'balanced' or 3 numbers"):
+        datasets.load("folder", "train", root, class_weights=[1])

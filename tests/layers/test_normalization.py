@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from hrnet_keras.builders import hrnet
+from hrnet_keras.folding import fold_batch_norm
 from hrnet_keras.layers import BatchNormalization
+from hrnet_keras.layers.normalization import GroupNormalization, by_groups
 
 
 def layer_with_statistics(channels=5, **options):
@@ -96,7 +99,10 @@ TWO_REPLICAS = """
 import numpy as np, tensorflow as tf
 cpus = tf.config.list_physical_devices("CPU")
 tf.config.set_logical_device_configuration(cpus[0], [tf.config.LogicalDeviceConfiguration()] * 2)
+from hrnet_keras.builders import hrnet
+from hrnet_keras.folding import fold_batch_norm
 from hrnet_keras.layers import BatchNormalization
+from hrnet_keras.layers.normalization import GroupNormalization, by_groups
 import keras
 
 x = np.random.default_rng(0).normal(2, 3, (8, 6, 6, 4)).astype("float32")
@@ -123,3 +129,29 @@ for a, b in zip(one, two, strict=True):
 def test_two_replicas_share_their_statistics():
     done = subprocess.run([sys.executable, "-c", TWO_REPLICAS], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+@pytest.mark.parametrize(("channels", "groups"), [(16, 1), (18, 1), (36, 2), (64, 4), (30, 2), (256, 16), (7, 1)])
+def test_groups_of_about_sixteen_channels(channels, groups):
+    layer = GroupNormalization()
+    x = np.random.default_rng(0).normal(3, 2, (2, 4, 5, channels)).astype(np.float32)
+    found = np.asarray(layer(x))
+    assert layer.groups == groups
+    parts = x.reshape(2, 20, groups, -1).astype(np.float64)
+    mean, variance = parts.mean((1, 3), keepdims=True), parts.var((1, 3), keepdims=True)
+    np.testing.assert_allclose(found.reshape(parts.shape), (parts - mean) / np.sqrt(variance + 1e-5), atol=1e-4)
+
+
+def test_a_model_by_groups_answers_a_picture_alone_as_in_a_batch(tmp_path):
+    model = hrnet("V2", "W18SmallV1", "seg", num_classes=3)
+    renewed = by_groups(model)
+    assert not any(isinstance(layer, keras.layers.BatchNormalization) for layer in renewed.layers)
+    np.testing.assert_array_equal(renewed.get_layer("conv2").kernel, model.get_layer("conv2").kernel)
+    x = np.random.default_rng(0).uniform(0, 255, (3, 64, 64, 3)).astype(np.float32)
+    whole, alone = np.asarray(renewed(x, training=True)), np.asarray(renewed(x[:1], training=True))
+    np.testing.assert_allclose(whole[:1], alone, atol=1e-4 * whole.std())
+    renewed.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(np.asarray(again(x)), np.asarray(renewed(x)), atol=1e-5 * whole.std())
+    folded = fold_batch_norm(renewed)  # nothing to fold: an export keeps the groups
+    np.testing.assert_allclose(np.asarray(folded(x)), np.asarray(renewed(x)), atol=1e-5 * whole.std())

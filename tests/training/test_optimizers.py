@@ -1,4 +1,4 @@
-"""Five steps of SGD from the official code (goldens), and the formulas."""
+"""Five steps of SGD and of Adam from the official code (goldens), and the formulas."""
 
 import keras
 import numpy as np
@@ -8,8 +8,9 @@ import tensorflow as tf
 from hrnet_keras.builders import hrnet
 from hrnet_keras.checkpoints import load_torch_weights
 from hrnet_keras.checkpoints.loading import _to_torch_layout, torch_names
+from hrnet_keras.tasks.keypoints.losses import SquaredError, pack
 from hrnet_keras.tasks.segmentation.losses import CrossEntropy, HardPixels
-from hrnet_keras.training.optimizers import PolySchedule, StepSchedule, TorchSGD
+from hrnet_keras.training.optimizers import PolySchedule, StepSchedule, TorchAdam, TorchSGD
 
 # A bias right before a batch norm has a gradient of zero in theory: what is left is rounding.
 DEAD = ("last_layer.0.bias", "downsamp_modules.0.0.bias", "downsamp_modules.1.0.bias", "downsamp_modules.2.0.bias",
@@ -176,3 +177,77 @@ def test_optimizer_and_schedule_survive_their_configs():
     optimizer = TorchSGD(PolySchedule(0.01, 100, warmup_steps=3), momentum=0.8, nesterov=True, decay=1e-3)
     again = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
     assert again.get_config() == optimizer.get_config()
+
+
+@pytest.fixture
+def landmarks(golden, weights_rule):
+    """The golden of five steps of Adam, the net before them, its batch and targets."""
+    meta, arrays = golden("training", "train_landmark_w18_68pt_64x64")
+    model = hrnet("V2", "W18", "landmark", num_keypoints=68, include_preprocessing=False)
+    load_torch_weights(model, weights_rule.state_dict(golden("landmark", "landmark_w18_68pt_64x64")[0]))
+    x, target = (arrays[name].transpose(0, 2, 3, 1) for name in ("input", "target"))
+    return meta, arrays, model, x, pack(target, np.ones((4, 68)))
+
+
+@pytest.mark.slow
+def test_landmarks_follow_the_official_training(landmarks):
+    meta, _, model, x, y = landmarks
+    momenta = {one.momentum for one in model.layers if isinstance(one, keras.layers.BatchNormalization)}
+    assert momenta == {1 - meta["bn"]["momentum_pytorch"]}
+    rule = meta["optimizer"]
+    optimizer = TorchAdam(rule["lr"], rule["beta1"], rule["beta2"], rule["eps"])
+    model.compile(optimizer, SquaredError(), run_eagerly=True)  # tracing this net takes longer than five steps
+    losses = [float(model.train_on_batch(x, y)) for _ in range(meta["steps"])]
+    differences = np.abs(np.array(losses) / meta["loss_per_step"] - 1)
+    assert (differences < [1e-5, 1e-3, 1e-3, 1e-3, 1e-3]).all(), differences
+    found = {name: float(np.abs(np.asarray(v, np.float64)).sum()) for name, v in torch_names(model, "official")}
+    compared = {name: expected for name, expected in meta["abs_sum_after"].items() if "num_batches" not in name}
+    difference, name = max((abs(found[name] / expected - 1), name) for name, expected in compared.items())
+    assert difference < 1e-3, name
+
+
+@pytest.mark.slow
+def test_gradients_of_landmarks(landmarks):
+    """In float64 all agree to 1.1e-6; in float32 a ReLU of stage 2 flips within rounding and moves what precedes it."""
+    meta, arrays, model, x, y = landmarks
+    with tf.GradientTape() as tape:
+        maps = model(x, training=True)
+        value = SquaredError()(y, maps)
+    expected = arrays["output_step1"].transpose(0, 2, 3, 1)
+    assert np.abs(maps - expected).max() < 1e-4 * expected.std()
+    gradients = tape.gradient(value, [variable.value for variable in model.trainable_variables])
+    assert float(tf.linalg.global_norm(gradients)) == pytest.approx(meta["grad_global_norm_step1"], rel=1e-3)
+    paths = {name: variable.path for name, variable in torch_names(model, "official")}
+    trained = [variable.path for variable in model.trainable_variables]
+    sums = {path: np.abs(np.asarray(g, np.float64)).sum() for path, g in zip(trained, gradients, strict=True)}
+    assert sums[paths["head.0.bias"]] < 1e-5  # before a batch norm: 0 but for rounding
+    names = [name for name in meta["grad_abs_sum_step1"] if name != "head.0.bias"]
+    differences = [abs(sums[paths[name]] / meta["grad_abs_sum_step1"][name] - 1) for name in names]
+    assert np.max(differences) < 2e-3 and np.quantile(differences, 0.9) < 1e-4
+
+
+@pytest.mark.parametrize("rates", [0.1, StepSchedule(0.1, [2])])
+def test_formula_of_pytorchs_adam(rates):
+    """Down to gradients as small as epsilon, where Keras's own Adam takes another way."""
+    start = np.array([1.0, -2.0, 3.0, 0.0])
+    weight, keras_own = (keras.Variable(start.astype(np.float32)) for _ in range(2))
+    optimizer, other = TorchAdam(rates), keras.optimizers.Adam(rates, epsilon=1e-8)
+    w, m, v = start.copy(), np.zeros(4), np.zeros(4)
+    for step in range(1, 5):
+        g = np.array([0.5, -1e-8, 3e-8 * step, 0.0]).astype(np.float32).astype(np.float64)
+        for one, variable in ((optimizer, weight), (other, keras_own)):
+            one.apply([keras.ops.convert_to_tensor(g.astype(np.float32))], [variable])
+        m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
+        rate = 0.1 if step <= 2 or isinstance(rates, float) else 0.01
+        w = w - rate * (m / (1 - 0.9**step)) / (np.sqrt(v / (1 - 0.999**step)) + 1e-8)
+        np.testing.assert_allclose(weight, w, rtol=2e-6)
+    assert np.abs(np.asarray(keras_own) - w)[1:3].min() > 0.1
+
+
+def test_adam_survives_its_config_and_takes_half_precision_and_no_memory():
+    optimizer = TorchAdam(StepSchedule(1e-3, [5]), beta_1=0.8, beta_2=0.99, epsilon=1e-6)
+    again = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
+    assert again.get_config() == optimizer.get_config()
+    weight = keras.Variable(np.ones(2, np.float32))
+    TorchAdam(0.5, beta_1=0.0, beta_2=0.0).apply([keras.ops.convert_to_tensor([0.25, -2.0], "float16")], [weight])
+    np.testing.assert_allclose(weight, [0.5, 1.5], rtol=1e-6)

@@ -7,6 +7,7 @@ pixel belongs to shows in texture (window grids, leaves, grain, slabs), shape an
 from hrnet_keras.datasets import Dataset, Facts
 from hrnet_keras.datasets.toytown.classes import CLASSES, THINGS
 from hrnet_keras.datasets.toytown.figures import EDGES, FLIP_PAIRS, JOINTS
+from hrnet_keras.datasets.toytown.people import open_people
 from hrnet_keras.datasets.toytown.scene import draw_scene
 
 __all__ = ["FACTS", "THINGS", "Toytown", "draw_scene", "load"]
@@ -42,7 +43,7 @@ class Toytown(Dataset):
         return self.example(i)["label_map"]
 
 
-def load(split, root=None, size=(128, 192), count=None):
+def load(split, root=None, size=(128, 192), count=None, annotation=None, smallest=None):
     """Opens a split: no two splits share a scene.
 
     Args:
@@ -50,12 +51,19 @@ def load(split, root=None, size=(128, 192), count=None):
         root: unused; there are no files.
         size: `(height, width)` of the scenes, 64 or more each.
         count: number of scenes; default 400, 60, 100.
+        annotation: `None`, everything that `draw_scene` gives; or `"faces"` or `"figures"`, a set of points, see
+            `hrnet_keras.datasets.toytown.people`.
+        smallest: least length, in pixels, of the longer side of a face's or figure's box in a set of points, default
+            24.
 
     Raises:
-        ValueError: unknown split, a size or count out of range.
+        ValueError: unknown split or annotation, a size, count or `smallest` out of range.
     """
     if split not in SPLITS:
         raise ValueError(f"split={split!r}: toytown has {', '.join(map(repr, SPLITS))}")
     if count is not None and not 1 <= count <= 1_000_000:
         raise ValueError(f"count={count}: expected 1 to 1000000 scenes")
-    return Toytown(split, size, count)
+    if annotation is None and smallest is not None:
+        raise ValueError(f"smallest={smallest!r}: goes with annotation='faces' or 'figures'")
+    town = Toytown(split, size, count)
+    return town if annotation is None else open_people(town, annotation, 24 if smallest is None else smallest)

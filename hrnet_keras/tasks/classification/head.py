@@ -5,6 +5,7 @@ from keras.layers import Add, Dense, GlobalAveragePooling2D
 from hrnet_keras.backbone import bottleneck, conv_bn_relu
 
 NUM_CLASSES = 1000
+COUNTS = ("num_classes", "class_names")  # what is counted, and the word of a data set's facts that names it
 PLANES = (32, 64, 128, 256)
 
 

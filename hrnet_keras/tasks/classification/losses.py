@@ -9,6 +9,11 @@ def objective(model, facts, train, *, align_corners=False):
     Args:
         model: a classification model.
         facts, train, align_corners: as for other tasks; they change nothing here.
+
+    Raises:
+        ValueError: the recipe asks for another loss.
     """
-    del facts, train, align_corners
+    del facts, align_corners
+    if train.loss not in (None, "cross_entropy"):
+        raise ValueError(f"train.loss={train.loss!r}: classification is trained on 'cross_entropy'")
     return model, keras.losses.SparseCategoricalCrossentropy(from_logits=True), None

@@ -7,7 +7,7 @@ import tensorflow as tf
 from PIL import Image
 
 from hrnet_keras import datasets
-from hrnet_keras.transforms import decode
+from hrnet_keras.transforms import decode, order
 
 OPTIONS = ("crop", "flip")  # of a `DataRecipe` that mean something here
 AREA, ASPECT, TRIES = (0.08, 1.0), (3 / 4, 4 / 3), 10
@@ -15,7 +15,7 @@ SIZE, CROP = 224, 0.875
 FILTERS = {"bilinear": Image.BILINEAR, "bicubic": Image.BICUBIC}
 
 
-def training(dataset, *, batch, crop, flip=0.5, seed=0, first_epoch=0):
+def training(dataset, *, batch, crop, flip=0.5, seed=0, first_epoch=0, worker=0, workers=1):
     """An endless stream of training batches: a random part of the picture, resized, mirrored half the time.
 
     Every epoch goes through the set in an order of its own and drops what does not fill a batch. All chance hangs on
@@ -28,6 +28,7 @@ def training(dataset, *, batch, crop, flip=0.5, seed=0, first_epoch=0):
         flip: probability of mirroring.
         seed: of all random choices.
         first_epoch: epoch to start with, counted from 0.
+        worker, workers: which of how many workers this stream is for, as for segmentation.
 
     Returns:
         A `tf.data.Dataset` of `(image, label)`: float32 `(batch, height, width, 3)` RGB 0..255, int32 `(batch,)`.
@@ -37,16 +38,7 @@ def training(dataset, *, batch, crop, flip=0.5, seed=0, first_epoch=0):
 
     Source: the training transform of the official classification repository (torchvision's random resized crop).
     """
-    if not 1 <= batch <= len(dataset):
-        raise ValueError(f"batch={batch}: expected 1..{len(dataset)}, the pictures of the split")
-    crop, used = tuple(map(int, crop)), len(dataset) // batch * batch
-
-    def places():
-        epoch = first_epoch
-        while True:
-            order = np.random.default_rng((seed, epoch)).permutation(len(dataset))[:used]
-            yield from ((epoch, place, index) for place, index in enumerate(order))
-            epoch += 1
+    crop = tuple(map(int, crop))
 
     def prepare(epoch, place, index):
         rng = np.random.default_rng((seed, int(epoch), int(place)))
@@ -59,9 +51,8 @@ def training(dataset, *, batch, crop, flip=0.5, seed=0, first_epoch=0):
         found = tf.numpy_function(prepare, [epoch, place, index], (tf.float32, tf.int32), stateful=False)
         return tf.ensure_shape(found[0], (*crop, 3)), tf.ensure_shape(found[1], ())
 
-    spec = (tf.TensorSpec((), tf.int64),) * 3
-    examples = tf.data.Dataset.from_generator(places, output_signature=spec)
-    examples = examples.map(shaped, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    places = order.places(len(dataset), batch, seed=seed, first_epoch=first_epoch, worker=worker, workers=workers)
+    examples = places.map(shaped, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     return examples.batch(batch, drop_remainder=True).prefetch(2)
 
 
@@ -120,6 +111,11 @@ def prepare(image, *, size=(SIZE, SIZE), crop=CROP, how="bilinear"):
     found = cut_and_resize(image, (0, 0, height, width), scaled, how)
     top, left = (round((n - side) / 2) for n, side in zip(scaled, size, strict=True))
     return found[top : top + size[0], left : left + size[1]]
+
+
+def remembered(data):
+    """What a model trained by a `DataRecipe` has to know of it afterwards, for its facts."""
+    return {"input": list(data.crop)}
 
 
 def evaluation(dataset, workers=2):

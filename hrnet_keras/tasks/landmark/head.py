@@ -5,6 +5,7 @@ from keras.initializers import RandomNormal
 from hrnet_keras.layers import Conv2D
 
 NUM_KEYPOINTS = 68
+COUNTS = ("num_keypoints", "point_names")  # what is counted, and the word of a data set's facts that names it
 
 
 def build(features, num_keypoints):

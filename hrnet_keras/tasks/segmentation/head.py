@@ -5,6 +5,7 @@ from keras.initializers import RandomNormal
 from hrnet_keras.layers import Conv2D
 
 NUM_CLASSES = 19
+COUNTS = ("num_classes", "class_names")  # what is counted, and the word of a data set's facts that names it
 
 
 def build(features, num_classes):

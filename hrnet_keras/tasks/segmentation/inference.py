@@ -1,5 +1,6 @@
 """One picture of any size -> class ids at its own size."""
 
+import dataclasses
 import os
 import weakref
 
@@ -9,7 +10,8 @@ from PIL import Image
 
 from hrnet_keras.layers import Answer
 from hrnet_keras.tasks.segmentation.decoding import decode
-from hrnet_keras.tasks.segmentation.protocol import PUBLISHED, Protocol, score_map
+from hrnet_keras.tasks.segmentation.protocol import Protocol, published_protocol
+from hrnet_keras.tasks.segmentation.score_map import score_map
 
 _DECODING = weakref.WeakKeyDictionary()  # model -> {scores: model with decoding}: traced once, not at every question
 
@@ -20,8 +22,8 @@ def answerer(model, *, scores=False, protocol=None, facts=None):
     Args:
         model: a segmentation model with output stride 1.
         scores: also answers the probability of the class.
-        protocol: a `protocol.Protocol`: scales, mirroring, windows; default: that of the data set's published scores,
-            and where there is none the whole picture once.
+        protocol: a `protocol.Protocol`: scales, mirroring, windows; default: that of the published score of the model's
+            weights, else of the data set, else the whole picture once. A dict changes some of that one's values.
         facts: of the data set that is scored, for its name and its `label_flip_pairs`.
 
     Returns:
@@ -37,9 +39,10 @@ def answerer(model, *, scores=False, protocol=None, facts=None):
             f"model {model.name!r} takes {model.input_shape[1:3]} and answers {model.output_shape[1:3]}: build it with "
             "output_stride=1"
         )
-    if protocol is None and facts is not None:
-        protocol = PUBLISHED.get(facts.name)
-    if protocol not in (None, Protocol()):
+    if protocol is None or isinstance(protocol, dict):
+        base = published_protocol(facts.name, _known(model).get("published")) if facts is not None else Protocol()
+        protocol = dataclasses.replace(base, **(protocol or {}))
+    if protocol != Protocol():
         return _by_protocol(model, protocol, facts, scores)
     known = _DECODING.setdefault(model, {})
     if scores not in known:
@@ -58,8 +61,12 @@ def answerer(model, *, scores=False, protocol=None, facts=None):
     return answer
 
 
+def _known(model):
+    return next((layer.facts for layer in model.layers if isinstance(layer, Answer)), {})
+
+
 def _by_protocol(model, protocol, facts, scores):
-    aligned = next((x.facts.get("align_corners", False) for x in model.layers if isinstance(x, Answer)), False)
+    aligned = _known(model).get("align_corners", False)
     pairs = getattr(facts, "label_flip_pairs", ())
 
     def answer(image):

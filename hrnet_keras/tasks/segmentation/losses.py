@@ -199,11 +199,14 @@ def objective(model, facts, train, *, align_corners=False):
         "class_weights": facts.class_weights if train.class_weights else None,
         "align_corners": align_corners,
     }
-    hard = {"threshold": train.ohem_threshold, "min_kept": train.ohem_min_kept} if train.loss == "ohem" else {}
-    main = LOSSES[train.loss](**options, **hard)
+    name = train.loss or "cross_entropy"
+    if name not in LOSSES:
+        raise ValueError(f"train.loss={name!r}: segmentation is trained on {', '.join(map(repr, LOSSES))}")
+    hard = {"threshold": train.ohem_threshold, "min_kept": train.ohem_min_kept} if name == "ohem" else {}
+    main = LOSSES[name](**options, **hard)
     if not any(layer.name == AUXILIARY for layer in model.layers):
         return model, main, None
-    auxiliary = CrossEntropy(**options, over_all=train.loss == "ohem", name="auxiliary")
+    auxiliary = CrossEntropy(**options, over_all=name == "ohem", name="auxiliary")
     both = keras.Model(model.inputs, [model.outputs[0], model.get_layer(AUXILIARY).output], name=model.name)
     return both, [main, auxiliary], [1.0, train.auxiliary_weight]
 

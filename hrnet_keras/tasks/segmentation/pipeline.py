@@ -2,11 +2,10 @@
 
 import math
 
-import numpy as np
 import tensorflow as tf
 
 from hrnet_keras import datasets
-from hrnet_keras.transforms import color, crop as cropping, decode, geometry
+from hrnet_keras.transforms import color, crop as cropping, decode, geometry, order
 
 # Of a `DataRecipe`, that mean something here.
 OPTIONS = ("crop", "scale", "scale_step", "base_size", "flip", "brightness", "contrast", "saturation", "cache")
@@ -27,6 +26,8 @@ def training(
     seed=0,
     first_epoch=0,
     cache=None,
+    worker=0,
+    workers=1,
 ):
     """An endless stream of training batches: random scale, crop, colour and flip, in the order of the official code.
 
@@ -48,6 +49,8 @@ def training(
         first_epoch: epoch to start with, counted from 0.
         cache: True keeps the decoded set in memory, False reads it again in every epoch; None: in memory where it takes
             less than 1 GB. Decoding ahead also names a broken file, as `datasets.check` does; the endless stream can't.
+        worker, workers: which of how many workers this stream is for, each with batches of `batch`; together they see
+            what one worker with `workers * batch` would.
 
     Returns:
         A `tf.data.Dataset` of `(image, label_map)`: float32 `(batch, height, width, 3)` RGB 0..255, uint8
@@ -59,7 +62,7 @@ def training(
     Source: HRNet-Semantic-Segmentation, training transform of Cityscapes (brightness: its OCR branch, where it is off
     by default, too).
     """
-    crop = _checked(dataset, batch, crop, scale, scale_step, base_size, flip, brightness, contrast, saturation)
+    crop = _checked(crop, scale, scale_step, base_size, flip, brightness, contrast, saturation)
     read = decode.open_source(dataset, cache)
     facts = dataset.facts
 
@@ -81,7 +84,7 @@ def training(
         )
         return tf.ensure_shape(image, (*crop, 3)), tf.ensure_shape(labels, crop)
 
-    places = _places(len(dataset), len(dataset) // batch * batch, seed, first_epoch)
+    places = order.places(len(dataset), batch, seed=seed, first_epoch=first_epoch, worker=worker, workers=workers)
     examples = places.map(prepare, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     return examples.batch(batch, drop_remainder=True).prefetch(2)
 
@@ -103,15 +106,11 @@ def serving(image_bytes):
     return decode.decode_bytes(image_bytes)
 
 
-def _checked(dataset, batch, crop, scale, scale_step, base_size, flip, brightness, contrast, saturation):
+def _checked(crop, scale, scale_step, base_size, flip, brightness, contrast, saturation):
     """The crop as two ints, all arguments being in range."""
     crop = tuple(int(side) for side in crop)
     if len(crop) != 2 or min(crop) < 1:
         raise ValueError(f"crop={crop}: expected (height, width) in pixels")
-    if not 1 <= batch <= len(dataset):
-        raise ValueError(
-            f"batch={batch}: expected 1..{len(dataset)}, the pictures of {dataset.facts.name} {dataset.split}"
-        )
     if scale is not None and not 0 < scale[0] <= scale[1]:
         raise ValueError(f"scale={scale}: expected (lowest, highest) above 0, or None")
     if scale_step is not None and scale_step <= 0:
@@ -124,17 +123,6 @@ def _checked(dataset, batch, crop, scale, scale_step, base_size, flip, brightnes
         if not 0 <= value <= (255 if name == "brightness" else 1):
             raise ValueError(f"{name}={value}: expected 0..{255 if name == 'brightness' else 1}, 0 for none")
     return crop
-
-
-def _places(count, used, seed, first_epoch):
-    """Endless `(epoch, place in the epoch, index of the example)`; each epoch in an order of its own."""
-
-    def one_epoch(epoch):
-        order = tf.random.experimental.stateless_shuffle(tf.range(count), tf.stack([tf.cast(seed, tf.int64), epoch]))
-        place = tf.range(used, dtype=tf.int64)
-        return tf.data.Dataset.from_tensor_slices((tf.fill([used], epoch), place, order[:used]))
-
-    return tf.data.Dataset.range(first_epoch, np.iinfo(np.int64).max).flat_map(one_epoch)
 
 
 def _draw_scale(scale, step, number):

@@ -172,7 +172,7 @@ def test_flip_exchanges_sided_classes():
 @pytest.mark.parametrize(
     ("options", "line"),
     [
-        ({"batch": 12}, "batch=12: expected 1..11, the pictures of stripes train"),
+        ({"batch": 12}, "batch=12: expected 1..11, the set has 11 examples"),
         ({"crop": (16, 0)}, r"crop=\(16, 0\): expected \(height, width\) in pixels"),
         ({"scale": (2.0, 1.0)}, r"scale=\(2.0, 1.0\): expected \(lowest, highest\)"),
         ({"scale_step": 0}, "scale_step=0: expected a number above 0"),

@@ -1,0 +1,43 @@
+"""ADE20K, 150 classes: indoor and outdoor scenes of the MIT scene-parsing challenge (Zhou et al., CVPR 2017)."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from hrnet_keras.datasets import DataError, paired
+from hrnet_keras.datasets.published import published
+from hrnet_keras.datasets.resized import to_short_side
+
+FOLDERS = {"train": "training", "val": "validation"}
+COUNTS = {"train": 20210, "val": 2000}
+ARCHIVE = "ADEChallengeData2016.zip"
+IDS = {0: 255, 255: 255} | {value: value - 1 for value in range(1, 151)}
+
+
+def load(split, root=None, *, short_side=None, partial=False):
+    """Opens ADE20K at `<root>/images/{training,validation}` and `<root>/annotations/{training,validation}`.
+
+    Args:
+        split: `"train"` or `"val"`.
+        root: the folder `ADEChallengeData2016`.
+        short_side: pixels that the short side of training pictures is first brought to (520 in the official OCR
+            branch); `None`: as they are.
+        partial: takes what is there, where not all pictures are.
+
+    Raises:
+        ValueError: unknown split; `DataError` where folder or files are missing.
+
+    Source: the data set file of the official segmentation repository, OCR branch; layout of the archive.
+    """
+    if split not in FOLDERS:
+        raise ValueError(f"split={split!r}: ade20k has 'train' and 'val'")
+    if root is None:
+        raise DataError("ade20k is read from files: expected root, the folder ADEChallengeData2016")
+    pictures, labels = (Path(root) / kind / FOLDERS[split] for kind in ("images", "annotations"))
+    pairs = [(file.stem, file, labels / f"{file.stem}.png") for file in sorted(pictures.glob("*.jpg"))]
+    facts = replace(published("ade20k"), source="groups.csail.mit.edu/vision/datasets/ADE20K", terms="research")
+    found = paired(
+        facts, split, pictures, pairs, expected=COUNTS[split], archive=ARCHIVE, partial=partial, ids=IDS
+    )  # fmt: skip
+    if short_side is not None and split == "train":
+        found.new_size = to_short_side(short_side)
+    return found

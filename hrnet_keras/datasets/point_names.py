@@ -1,0 +1,85 @@
+"""What the points of people's own data sets are called, and what follows from the names: mirror pairs and lines."""
+
+from dataclasses import replace
+
+from hrnet_keras.datasets import DataError, Facts
+
+KEYWORDS = {"flip": 2, "line": 2, "normaliser": 2}
+
+
+def named_facts(name, point_names, edges=(), source=""):
+    """The `Facts` of points of these names: pairs are guessed, scores are over the longer side of the box.
+
+    Args:
+        name: of the data set.
+        point_names: one per point.
+        edges: pairs of indices of points to join in drawings.
+        source: where the data comes from.
+    """
+    return Facts(
+        name, point_names=tuple(point_names), flip_pairs=guessed_pairs(point_names), edges=tuple(edges), source=source,
+        metric="pck", normaliser="size",
+    )  # fmt: skip
+
+
+def guessed_pairs(names):
+    """Pairs of indices whose names differ by "left" and "right" only, upper and lower case alike.
+
+    Example:
+        >>> guessed_pairs(("nose", "left_eye", "right_eye"))
+        ((1, 2),)
+    """
+    places = {name.lower(): i for i, name in enumerate(names)}
+    pairs = []
+    for i, name in enumerate(names):
+        other = places.get(name.lower().replace("left", "right"), i)
+        if other != i:
+            pairs.append((i, other))
+    return tuple(pairs)
+
+
+def read_names(file, facts):
+    """`facts` with the points, pairs and lines that a plain file says; what it leaves out stays as it was.
+
+    A line of one word names a point; all of them, in their order. `flip a b` says that points a and b change places
+    when a picture is mirrored, and where there is such a line the pairs aren't guessed. `line a b` joins two points in
+    drawings, `normaliser a b` makes their distance what the mean error is divided by. Lines that begin with # are
+    comments.
+
+    Args:
+        file: its path.
+        facts: known already, for example from a csv's header.
+
+    Raises:
+        DataError: no text, a line of another kind, an unknown or repeated name.
+    """
+    try:
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise DataError(f"{file}: not UTF-8 text ({error.reason} at byte {error.start})") from None
+    words = [(i, line.split()) for i, line in enumerate(lines, 1) if line.strip() and not line.lstrip().startswith("#")]
+    names = tuple(line[0] for _, line in words if len(line) == 1) or facts.point_names
+    twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
+    if twice is not None:
+        raise DataError(f"{file}: names {twice!r} twice: expected every point once")
+    said = {keyword: [] for keyword in KEYWORDS}
+    for number, line in words:
+        if len(line) > 1:
+            said.setdefault(line[0], []).append(_points_of(line, names, f"{file}, line {number}"))
+    return replace(
+        facts, point_names=names, flip_pairs=tuple(said["flip"]) or guessed_pairs(names),
+        edges=tuple(said["line"]) or facts.edges, normaliser=(said["normaliser"] or [facts.normaliser])[-1],
+    )  # fmt: skip
+
+
+def _points_of(line, names, where):
+    keyword, *points = line
+    if len(points) != KEYWORDS.get(keyword):
+        raise DataError(
+            f"{where}: {' '.join(line)!r}: expected the name of a point (one word), or flip, line or normaliser and "
+            "two points"
+        )
+    unknown = [point for point in points if point not in names]
+    if unknown or points[0] == points[1]:
+        raise DataError(f"{where}: {' '.join(points)!r}: expected two of the points {', '.join(names)}")
+    return names.index(points[0]), names.index(points[1])

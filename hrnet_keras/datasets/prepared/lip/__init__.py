@@ -1,0 +1,1 @@
+"""The builder of LIP's shards, for `tfds build`."""

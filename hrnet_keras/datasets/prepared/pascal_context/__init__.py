@@ -1,0 +1,1 @@
+"""The builder of PASCAL-Context's shards, for `tfds build`."""

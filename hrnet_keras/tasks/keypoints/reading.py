@@ -1,0 +1,128 @@
+"""How a model of points is asked: what its weights expect of crops and heat maps, and the maps of many crops."""
+
+import json
+import os
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from hrnet_keras.layers import Answer
+from hrnet_keras.tasks.keypoints.flips import average
+
+CHUNK = 32  # crops per call of the model
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a model's weights expect.
+
+    Attributes:
+        rules: whose crops: `"official"` or `"mmlab"`.
+        codec: how its heat maps encode points.
+        size: (height, width) of its input.
+        flip: whether the mirrored crop is looked at too.
+        flip_pairs: points that change places in the mirror.
+    """
+
+    rules: str
+    codec: str
+    size: tuple[int, int]
+    flip: bool
+    flip_pairs: tuple[tuple[int, int], ...] = ()
+
+
+def reading_of(model, *, size, flip, facts=None, protocol=None):
+    """The `Reading` of a model, from the facts on its last layer.
+
+    Args:
+        model: a `keras.Model` of task landmark or pose.
+        size: (height, width) of its input where neither its shape nor its facts say.
+        flip: of rules -> whether published scores are measured with the mirrored crop, too.
+        facts: of the data set that is scored, for the pairs where the model brings none.
+        protocol: what is to be different: a dict with `flip`.
+
+    Raises:
+        ValueError: the protocol has another word, or mirroring is asked for and nobody knows the pairs.
+    """
+    known = known_facts(model)
+    rules = known.get("rules") or ("mmlab" if known.get("lineage") == "mmlab" else "official")
+    fixed = model.input_shape[1:3] if None not in model.input_shape[1:3] else None
+    pairs = known.get("flip_pairs") or getattr(facts, "flip_pairs", ())
+    unknown = set(protocol or {}) - {"flip"}
+    if unknown:
+        raise ValueError(f"protocol has {sorted(unknown)}: expected flip alone where points are looked for")
+    asked = (protocol or {}).get("flip")
+    if asked and not pairs:
+        raise ValueError("flip=True: nobody knows which points of this model change places in a mirror")
+    found = Reading(
+        rules=rules,
+        codec=known.get("codec") or ("official" if rules == "official" else "classic"),
+        size=tuple(fixed or known.get("input") or size),
+        flip=flip[rules] and bool(pairs) if asked is None else asked,
+        flip_pairs=tuple(tuple(pair) for pair in pairs),
+    )
+    return replace(found, codec="official") if rules == "official" and found.codec == "classic" else found
+
+
+def known_facts(model):
+    """The facts on a model's last layer, as far as there are any."""
+    return next((layer.facts for layer in model.layers if isinstance(layer, Answer)), {})
+
+
+def heat_maps(model, crops, reading):
+    """Heat maps of crops `(n, height, width, 3)`, float32 `(n, height / 4, width / 4, maps)`; mirrored ones averaged.
+
+    With mirrored crops the maps are moved by one column, but for the UDP codecs, whose pixel centres match.
+    """
+    found = []
+    for start in range(0, len(crops), CHUNK):
+        part = np.asarray(crops[start : start + CHUNK], np.float32)
+        maps = model.predict_on_batch(part)
+        if reading.flip:
+            mirrored = model.predict_on_batch(part[:, :, ::-1])
+            shift = not reading.codec.startswith("udp")
+            maps = average(maps, mirrored, reading.flip_pairs, shift=shift, codec=reading.codec)
+        found.append(np.asarray(maps, np.float32))
+    return np.concatenate(found)
+
+
+def checked_boxes(boxes, image):
+    """Boxes of a picture as float64 `(n, 4)`.
+
+    Raises:
+        ValueError: another shape, a number that is none, a box without area or outside of the picture; names the box.
+    """
+    found = np.asarray(boxes, np.float64)
+    found = found.reshape(-1, 4) if found.size == 0 or found.shape == (4,) else found
+    if found.ndim != 2 or found.shape[1] != 4:
+        raise ValueError(f"boxes of shape {found.shape}: expected (n, 4), each left, top, right, bottom in pixels")
+    height, width = image.shape[:2]
+    for i, (left, top, right, bottom) in enumerate(found):
+        said = f"boxes[{i}] = ({left:g}, {top:g}, {right:g}, {bottom:g})"
+        if not np.isfinite((left, top, right, bottom)).all():
+            raise ValueError(f"{said}: expected numbers")
+        if right <= left or bottom <= top:
+            raise ValueError(f"{said}: has no area: expected left, top, right, bottom, the latter two larger")
+        if right <= 0 or bottom <= 0 or left >= width or top >= height:
+            raise ValueError(f"{said}: lies outside the picture of {width}x{height} (width x height)")
+    return found
+
+
+def empty_answer(count):
+    """The answer for a picture with nobody in it; `count` points each."""
+    return {"points": np.zeros((0, count, 2)), "scores": np.zeros((0, count)), "boxes": np.zeros((0, 4))}
+
+
+def write(answer, path, to_file=None):
+    """Writes an answer as `<path>.json`: `points`, `scores`, `boxes`, lists with an entry per face or person.
+
+    Raises:
+        ValueError: the file can't be written.
+    """
+    found = {key: np.asarray(value).round(4).tolist() for key, value in answer.items()}
+    try:
+        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+        with open(f"{path}.json", "w", encoding="utf-8") as file:
+            json.dump(found if to_file is None else to_file(found), file)
+    except OSError as error:
+        raise ValueError(f"{path}.json: can't be written ({error.strerror or error})") from error

@@ -1,0 +1,123 @@
+"""One picture of any size -> the points of the faces in it, in its own coordinates."""
+
+import functools
+
+import numpy as np
+
+from hrnet_keras.datasets.points import square_box
+from hrnet_keras.tasks.keypoints import affine
+from hrnet_keras.tasks.keypoints.reading import (
+    checked_boxes,
+    empty_answer,
+    heat_maps,
+    known_facts,
+    reading_of,
+    write as write,
+)
+from hrnet_keras.tasks.landmark.crop import crop
+from hrnet_keras.tasks.landmark.decoding import decode, to_picture
+from hrnet_keras.tasks.landmark.faces import boxes_to_centers_scales, find_faces, points_to_centers_scales
+from hrnet_keras.tasks.landmark.pipeline import FLIP, SIZE
+
+NEEDS = ("centers", "scales", "boxes")  # what of an example the answerer is told beside the picture
+
+
+def answerer(model, *, scores=False, protocol=None, facts=None, passes=None, box_kind=None):
+    """Prepares a model for finding the points of faces, picture by picture.
+
+    Args:
+        model: a landmark model.
+        scores: kept for likeness with other tasks: scores are always answered.
+        protocol: a dict with `flip`, where the mirrored crop is to be looked at or not, other than published.
+        facts: of the data set that is scored.
+        passes: how often a face is looked at: each time after the first it is cut anew, around the points that were
+            found. Default: twice where the faces come as boxes or are looked for, once where centre and scale are
+            given.
+        box_kind: what the given boxes are, see `faces.boxes_to_centers_scales`; default: tight around the landmarks.
+
+    Returns:
+        A function `(picture, boxes=None, centers=None, scales=None)` of uint8 RGB `(height, width, 3)` and either the
+        centres `(n, 2)` and scales `(n,)` of the official convention, or boxes `(n, 4)` xyxy, or nothing: then the
+        faces are looked for. It answers a dict: `points` float64 `(n, k, 2)` as (x, y) in pixels of the picture,
+        `scores` `(n, k)`, the height of the peaks, and `boxes` `(n, 4)`, the squares that were looked at last, without
+        their padding.
+
+    Raises:
+        ValueError: a protocol or box that can't be; ImportError: faces are to be looked for without the extra.
+    """
+    del scores
+    reading = reading_of(model, size=SIZE, flip=FLIP, facts=facts, protocol=protocol)
+    stretch_first = getattr(facts, "stretch_first", True)
+    known = known_facts(model)
+    count, convention = known.get("num_keypoints", model.output_shape[-1]), known.get("crop_box", "tight")
+
+    def look(image, centers, scales):
+        crops, backs = _crops(image, centers, scales, reading, stretch_first)
+        maps = heat_maps(model, crops, reading)
+        found = decode(maps, codec=reading.codec, input_size=reading.size)
+        points = np.asarray(found["points"], np.float64)
+        return np.stack([back(one) for back, one in zip(backs, points, strict=True)]), np.asarray(found["scores"])
+
+    def answer(image, boxes=None, centers=None, scales=None):
+        rounds = passes or (2 if centers is None else 1)
+        if centers is None:
+            centers, scales = where(image, boxes, box_kind, convention)
+        if not len(centers):
+            return empty_answer(count)
+        for _ in range(rounds):
+            points, heights = look(image, centers, scales)
+            shown = squares(centers, scales)
+            centers, scales = points_to_centers_scales(points, convention)
+            scales = np.maximum(scales, 2 / affine.UNIT)  # all points on one: some pixels to look at all the same
+        return {"points": points, "scores": heights, "boxes": shown}
+
+    return answer
+
+
+def served(call, facts):
+    """The answerer of an exported model: one look, the crops cut in its graph.
+
+    Args:
+        call: function `(picture, boxes)` of tight boxes float32 `(n, 4)` to a dict of `points` and `scores`.
+        facts: of the model.
+    """
+
+    def answer(image, boxes=None, centers=None, scales=None, box_kind=None):
+        if centers is None:
+            centers, scales = where(image, boxes, box_kind, facts.get("crop_box", "tight"))
+        if not len(centers):
+            return empty_answer(facts["num_keypoints"])
+        shown = squares(centers, scales)
+        return {**call(image, shown.astype(np.float32)), "boxes": shown}
+
+    return answer
+
+
+def where(image, boxes, box_kind, convention):
+    """Centres and scales of the faces of a picture: of the given boxes, or of those that are found."""
+    if boxes is None:
+        return boxes_to_centers_scales(find_faces(image)[0], convention=convention)
+    return boxes_to_centers_scales(checked_boxes(boxes, image), box_kind or "tight", convention)
+
+
+def squares(centers, scales):
+    """The squares `(n, 4)` xyxy of centres and scales, without padding."""
+    found = [square_box(center, scale) for center, scale in zip(centers, scales, strict=True)]
+    return np.array(found, np.float64).reshape(-1, 4)
+
+
+def _crops(image, centers, scales, reading, stretch_first):
+    """The crops of faces and the functions that take points in them to the picture."""
+    crops, backs = [], []
+    for center, scale in zip(centers, np.asarray(scales) * affine.PADDING, strict=True):
+        if reading.rules == "official":
+            side = reading.size[0]
+            crops.append(crop(image, center, scale, side=side, stretch_first=stretch_first))
+            backs.append(functools.partial(to_picture, center=center, scale=scale, side=side))
+            continue
+        sides = affine.fix_aspect(np.repeat(scale, 2), reading.size[1] / reading.size[0])
+        make = affine.udp_matrix if reading.codec.startswith("udp") else affine.crop_matrix
+        matrix = make(center, sides, reading.size)
+        crops.append(affine.warp(image, matrix, reading.size))
+        backs.append(functools.partial(affine.transform, matrix=affine.inverse(matrix)))
+    return crops, backs

@@ -1,0 +1,40 @@
+"""Heat maps -> the joints of a person."""
+
+from keras import ops
+
+from hrnet_keras.tasks.keypoints import decoding
+from hrnet_keras.tasks.keypoints.encoding import CODECS
+
+
+def decode(heatmaps, *, codec="official", input_size=None):
+    """Turns heat maps into joints.
+
+    Args:
+        heatmaps: float `(batch, height, width, k)`, not activated; for udp_combined `(batch, height, width, 3 * k)`.
+        codec: `"official"`: the peak, and from pixels that are neither among the first two nor the last along both
+            axes a quarter pixel toward the higher neighbours; a map without a positive value gives (0, 0). The others
+            (`"classic"`, `"dark"`, `"udp"`, `"udp_combined"`): see `hrnet_keras.tasks.keypoints.decoding.decode`.
+        input_size: (height, width) of the model's input; default: four times the maps'.
+
+    Returns:
+        Dict with `points` float32 `(batch, k, 2)` as (x, y) in pixels of the model's input, and `scores` float32
+        `(batch, k)`, the height of the peak. The inverse of the crop's matrix takes the points to the picture
+        (`hrnet_keras.tasks.keypoints.affine`).
+
+    Raises:
+        ValueError: unknown codec.
+
+    Source: `get_max_preds` and `get_final_preds` of the official pose code.
+    """
+    if codec not in CODECS:
+        raise ValueError(f"codec={codec!r}: expected one of {', '.join(map(repr, CODECS))}")
+    if codec != "official":
+        return decoding.decode(heatmaps, codec=codec, input_size=input_size)
+    heatmaps = ops.cast(heatmaps, "float32")
+    x, y, scores = decoding.peaks(heatmaps)
+    height, width = decoding.size_of(heatmaps)
+    inside = ops.logical_and(decoding.is_between(x, 1, width - 1), decoding.is_between(y, 1, height - 1))
+    offset = ops.where(inside[..., None], decoding.quarter(heatmaps, x, y), 0.0)
+    points = ops.cast(ops.stack([x, y], axis=-1), "float32") + offset
+    points = ops.where((scores > 0)[..., None], points, 0.0)
+    return {"points": decoding.to_input(points, heatmaps, codec, input_size), "scores": scores}
