@@ -129,20 +129,21 @@ class Dataset:
 
     def label_map(self, i):
         """Label map `i` alone, uint8 `(height, width)`; raises `DataError` as `example` does."""
+        import cv2  # building a net imports this module and needs no OpenCV
+
         label_map = self.stored_labels(i)
         num_classes = len(self.facts.class_names)
         ids = self.ids or {value: value for value in (*range(num_classes or 256), self.facts.ignore_label)}
-        table = np.full(256, -1, np.int16)
-        table[list(ids)] = list(ids.values())
-        classes = table[label_map]
-        if classes.min(initial=0) < 0:
-            strangers = ", ".join(str(value) for value in np.unique(label_map[classes < 0])[:5])
+        table, is_known = np.zeros(256, np.uint8), np.zeros(256, bool)
+        table[list(ids)], is_known[list(ids)] = list(ids.values()), True
+        if not is_known.all() and not cv2.LUT(label_map, is_known.view(np.uint8)).all():
+            strangers = ", ".join(str(value) for value in np.unique(label_map[~is_known[label_map]])[:5])
             if self.ids:
                 expected = f"one of the {len(ids)} values of {self.facts.name}"
             else:
                 expected = f"0..{num_classes - 1} ({num_classes} classes) or {self.facts.ignore_label} (ignored)"
             raise DataError(f"{self.label_files[i]}: holds class ids {strangers}: expected {expected}")
-        return classes.astype(np.uint8)
+        return cv2.LUT(label_map, table)
 
     def stored_labels(self, i):
         """Label map `i` in the values that its file stores, uint8 `(height, width)`."""

@@ -4,6 +4,8 @@ A picture is resized only virtually: `scaled` is the size that it would have, an
 computed from the window of the source that it shows. Sizes and corners are `(height, width)` or `(y, x)`, int32.
 """
 
+import cv2
+import numpy as np
 import tensorflow as tf
 
 
@@ -49,34 +51,32 @@ def source_window(size, scaled, origin, crop):
 
 
 def resample_image(part, begin, size, scaled, origin, crop):
-    """The crop of a bilinearly resized picture, black where it reaches beyond.
+    """The crop of a bilinearly resized picture, black where it reaches beyond; by OpenCV (5 or newer), on arrays.
 
-    Pixel centres lie at halves, edges repeat, nothing is smoothed before shrinking: OpenCV's `INTER_LINEAR`, but for
-    the rounding to whole grey levels.
+    Pixel centres lie at halves, edges repeat, nothing is smoothed before shrinking: OpenCV's `resize` with
+    `INTER_LINEAR`, but for its rounding to whole grey levels.
 
     Args:
         part: `(rows, columns, 3)`, the pixels of `source_window`, any number type.
-        begin: int32 `(2,)`, where `part` begins in the picture.
+        begin: `(2,)`, where `part` begins in the picture.
         size, scaled, origin, crop: as in `source_window`.
 
     Returns:
         float32 `(crop height, crop width, 3)`.
     """
-    scale = tf.cast(scaled, tf.float64) / tf.cast(size, tf.float64)
-    translation = tf.cast(begin, tf.float64) * scale - tf.cast(origin, tf.float64)
-    crops = tf.raw_ops.ScaleAndTranslate(
-        images=part[None],
-        size=crop,
-        scale=tf.cast(scale, tf.float32),
-        translation=tf.cast(translation, tf.float32),
-        kernel_type="triangle",
-        antialias=False,
-    )
-    return crops[0]
+    size, scaled, origin, begin = (np.asarray(x, np.int64) for x in (size, scaled, origin, begin))
+    height, width = (int(side) for side in np.minimum(scaled - origin, crop))
+    ratio = size / scaled
+    y, x = (origin + 0.5) * ratio - 0.5 - begin
+    shown = cv2.warpAffine(
+        np.asarray(part, np.float32), np.array([[ratio[1], 0, x], [0, ratio[0], y]]), (width, height),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE,
+    )  # fmt: skip
+    return _filled(shown, crop, 0)
 
 
 def resample_labels(label_map, scaled, origin, crop, ignore_label=255):
-    """The crop of a label map resized to the nearest label, `ignore_label` where it reaches beyond.
+    """The crop of a label map resized to the nearest label, `ignore_label` where it reaches beyond; on arrays.
 
     Row `i` of the resized map is row `floor(i * height / scaled height)`, as with OpenCV's `INTER_NEAREST`;
     TensorFlow's own nearest resizing looks half a pixel further and gives other labels on 1 to 5 % of the pixels.
@@ -89,35 +89,44 @@ def resample_labels(label_map, scaled, origin, crop, ignore_label=255):
     Returns:
         `(crop height, crop width)`, of the type of `label_map`.
     """
-    size = tf.shape(label_map)
+    label_map = np.asarray(label_map)
+    rows, columns = (
+        _nearest(int(first), int(min(first + length, whole)), int(whole), count)
+        for first, length, whole, count in zip(origin, crop, scaled, label_map.shape, strict=True)
+    )
+    return _filled(label_map[rows].take(columns, axis=1), crop, ignore_label)
+
+
+def _nearest(first, stop, scaled, count):
     # OpenCV multiplies by 1 / (scaled / size) in double precision: where the quotient should be whole this can fall
     # just short of it, and the label is the one before.
-    step = 1 / (tf.cast(scaled, tf.float64) / tf.cast(size, tf.float64))
-    rows, columns = origin[0] + tf.range(crop[0]), origin[1] + tf.range(crop[1])
-    labels = tf.gather(label_map, _nearest(rows, step[0], size[0]))
-    labels = tf.gather(labels, _nearest(columns, step[1], size[1]), axis=1)
-    is_inside = (rows < scaled[0])[:, None] & (columns < scaled[1])[None]
-    return tf.where(is_inside, labels, tf.cast(ignore_label, label_map.dtype))
+    places = np.floor(np.arange(first, stop) * (1 / (scaled / count))).astype(np.int64)
+    return np.minimum(places, count - 1)
 
 
-def _nearest(places, step, count):
-    return tf.minimum(tf.cast(tf.floor(tf.cast(places, tf.float64) * step), tf.int32), count - 1)
+def _filled(found, crop, value):
+    """`found` at the upper left of an array of `crop`, the rest `value`."""
+    if found.shape[:2] == tuple(crop):
+        return found
+    whole = np.full((*crop, *found.shape[2:]), value, found.dtype)
+    whole[: found.shape[0], : found.shape[1]] = found
+    return whole
 
 
 def swap_labels(label_map, pairs):
     """Exchanges class ids: what a mirrored picture asks of classes that have a side.
 
     Args:
-        label_map: uint8 of any shape.
+        label_map: uint8 array of any shape.
         pairs: of ids, for example `((14, 15), (16, 17), (18, 19))` for the arms, legs and shoes of LIP.
     """
-    table = list(range(256))
+    table = np.arange(256, dtype=np.uint8)
     for a, b in pairs:
-        table[a], table[b] = b, a
-    return tf.gather(tf.constant(table, tf.uint8), tf.cast(label_map, tf.int32))
+        table[[a, b]] = b, a
+    return table[label_map]
 
 
 def mirror(image, label_map, label_pairs=()):
-    """Image and label map flipped left to right; classes of `label_pairs` change places."""
-    image, label_map = tf.reverse(image, [1]), tf.reverse(label_map, [1])
+    """Image and label map (arrays) flipped left to right; classes of `label_pairs` change places."""
+    image, label_map = np.ascontiguousarray(image[:, ::-1]), np.ascontiguousarray(label_map[:, ::-1])
     return image, swap_labels(label_map, label_pairs) if label_pairs else label_map

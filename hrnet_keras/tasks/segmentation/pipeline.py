@@ -66,6 +66,11 @@ def training(
     read = decode.open_source(dataset, cache)
     facts = dataset.facts
 
+    def cut(part, label_map, begin, size, scaled, origin, is_mirrored):
+        image = geometry.resample_image(part, begin, size, scaled, origin, crop)
+        labels = geometry.resample_labels(label_map, scaled, origin, crop, facts.ignore_label)
+        return geometry.mirror(image, labels, facts.label_flip_pairs) if is_mirrored else (image, labels)
+
     def prepare(epoch, place, index):
         # One draw feeds all choices of a picture; a choice that is switched off leaves the others as they are.
         key = tf.random.experimental.stateless_fold_in(tf.stack([tf.cast(seed, tf.int64), epoch]), place)
@@ -74,15 +79,13 @@ def training(
         scaled = geometry.scaled_size(size, _draw_scale(scale, scale_step, numbers[0]), base_size)
         origin = cropping.random_origin(scaled, crop, numbers[1:3])
         begin, end = geometry.source_window(size, scaled, origin, crop)
-        image = geometry.resample_image(read_window(begin, end), begin, size, scaled, origin, crop)
-        labels = geometry.resample_labels(label_map, scaled, origin, crop, facts.ignore_label)
+        image, labels = tf.numpy_function(
+            cut, [read_window(begin, end), label_map, begin, size, scaled, origin, numbers[3] < flip],
+            (tf.float32, tf.uint8), stateful=False,
+        )  # fmt: skip
+        image = tf.ensure_shape(image, (*crop, 3))
         image = _distort(image, brightness, contrast, saturation, numbers[4:])
-        image, labels = tf.cond(
-            numbers[3] < flip,
-            lambda: geometry.mirror(image, labels, facts.label_flip_pairs),
-            lambda: (image, labels),
-        )
-        return tf.ensure_shape(image, (*crop, 3)), tf.ensure_shape(labels, crop)
+        return image, tf.ensure_shape(labels, crop)
 
     places = order.places(len(dataset), batch, seed=seed, first_epoch=first_epoch, worker=worker, workers=workers)
     examples = places.map(prepare, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
