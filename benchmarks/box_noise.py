@@ -1,10 +1,10 @@
 """How far a network's points move when the box that a face is cropped by is off, and what a second pass mends.
 
-The measure needs a way to find points, `locate(image, centers, scales) -> points`, for example a trained model's:
-
-    rows = measure(locate, (dataset.example(i) for i in range(len(dataset))))
-    print(table(rows))
+make demo TASK=landmark && .venv/bin/python benchmarks/box_noise.py runs/demo/landmark/last.keras --write
 """
+
+import argparse
+from pathlib import Path
 
 import numpy as np
 
@@ -91,3 +91,36 @@ def _distance(points, others, counted):
     """Mean distance of every face's counted points `(n,)`; 0 where a face has none."""
     distances = np.linalg.norm(np.asarray(points, np.float64) - others, axis=-1)
     return np.sum(distances * counted, -1) / np.maximum(np.sum(counted, -1), 1)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model", help="of landmarks: a .keras file, checkpoint or published name")
+    parser.add_argument("dataset", nargs="?", default="toytown", help="a set of faces")
+    parser.add_argument("--root", help="folder of its files")
+    parser.add_argument("--split", default="test")
+    parser.add_argument("--limit", type=int, default=100, help="pictures")
+    parser.add_argument("--write", action="store_true", help="write the table into docs/points.md")
+    options = parser.parse_args()
+    from speed import replace_between
+
+    from hrnet_keras import datasets
+    from hrnet_keras.prediction import load_model
+    from hrnet_keras.tasks.landmark.inference import answerer
+
+    faces = {"annotation": "faces"} if options.dataset == "toytown" else {}
+    dataset = datasets.load(options.dataset, options.split, options.root, **faces)
+    answer = answerer(load_model(options.model), facts=dataset.facts)
+
+    def locate(image, centers, scales):
+        return answer(image, centers=centers, scales=scales)["points"]
+
+    count = min(options.limit, len(dataset))
+    text = table(measure(locate, (dataset.example(i) for i in range(count)), convention=dataset.facts.crop_box))
+    print(text)
+    if options.write:
+        replace_between("noise", text, Path(__file__).parent.parent / "docs" / "points.md")
+
+
+if __name__ == "__main__":
+    main()

@@ -136,7 +136,7 @@ def name_answers(model, data):
     Args:
         model: a model of a task.
         data: the data set's facts: `name` and, for classes, `class_names`, `palette` (RGB per class), `ignore_label`;
-            for points, `point_names`, `flip_pairs`, `edges`.
+            for points, `point_names`, `flip_pairs`, `edges`, `crop_box`, `stretch_first`.
     """
     facts = facts_of(model)
     facts["data"] = data.name
@@ -145,6 +145,7 @@ def name_answers(model, data):
         facts["flip_pairs"] = [list(pair) for pair in data.flip_pairs]
         facts["edges"] = [list(pair) for pair in data.edges]
         facts.setdefault("crop_box", data.crop_box)
+        facts["stretch_first"] = data.stretch_first
         return
     facts["class_names"] = list(data.class_names)
     facts["palette"] = [list(map(int, colour)) for colour in data.palette]

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from glob import glob
 
 from jsonargparse import ArgumentParser
 
@@ -25,6 +26,7 @@ hrnet-keras COMMAND --help lists a command's options; --debug shows where an err
 
 
 _MODEL = "a .keras file, SavedModel directory, checkpoint or published name"
+_BOXES = "faces or persons: [[left, top, right, bottom], ...], or a JSON file of {picture: such a list}"
 
 
 def main(arguments=None):
@@ -102,7 +104,7 @@ def _evaluate(words):
     parser.add_argument("dataset", type=str | None, nargs="?", default=None, help="name of a data set: see --help")
     parser.add_argument("--weights", type=str | None, default=None, help="published weights, or a data set's best")
     parser.add_argument("--root", "--data", type=str | None, default=None, help="folder of the data set's files")
-    parser.add_argument("--split", type=str, default="val", help="split to score on")
+    parser.add_argument("--split", type=str | None, default=None, help="default: that of the set's published scores")
     parser.add_argument("--limit", type=int | None, default=None, help="only so many pictures")
     parser.add_argument("--scales", type=list[float] | None, default=None, help="scales whose scores are added")
     parser.add_argument("--flip", action="store_true", help="also look at the mirrored picture")
@@ -111,34 +113,51 @@ def _evaluate(words):
     parser.add_argument("--window", type=tuple[int, int] | None, default=None, help="height and width of the windows")
     parser.add_argument("--base-size", type=int | None, default=None, help="long side at scale 1")
     parser.add_argument("--option", type=dict | None, default=None, help="further options of the data set")
-    parser.add_argument("--save", type=str | None, default=None, help="folder for the answers, as PNG files")
+    parser.add_argument("--save", type=str | None, default=None, help="folder for the answers, as PNG or JSON files")
     parser.add_argument("--json", type=str | None, default=None, help="also write the result to this file")
     options = parser.parse_args(words)
+    model, entry, dataset, split, more = _what_to_score(options)
     from hrnet_keras.evaluation import evaluate
 
-    model, dataset, more = options.model, options.dataset, dict(options.option or {})
-    if options.weights is not None:
-        if model is not None:
-            raise ValueError("evaluate: expected a model or --weights, not both")
-        from hrnet_keras.checkpoints.zoo import best
-
-        entry = best(options.weights, tasks=("seg", "cls"))
-        model, own = entry.name, entry.data.removesuffix("_59").removesuffix("_60")
-        dataset = dataset or own
-        if own != entry.data:
-            more.setdefault("classes", entry.count)
-    if model is None or dataset is None:
-        raise ValueError("evaluate: expected MODEL and DATASET, or --weights NAME")
     changes = {"rule": options.rule, "window": options.window, "base_size": options.base_size}
     changes |= {"scales": options.scales and tuple(options.scales), "flip": _yes_or_no(options.flip, options.no_flip)}
     changes = {key: value for key, value in changes.items() if value is not None}
-    result = evaluate(model, dataset, root=options.root, split=options.split, limit=options.limit,
+    result = evaluate(model, dataset, root=options.root, split=options.split or split, limit=options.limit,
                       protocol=changes or None, save=options.save, **more)  # fmt: skip
+    if entry is not None and dataset == "coco" and "detections" not in more:
+        print("on the annotated boxes; the published score is of a detector's: --option '{detections: FILE}'")
     if options.json:
         import json
 
         with open(options.json, "w", encoding="utf-8") as file:
             json.dump(result, file, indent=1)
+
+
+def _what_to_score(options):
+    """Model, its entry among the published weights or `None`, and of the data set: name, customary split, options."""
+    from hrnet_keras.checkpoints.zoo import best, entries
+    from hrnet_keras.datasets.published import scored_on
+
+    if options.weights is None:
+        entry = next((entry for entry in entries() if entry.name == options.model), None)
+    elif options.model is None:
+        entry = best(options.weights, tasks=("cls", "seg", "landmark", "pose"))
+    else:
+        raise ValueError("evaluate: expected a model or --weights, not both")
+    model, data = (options.model, None) if entry is None else (entry.name, entry.data)
+    data = options.dataset or data
+    if model is None or data is None:
+        raise ValueError("evaluate: expected MODEL and DATASET, or --weights NAME")
+    lineage = None if entry is None else entry.lineage
+    if entry is None and not os.path.isdir(model):
+        from hrnet_keras.builders import facts_of
+        from hrnet_keras.prediction import load_model
+
+        model = load_model(model)
+        facts = facts_of(model)
+        lineage = facts.get("rules") or facts.get("lineage")
+    dataset, split, own = scored_on(data, lineage)  # where lineages read a set differently: as the model learnt it
+    return model, entry, dataset, split, own | (options.option or {})
 
 
 def _yes_or_no(yes, no):
@@ -151,19 +170,48 @@ def _predict(words):
     parser.add_argument("images", type=str, nargs="+", help="pictures or glob patterns")
     parser.add_argument("--output", type=str, default="predictions", help="folder of the drawings")
     parser.add_argument("--label-maps", action="store_true", help="also write the class ids as grey PNG files")
+    parser.add_argument("--boxes", type=str | None, default=None, help=_BOXES)
+    parser.add_argument("--json", action="store_true", help="also write points, their scores and boxes as JSON files")
     options = parser.parse_args(words)
-    from hrnet_keras.prediction import predict
+    from hrnet_keras.prediction import load_model, open_model, predict
+    from hrnet_keras.tasks import part
 
+    model = options.model if os.path.isdir(options.model) else load_model(options.model)
+    if options.label_maps or options.json or options.boxes is not None:
+        _check_answers(options, open_model(model)[1]["task"])
+    images, boxes = options.images, None
+    if options.boxes is not None:
+        from hrnet_keras.datasets.boxes import boxes_for
+
+        images = [
+            path for word in images for path in ([word] if os.path.isfile(word) else sorted(glob(word)) or [word])
+        ]
+        boxes = boxes_for(images, options.boxes)
     os.makedirs(options.output, exist_ok=True)
-    for found in predict(options.model, options.images):
-        stem = os.path.splitext(os.path.basename(found.path))[0]
-        print(found.save(os.path.join(options.output, f"{stem}.png")))
+    for found in predict(model, images, boxes=boxes):
+        stem = os.path.join(options.output, os.path.splitext(os.path.basename(found.path))[0])
+        print(found.save(f"{stem}.png"))
         if options.label_maps:
             from PIL import Image
 
-            path = os.path.join(options.output, f"{stem}_labels.png")
-            Image.fromarray(found.label_map).save(path)
-            print(path)
+            Image.fromarray(found.label_map).save(f"{stem}_labels.png")
+            print(f"{stem}_labels.png")
+        if options.json:
+            answer = {"points": found.points, "scores": found.scores, "boxes": found.boxes}
+            part(found.facts["task"], "inference").write(answer, stem)
+            print(f"{stem}.json")
+
+
+def _check_answers(options, task):
+    """Raises `ValueError` where other answers are asked for than a model of the task gives."""
+    of_points = task in ("landmark", "pose")
+    if options.label_maps and task != "seg":
+        more = ": --json writes its points" if of_points else ""
+        raise ValueError(f"--label-maps: a model of task {task!r} answers none{more}")
+    if options.json and not of_points:
+        raise ValueError(f"--json: writes points, a model of task {task!r} answers none")
+    if options.boxes is not None and not of_points:
+        raise ValueError(f"--boxes: a model of task {task!r} looks at whole pictures: expected none")
 
 
 def _export(words):

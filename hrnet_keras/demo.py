@@ -4,47 +4,94 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass, replace
 
+import numpy as np
 from PIL import Image
 
 from hrnet_keras import datasets
+from hrnet_keras.builders import facts_of
 from hrnet_keras.evaluation import evaluate
 from hrnet_keras.exporting import export
 from hrnet_keras.prediction import load_keras, predict
 from hrnet_keras.recipe import DataRecipe, ModelRecipe, Recipe, TrainRecipe
 from hrnet_keras.tasks import part
+from hrnet_keras.tasks.segmentation.drawing import grid
 from hrnet_keras.training import train
 
-SIZE = (128, 192)
-SEG = Recipe(
-    model=ModelRecipe(name="HRNetV2W18SmallV1", task="seg"),
-    data=DataRecipe(
-        name="toytown", train="train", evaluate="val", crop=(112, 160), scale=None, brightness=10,
+
+@dataclass(frozen=True)
+class Show:
+    """One task's demo: what is learnt, in words and as a recipe, and what of an example tells where to look."""
+
+    goal: str
+    recipe: Recipe
+    told: tuple[str, ...] = ()
+
+
+_POINTS = TrainRecipe(batch=16, optimizer="adamw", learning_rate=0.003, weight_decay=0.01, warmup_epochs=1)
+SHOWS = {
+    "seg": Show(
+        "label the pixels of drawn street scenes",
+        Recipe(
+            ModelRecipe(name="HRNetV2W18SmallV1", task="seg"),
+            DataRecipe(name="toytown", crop=(112, 160), scale=None, brightness=10),
+            TrainRecipe(
+                epochs=16, batch=8, optimizer="adamw", learning_rate=0.003, weight_decay=0.01, warmup_epochs=1,
+                evaluate_every=16,
+            ),
+        ),
     ),
-    train=TrainRecipe(
-        epochs=16, batch=8, optimizer="adamw", learning_rate=0.003, weight_decay=0.01, warmup_epochs=1,
-        evaluate_every=16,
+    "landmark": Show(
+        "find 68 points of drawn faces",
+        Recipe(
+            ModelRecipe(name="HRNetV2W18SmallV1", task="landmark"),
+            DataRecipe(
+                name="toytown", options={"annotation": "faces"}, crop=(64, 64), rules="mmlab", codec="dark", sigma=1.5,
+                rotation=20.0,
+            ),
+            replace(_POINTS, epochs=10, learning_rate=0.002, evaluate_every=10),
+        ),
+        told=("centers", "scales"),
     ),
-)  # fmt: skip
+    "pose": Show(
+        "find 17 joints of drawn people",
+        Recipe(
+            ModelRecipe(name="HRNetV1W18SmallV1", task="pose"),
+            DataRecipe(
+                name="toytown", options={"annotation": "figures", "size": [160, 240]}, crop=(64, 64), rules="mmlab",
+                codec="dark", sigma=1.5, scaling=0.15, rotation=8.0, half_body=0.0, shift=0.1,
+            ),
+            replace(_POINTS, epochs=22, evaluate_every=22),
+        ),
+        told=("boxes",),
+    ),
+}  # fmt: skip
 
 # Another program's view: it knows TensorFlow and the folder, nothing of this package.
 CLIENT = """
-import sys, tensorflow as tf
+import sys, numpy as np, tensorflow as tf
 model = tf.saved_model.load(sys.argv[1])
-labels = model.signatures["serving_default"](image_bytes=tf.io.read_file(sys.argv[2])[None])["label_map"]
-tf.io.write_file(sys.argv[3], tf.io.encode_png(labels[0][..., None]))
+picture = tf.io.read_file(sys.argv[2])
+if len(sys.argv) > 4:
+    boxes = tf.constant(np.load(sys.argv[4]))
+    found = model.signatures["picture"](image_bytes=picture, boxes=boxes)["points"]
+else:
+    found = model.signatures["serving_default"](image_bytes=picture[None])["label_map"][0]
+np.save(sys.argv[3], found)
 """
 
+PICTURE = """{{"b64": "'$(base64 -w0 {picture})'"}}"""
 SERVE = """to serve it over HTTP with TensorFlow Serving:
   docker run -p 8501:8501 -v {base}:/models tensorflow/serving --model_name={name} --model_base_path=/models/{name}
-  curl -d '{{"instances": [{{"b64": "'$(base64 -w0 {picture})'"}}]}}' localhost:8501/v1/models/{name}:predict"""
+  curl -d '{{"instances": [{instance}]}}' localhost:8501/v1/models/{name}:predict"""
 
 
 def demo(task="seg", *, output="runs/demo", saved_models="saved_models"):
     """Trains, scores, draws, exports and uses a small model on toytown.
 
     Args:
-        task: `"seg"`.
+        task: `"seg"`, `"landmark"` or `"pose"`.
         output: folder of checkpoints, logs and pictures; what an earlier demo left there is replaced.
         saved_models: model base that the SavedModel goes to.
 
@@ -54,47 +101,69 @@ def demo(task="seg", *, output="runs/demo", saved_models="saved_models"):
     Raises:
         ValueError: a task without a demo in this version.
     """
-    if task != "seg":
-        raise ValueError(f"task={task!r}: the demo of this version is for 'seg'")
-    recipe = Recipe(SEG.model, SEG.data, SEG.train, os.path.join(output, task))
+    if task not in SHOWS:
+        raise ValueError(f"task={task!r}: there are demos of {', '.join(map(repr, SHOWS))}")
+    show = SHOWS[task]
+    recipe = replace(show.recipe, output=os.path.join(output, task))
     shutil.rmtree(recipe.output, ignore_errors=True)
-    print(f"1. learning to label pixels from drawn street scenes: {recipe.model.name}, {recipe.train.epochs} epochs")
+    print(f"1. learning to {show.goal}: {recipe.model.name}, {recipe.train.epochs} epochs")
     train(recipe, verbose=2)
     model = load_keras(os.path.join(recipe.output, "last.keras"))
 
-    unseen = datasets.load("toytown", "test")
+    unseen = datasets.load("toytown", "test", **recipe.data.options)
     print(f"\n2. score on {len(unseen)} scenes it has never seen")
     result = evaluate(model, unseen)
 
     print("\n3. pictures")
-    print("  ", os.path.abspath(_grid(model, unseen, os.path.join(recipe.output, "scenes.png"))))
+    print("  ", os.path.abspath(_grid(task, model, unseen, show.told, os.path.join(recipe.output, "scenes.png"))))
 
     print("\n4. SavedModel")
-    name = "toytown_hrnetv2_w18_small_v1"
+    name = "toytown_" + model.name.replace("small", "_small_")
     folder = export(model, os.path.join(saved_models, name))
     print("  ", os.path.abspath(folder))
-    picture = os.path.join(recipe.output, "scene.png")
-    Image.fromarray(unseen.example(0)["image"]).save(picture)
-    _use_elsewhere(folder, picture, predict(model, picture)[0])
-    print(SERVE.format(base=os.path.abspath(saved_models), name=name, picture=picture))
+    _use_elsewhere(folder, model, recipe.output, next(_with_somebody(unseen)))
+    instance = PICTURE.format(picture=os.path.join(recipe.output, "scene.png"))
+    if show.told:
+        instance = f'{{"image_bytes": {instance}, "boxes": [10, 10, 90, 90]}}'
+    print(SERVE.format(base=os.path.abspath(saved_models), name=name, instance=instance))
     return result
 
 
-def _grid(model, dataset, path, rows=4):
+def _with_somebody(dataset):
+    """The examples in which there is something to find."""
+    for i in range(len(dataset)):
+        example = dataset.example(i)
+        if len(example.get("boxes", [0])):
+            yield example
+
+
+def _grid(task, model, dataset, told, path, rows=4):
     """Draws picture, truth and prediction of a few examples."""
-    drawing = part("seg", "drawing")
+    draw = part(task, "drawing").draw
+    options = {"legend": False} if task == "seg" else {}
+    answer = part(task, "inference").answerer(model, facts=dataset.facts)
     lines = []
-    for example in (dataset.example(i) for i in range(rows)):
-        found = predict(model, example["image"])[0]
-        truth = drawing.draw(example["image"], example, dataset.facts, legend=False)
-        lines.append([example["image"], truth, found.draw(legend=False)])
-    Image.fromarray(drawing.grid(lines, titles=("scene", "truth", "prediction"))).save(path)
+    for _, example in zip(range(rows), _with_somebody(dataset), strict=False):
+        found = answer(example["image"], **{word: example[word] for word in told})
+        shown = [draw(example["image"], what, dataset.facts, **options) for what in (example, found)]
+        lines.append([example["image"], *shown])
+    Image.fromarray(grid(lines, titles=("scene", "truth", "prediction"))).save(path)
     return path
 
 
-def _use_elsewhere(folder, picture, expected):
-    """Labels a picture in a process that imports only TensorFlow, and compares."""
-    labels = os.path.splitext(picture)[0] + "_labels.png"
-    subprocess.run([sys.executable, "-c", CLIENT, folder, picture, labels], check=True, stderr=subprocess.DEVNULL)
-    same = (datasets.read_label_map(labels) == expected.label_map).mean()
-    print(f"   a program that knows only TensorFlow labelled {picture}: {same:.2%} of its pixels as here")
+def _use_elsewhere(folder, model, output, example):
+    """Asks a process that imports only TensorFlow, and compares with what the model answers here."""
+    picture, answer, boxes = (os.path.join(output, name) for name in ("scene.png", "scene.npy", "boxes.npy"))
+    Image.fromarray(example["image"]).save(picture)
+    words, told, task = [sys.executable, "-c", CLIENT, folder, picture, answer], {}, facts_of(model)["task"]
+    if "points" in example and "label_map" not in example:
+        np.save(boxes, example["boxes"].astype(np.float32))
+        words, told = [*words, boxes], {"boxes": example["boxes"]} | ({"passes": 1} if task == "landmark" else {})
+    subprocess.run(words, check=True, stderr=subprocess.DEVNULL)
+    found, here = np.load(answer), predict(model, picture, **told)[0]
+    if told:
+        share = (np.linalg.norm(found - here.points, axis=-1) < 1).mean()
+        print(f"   a program that knows only TensorFlow finds {share:.2%} of the points within a pixel of here")
+    else:
+        share = (found == here.label_map).mean()
+        print(f"   a program that knows only TensorFlow labels {share:.2%} of the pixels as here")

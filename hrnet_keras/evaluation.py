@@ -69,8 +69,8 @@ def check_classes(facts, dataset):
     for word, names in (("num_classes", dataset.facts.class_names), ("num_keypoints", dataset.facts.point_names)):
         expected = len(names)
         given = facts.get(word, expected)
-        if facts.get("codec") == "udp_combined":
-            given //= 3
+        if word in facts and facts.get("codec") == "udp_combined":
+            given //= 3  # maps of every point
         if given != expected:
             what = "classes" if word == "num_classes" else "points"
             raise ValueError(f"the model has {given} {what}, data set {dataset.facts.name!r} has {expected}")

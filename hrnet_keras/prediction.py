@@ -78,6 +78,8 @@ def predict(model, images, *, scores=False, boxes=None, **how):
     answer, facts = open_model(model, scores=scores, **how)
     facts = with_names(facts)
     pictures = list(_pictures(images))
+    if boxes is not None and "boxes" not in getattr(part(facts["task"], "inference"), "NEEDS", ()):
+        raise ValueError(f"boxes: a model of task {facts['task']!r} looks at whole pictures: expected none")
     told = [{} for _ in pictures] if boxes is None else [{"boxes": own} for own in _per_picture(boxes, len(pictures))]
     return [
         Prediction(image, path, facts, answer(image, **more))
@@ -86,12 +88,22 @@ def predict(model, images, *, scores=False, boxes=None, **how):
 
 
 def _per_picture(boxes, count):
-    """Boxes as one array per picture."""
-    single = count == 1 and (isinstance(boxes, np.ndarray) or np.ndim(boxes[0] if len(boxes) else boxes) < 2)
-    found = [boxes] if single else list(boxes)
-    if len(found) != count:
+    """Boxes as one list per picture; for a single picture its boxes alone will do."""
+    if count == 1 and _depth(boxes) < 3:
+        return [boxes]
+    found = list(boxes) if _depth(boxes) > 0 else []
+    if len(found) != count or any(_depth(own) < 1 for own in found):
         raise ValueError(f"boxes: {len(found)} lists of boxes for {count} pictures: expected one list per picture")
     return found
+
+
+def _depth(boxes):
+    """How deeply lists are nested: 1 for a box, 2 for the boxes of a picture, 3 for those of several pictures."""
+    if isinstance(boxes, np.ndarray):
+        return boxes.ndim
+    if not isinstance(boxes, (list, tuple)):
+        return 0
+    return 1 + max(map(_depth, boxes), default=0)
 
 
 def with_names(facts):
@@ -118,7 +130,7 @@ def open_model(model, *, scores=False, **how):
             given = [word for word in ("protocol", "passes", "box_kind") if how.get(word) is not None]
             if given:
                 raise ValueError(f"model {path}: a SavedModel answers its own way: give a .keras file for {given[0]}")
-            return _open_saved_model(path, scores)
+            return _open_saved_model(path, scores, how.get("facts"))
         model = load_model(path)
     facts = facts_of(model)
     return part(facts["task"], "inference").answerer(model, scores=scores, **how), facts
@@ -152,7 +164,7 @@ def load_keras(path):
         raise ValueError(f"model {path}: not a readable .keras file ({str(error).splitlines()[0]})") from error
 
 
-def _open_saved_model(path, scores):
+def _open_saved_model(path, scores, data):
     import tensorflow as tf
 
     folder = _version_folder(path)
@@ -169,7 +181,7 @@ def _open_saved_model(path, scores):
             found = signature(image_bytes=tf.io.encode_png(image), boxes=tf.constant(boxes))
             return {name: np.asarray(value, np.float64) for name, value in found.items()}
 
-        return part(facts["task"], "inference").served(call, facts), facts
+        return part(facts["task"], "inference").served(call, facts, data), facts
     if scores:
         signature = loaded.signatures["scores"]
         return lambda image: _first(signature(image_bytes=tf.io.encode_png(image)[None])), facts

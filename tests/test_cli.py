@@ -47,6 +47,73 @@ def test_predict_export_and_evaluate(model_file, tmp_path, capsys):
     assert set(json.loads((tmp_path / "r.json").read_text())["IoU"]) == set(streets.CLASSES)
 
 
+@pytest.fixture(scope="module")
+def pose_file(tmp_path_factory):
+    model = hk.HRNetV1W18SmallV1("pose", num_keypoints=3, input_shape=(64, 64, 3))
+    name_answers(model, Facts("three", point_names=("nose", "left_hand", "right_hand"), flip_pairs=((1, 2),)))
+    path = tmp_path_factory.mktemp("model") / "pose.keras"
+    model.save(path)
+    return str(path)
+
+
+def test_points_are_found_in_boxes_and_written(pose_file, tmp_path, capsys):
+    root, out = streets.draw(tmp_path / "data", count=2), tmp_path / "out"
+    pattern = str(root / "images" / "*.png")
+    (tmp_path / "boxes.json").write_text('{"1.png": [[5, 5, 30, 40], [10, 0, 60, 48]], "0.png": []}')
+    words = ["predict", pose_file, pattern, "--output", str(out), "--json"]
+    assert cli.main([*words, "--boxes", str(tmp_path / "boxes.json")]) == 0
+    assert capsys.readouterr().out.split() == [str(out / f"{i}.{end}") for i in "01" for end in ("png", "json")]
+    nobody, two = (json.loads((out / f"{i}.json").read_text()) for i in "01")
+    assert nobody == {"points": [], "scores": [], "boxes": []} and set(two) == {"points", "scores", "boxes"}
+    (expected,) = hk.predict(pose_file, root / "images" / "1.png", boxes=[[5, 5, 30, 40], [10, 0, 60, 48]])
+    np.testing.assert_allclose(two["points"], expected.points, atol=1e-3)
+    np.testing.assert_allclose(two["scores"], expected.scores, atol=1e-3)
+    assert two["boxes"] == [[5, 5, 30, 40], [10, 0, 60, 48]]
+    np.testing.assert_array_equal(np.asarray(Image.open(out / "1.png")), expected.draw())
+    assert cli.main([*words[:2], str(root / "images" / "1.png"), *words[3:], "--boxes", "[[10, 0, 60, 48]]"]) == 0
+    assert json.loads((out / "1.json").read_text())["points"] == two["points"][1:]
+
+
+@pytest.mark.parametrize(
+    ("points", "words", "expected"),
+    [
+        (True, [], "boxes"),
+        (True, ["--boxes", "[[5, 5, 30, 40]]", "--label-maps"], "a model of task 'pose' answers none: --json writes"),
+        (True, ["--boxes", "[[5, 5, 5, 40]]"], "boxes[0] = (5, 5, 5, 40): has no area"),
+        (True, ["--boxes", "[[500, 5, 530, 40]]"], "lies outside the picture of 64x48"),
+        (True, ["--boxes", "gone.json"], "gone.json: no such file"),
+        (False, ["--json"], "--json: writes points, a model of task 'seg' answers none"),
+        (False, ["--boxes", "[[5, 5, 30, 40]]"], "--boxes: a model of task 'seg' looks at whole pictures"),
+    ],
+)
+def test_answers_that_a_model_does_not_give(points, words, expected, pose_file, model_file, tmp_path, capsys):
+    picture = str(streets.draw(tmp_path, count=1) / "images" / "0.png")
+    words = ["predict", pose_file if points else model_file, picture, "--output", str(tmp_path / "out"), *words]
+    assert cli.main(words) == 1
+    printed = capsys.readouterr()
+    assert expected in printed.err and printed.err.count("\n") == 1 and not printed.out
+    assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())
+
+
+def test_a_models_rules_choose_how_a_set_is_read(pose_file, tmp_path, monkeypatch):
+    import keras
+
+    from hrnet_keras.builders import facts_of
+
+    asked = []
+    monkeypatch.setattr("hrnet_keras.evaluation.evaluate", lambda *words, **more: asked.append((words, more)))
+    model = keras.saving.load_model(pose_file)
+    facts_of(model)["rules"] = "mmlab"
+    model.save(tmp_path / "net.keras")
+    for path in (pose_file, str(tmp_path / "net.keras")):
+        assert cli.main(["evaluate", path, "cofw", "--data", "x"]) == 0
+    assert cli.main(["evaluate", path, "300w", "--data", "x", "--split", "common", "--option", "{partial: true}"]) == 0
+    found = [(words[1], more["split"], more.get("lineage"), more.get("partial")) for words, more in asked]
+    assert found == [
+        ("cofw", "test", "official", None), ("cofw", "test", "mmlab", None), ("300w", "common", None, True)
+    ]  # fmt: skip
+
+
 def test_train_reads_recipe_and_options(tmp_path, monkeypatch, capsys):
     path = tmp_path / "street.yaml"
     path.write_text("model: {name: HRNetV2W18}\ndata: {name: camvid}\n")

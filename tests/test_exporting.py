@@ -11,8 +11,10 @@ import pytest
 from PIL import Image
 
 import hrnet_keras as hk
+from hrnet_keras import datasets
 from hrnet_keras.builders import name_answers
 from hrnet_keras.datasets import Facts
+from tests import dots, point_files
 
 CLIENT = """
 import json, sys
@@ -126,3 +128,98 @@ def test_the_model_of_the_clone_labels_streets(samples, signature):
         [[((f == t) & (t != 255)).sum(), (t != 255).sum()] for f, t in zip(found, truth, strict=True)], axis=0
     )
     assert hits / pixels > 0.85
+
+
+POINTS_CLIENT = """
+import json, sys
+import numpy as np, tensorflow as tf
+model = tf.saved_model.load(sys.argv[1])
+data, boxes = tf.io.read_file(sys.argv[2]), tf.constant(json.loads(sys.argv[3]), tf.float32)
+pixels = tf.io.decode_image(data, channels=3, expand_animations=False)
+count = boxes.shape[0]
+asked = {
+    "serving_default": {"image_bytes": tf.fill([count], data), "boxes": boxes},
+    "picture": {"image_bytes": data, "boxes": boxes},
+    "images": {"images": tf.tile(pixels[None], (count, 1, 1, 1)), "boxes": boxes},
+}
+found = {name: model.signatures[name](**takes) for name, takes in asked.items()}
+np.savez(sys.argv[4], **{f"{name} {word}": value.numpy() for name, one in found.items() for word, value in one.items()})
+print(json.dumps(sorted(name for name in sys.modules if name.split(".")[0] == "hrnet_keras")))
+"""
+FACES = np.array([[40.0, 30, 140, 130], [200, 60, 260, 120]])
+TRUTH = dots.instances(np.random.default_rng(4), FACES)
+
+
+@pytest.mark.parametrize(
+    ("task", "codec"), [("landmark", "official"), ("landmark", "udp"), ("pose", "official"), ("pose", "dark")]
+)
+def test_a_program_of_tensorflow_alone_finds_the_points(tmp_path, task, codec):
+    model, picture = dots.model(task, (128, 128), codec), tmp_path / "people.png"
+    Image.fromarray(dots.picture((180, 300), TRUTH)).save(picture)
+    folder = hk.export(model, tmp_path / "net")
+    command = [sys.executable, "-c", POINTS_CLIENT, folder, picture, json.dumps(FACES.tolist()), tmp_path / "found.npz"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=tmp_path)
+    assert json.loads(done.stdout) == []
+    found = np.load(tmp_path / "found.npz")
+    once = {"passes": 1} if task == "landmark" else {}
+    expected = hk.predict(model, picture, boxes=FACES, **once)[0]
+    for signature in ("serving_default", "picture", "images"):
+        points, scores = found[f"{signature} points"], found[f"{signature} scores"]
+        assert points.dtype == scores.dtype == np.float32 and points.shape == (2, 3, 2)
+        assert np.abs(points - TRUTH).max() < 2.5  # a pixel of the maps shows 4, and is halved or quartered
+        np.testing.assert_allclose(points, expected.points, atol=0.05)
+        np.testing.assert_allclose(scores, expected.scores, atol=2e-3)
+
+
+@pytest.fixture(scope="module")
+def exported_points(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("points")
+    kinds = (("landmark", "official"), ("pose", "dark"))
+    return {task: hk.export(dots.model(task, (128, 128), codec), folder / task) for task, codec in kinds}
+
+
+@pytest.mark.parametrize("task", ["landmark", "pose"])
+def test_predict_asks_a_saved_model_of_points_as_it_asks_a_keras_model(exported_points, task):
+    image = dots.picture((180, 300), TRUTH)
+    found = hk.predict(exported_points[task], [image, image], boxes=[FACES, []])
+    assert np.abs(found[0].points - TRUTH).max() < 2.5 and found[0].points.dtype == np.float64
+    np.testing.assert_allclose(found[0].boxes, FACES)
+    assert found[1].points.shape == (0, 3, 2) and found[1].boxes.shape == (0, 4)
+    assert found[0].facts["point_names"] == list(dots.NAMES) and found[0].facts["flip_pairs"] == [[1, 2]]
+    assert (found[0].draw() != image).any()
+    with pytest.raises(ValueError, match=r"boxes\[0\] = \(9, 9, 9, 20\): has no area"):
+        hk.predict(exported_points[task], image, boxes=[9, 9, 9, 20])
+    with pytest.raises(ValueError, match="a SavedModel answers its own way: give a .keras file for protocol"):
+        hk.predict(exported_points[task], image, boxes=FACES, protocol={"flip": True})
+
+
+def test_a_saved_model_of_landmarks_looks_for_faces_too(exported_points, monkeypatch):
+    from hrnet_keras.tasks.landmark import inference
+
+    larger = FACES + [[-5, -20, 5, 0]] * 2
+    monkeypatch.setattr(inference, "find_faces", lambda image: (larger, np.ones(2)))
+    found = hk.predict(exported_points["landmark"], dots.picture((180, 300), TRUTH))[0]
+    assert np.abs(found.points - TRUTH).max() < 4
+    with pytest.raises(ValueError, match="pose needs the boxes of the persons"):
+        hk.predict(exported_points["pose"], dots.picture((180, 300), TRUTH))
+
+
+@pytest.mark.parametrize(
+    ("name", "task", "codec"),
+    [("wflw", "landmark", "official"), ("300w", "landmark", "dark"), ("coco", "pose", "official")],
+)
+def test_points_in_sample_pictures_are_those_of_the_keras_model(samples, tmp_path, name, task, codec):
+    """In real pictures maps are no dots: what differs in a crop by a grey level may choose another of two peaks."""
+    size = (256, 192) if task == "pose" else (256, 256)
+    model = dots.model(task, size, codec)
+    dataset = datasets.load(
+        name, "val" if name == "coco" else "test", point_files.from_samples(samples, name, tmp_path)
+    )
+    folder, once = hk.export(model, tmp_path / "net"), {"passes": 1} if task == "landmark" else {}
+    moved = []
+    for i in range(len(dataset)):
+        example = dataset.example(i)
+        one, other = (hk.predict(net, example["image"], boxes=example["boxes"], **more)[0].points
+                      for net, more in ((model, once), (folder, {})))  # fmt: skip
+        moved += np.abs(one - other).max(-1).ravel().tolist()
+    assert len(moved) >= 6 and np.mean(np.array(moved) < 0.5) >= 0.95, sorted(moved)

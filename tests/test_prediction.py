@@ -6,6 +6,7 @@ from PIL import Image
 
 import hrnet_keras as hk
 from hrnet_keras.checkpoints import zoo
+from tests import dots
 from tests.checkpoints.published import CASES, filled
 
 
@@ -87,7 +88,7 @@ def test_bad_models_are_named(tmp_path):
         hk.predict(tmp_path, image)
     with pytest.raises(ValueError, match="answers no task"):
         hk.predict(hk.HRNetV1W18SmallV1(), image)
-    with pytest.raises(ValueError, match="task='pose' has no 'inference' in this version"):
+    with pytest.raises(ValueError, match="pose needs the boxes of the persons"):
         hk.predict(hk.HRNetV1W18SmallV1("pose"), image)
 
 
@@ -100,3 +101,70 @@ def test_checkpoints_and_published_names_are_models(golden, weights_rule, tmp_pa
     other = hk.predict("fcn_hr18s_512x1024_160k_cityscapes", image)[0]
     np.testing.assert_array_equal(one.label_map, other.label_map)
     assert one.facts["class_names"][0] == "class 0" and other.facts["class_names"][0] == "road"
+
+
+PAIR = np.array([[[22.0, 26], [30, 20], [15, 22]], [[72.0, 30], [80, 24], [64, 22]]])
+BOXES = np.array([[8.0, 8, 38, 40], [56, 8, 88, 44]])
+
+
+@pytest.fixture(scope="module")
+def points_model():
+    return dots.model("pose", (64, 64), "udp")
+
+
+@pytest.mark.parametrize(
+    "boxes", [BOXES, BOXES.tolist(), [tuple(box) for box in BOXES], [BOXES], BOXES[None], [list(BOXES)]]
+)
+def test_boxes_of_one_picture_in_every_form(points_model, boxes):
+    (found,) = hk.predict(points_model, dots.picture((60, 100), PAIR), boxes=boxes)
+    assert np.abs(found.points - PAIR).max() < 0.5
+
+
+def test_boxes_of_several_pictures_are_told_apart(points_model):
+    images = [dots.picture((60, 100), PAIR[:1]), dots.picture((60, 100), PAIR), dots.picture((50, 90), PAIR[1:])]
+    found = hk.predict(points_model, images, boxes=[BOXES[0], BOXES, []])
+    assert [len(one.points) for one in found] == [1, 2, 0]
+    assert max(np.abs(one.points - truth).max() for one, truth in zip(found[:2], (PAIR[:1], PAIR), strict=True)) < 0.5
+    stacked = hk.predict(points_model, np.stack(images[:2]), boxes=np.stack([BOXES, BOXES]))
+    assert np.abs(stacked[1].points - PAIR).max() < 0.5
+
+
+@pytest.mark.parametrize(
+    ("count", "boxes", "expected"),
+    [
+        (2, [BOXES], "boxes: 1 lists of boxes for 2 pictures: expected one list per picture"),
+        (2, BOXES[0], "boxes: 4 lists of boxes for 2 pictures"),
+        (1, [BOXES, BOXES], "boxes: 2 lists of boxes for 1 pictures"),
+        (2, 7, "boxes: 0 lists of boxes for 2 pictures"),
+        (1, 7, r"boxes of shape \(\): expected \(n, 4\)"),
+        (1, "left", "boxes='left': expected"),
+        (1, [[1, 2, 3]], r"boxes of shape \(1, 3\): expected \(n, 4\)"),
+        (1, [[1, 2, 3, 4], [1, 2]], r"expected \(n, 4\)"),
+        (1, [[5, 5, 5, 9]], "has no area"),
+    ],
+)
+def test_boxes_that_do_not_fit_are_named(points_model, count, boxes, expected):
+    with pytest.raises(ValueError, match=expected):
+        hk.predict(points_model, [np.zeros((60, 100, 3), np.uint8)] * count, boxes=boxes)
+
+
+def test_models_of_whole_pictures_take_no_boxes(model):
+    with pytest.raises(ValueError, match="boxes: a model of task 'seg' looks at whole pictures: expected none"):
+        hk.predict(model, np.zeros((40, 40, 3), np.uint8), boxes=BOXES)
+
+
+def test_points_are_drawn_saved_and_told_by_a_keras_file(points_model, tmp_path):
+    image = dots.picture((60, 100), PAIR)
+    Image.fromarray(image).save(tmp_path / "people.png")
+    points_model.save(tmp_path / "net.keras")
+    found = hk.predict(tmp_path / "net.keras", tmp_path / "people.png", boxes=BOXES)[0]
+    np.testing.assert_array_equal(found.points, hk.predict(points_model, image, boxes=BOXES)[0].points)
+    assert found.facts["point_names"] == list(dots.NAMES) and found.facts["edges"] == [[0, 1], [0, 2]]
+    drawn = np.asarray(Image.open(found.save(tmp_path / "drawn.png", boxes=True)))
+    assert drawn.shape == (60, 100, 3)
+    for x, y in PAIR.reshape(-1, 2).astype(int):
+        assert (drawn[y - 1 : y + 2, x - 1 : x + 2] == 255).all(-1).any()
+    x, y = PAIR[0, :2].mean(0).round().astype(int)  # on the line from the nose to the left eye
+    assert (drawn[y - 1 : y + 2, x - 1 : x + 2] != image[y - 1 : y + 2, x - 1 : x + 2]).any()
+    with pytest.raises(AttributeError, match="this prediction has points, scores, boxes, areas, not 'label_map'"):
+        _ = found.label_map

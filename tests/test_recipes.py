@@ -1,5 +1,6 @@
 """Every recipe: it loads, its net exists, and it trains a step on dummy files in the real layout of its data set."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,15 +9,19 @@ import pytest
 
 from hrnet_keras import builders, training
 from hrnet_keras.architecture import conventions
+from hrnet_keras.checkpoints import zoo
 from hrnet_keras.recipe import Recipe
 from hrnet_keras.tasks import part
-from tests import published_sets
+from tests import point_files, published_sets
 
 ROOT = Path(__file__).parent.parent
 RECIPES = sorted((ROOT / "recipes").glob("*/*.yaml"))
-PUBLISHED = [path for path in RECIPES if path.stem.split("_")[0] not in ("camvid", "folder")]
-SMALL = {"model.weights": None, "data.crop": [64, 64], "data.base_size": 96, "train.batch": 2, "train.epochs": 1}
+PUBLISHED = [path for path in RECIPES if path.stem.split("_")[0] not in ("camvid", "folder", "points", "toytown")]
+POINTS = [path for path in PUBLISHED if path.parent.name in ("landmark", "pose")]
+SMALL = {"model.weights": None, "data.crop": [64, 64], "train.batch": 2, "train.epochs": 1}
+BASE_SIZE = {"data.base_size": 96}  # where pictures are scaled
 FAST = "HRNetV2W18SmallV1"  # a step of W48 takes minutes to trace; the recipe's own net is only looked up
+MAKERS = published_sets.MAKERS | point_files.MAKERS
 WHOLE = ("lip_hrnetv2_w48", "pascal_context_59_hrnetv2_w48_ocr", "imagenet_hrnetv2_w18_small_v1")
 
 
@@ -28,11 +33,15 @@ def on_dummy_files(path, tmp_path, **more):
     options |= {"partial": True} if data in ("cityscapes", "lip", "ade20k", "cocostuff") else {}
     options |= {"size": [80, 80]} if "size" in options else {}
     options |= {"short_side": 50} if "short_side" in options else {}
-    root = published_sets.MAKERS[data](tmp_path / "data", {"train": 2, "val": 1})
-    changes = {**SMALL, "model.name": FAST, "data.root": str(root), "data.options": options, **more}
-    if recipe.model.task == "cls":
-        changes.pop("data.base_size")
-    return Recipe.load(path, **changes)
+    splits = {"train": 2, recipe.data.evaluate if data in point_files.MAKERS else "val": 1}
+    root = MAKERS[data](tmp_path / "data", splits)
+    changes = {**SMALL, "model.name": fast(recipe), "data.root": str(root), "data.options": options, **more}
+    return Recipe.load(path, **changes | (BASE_SIZE if recipe.model.task == "seg" else {}))
+
+
+def fast(recipe):
+    """The small net of a recipe's representation."""
+    return FAST.replace("V2", recipe.model.name.removeprefix("HRNet")[:2], 1)
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
@@ -48,12 +57,16 @@ def test_it_loads_and_says_what_it_reproduces(path):
 
 
 def distinct(paths):
-    """One recipe of those that differ in their net's width and first weights alone: with the small net they are one."""
+    """One recipe of those whose step on dummy files is one: their nets' widths and first weights alone are others.
+
+    Of those of points it is one where net and loss are alike: what they learn from is looked at without a net.
+    """
     found = {}
     for path in paths:
         recipe = Recipe.load(path)
-        net = replace(recipe.model, name=FAST, weights=None)
-        found.setdefault(repr((net, recipe.data, recipe.train)), path)
+        net = replace(recipe.model, name=fast(recipe), weights=None)
+        learns = recipe.train.loss if path in POINTS else (recipe.data, recipe.train)
+        found.setdefault(repr((net, learns)), path)
     return list(found.values())
 
 
@@ -72,6 +85,44 @@ def test_its_first_step(path, tmp_path):
     assert np.isfinite(loss).all() and np.ravel(loss)[0] > 0
     assert not np.array_equal(before, fitted.trainable_variables[0])
     assert len(held_out) in (1, 3)  # three class folders of ImageNet
+
+
+@pytest.mark.parametrize("path", POINTS, ids=lambda path: path.stem)
+def test_its_first_batch_of_points(path, tmp_path):
+    """Pictures and heat maps at the recipe's own size, without a net."""
+    own = Recipe.load(path).data
+    recipe = on_dummy_files(path, tmp_path, **{"data.crop": list(own.crop)})
+    data, held_out = training._open_data(recipe)
+    stream = part(recipe.model.task, "pipeline").training(data, batch=2, **training._augmentation(recipe))
+    image, targets = (array.numpy() for array in next(iter(stream)))
+    height, width = own.crop
+    assert image.shape == (2, height, width, 3) and image.min() >= 0 and 150 < image.max() <= 255
+    maps, weights = targets[:, :-1], targets[:, -1]
+    assert maps.shape == (2, height // 4, width // 4, len(data.facts.point_names))
+    assert maps.min() >= 0 and 0.9 < maps.max() <= 1 and set(np.unique(weights)) <= {0, 1}
+    k = maps[0].max((0, 1)).argmax()
+    row = maps[0, maps[0, ..., k].max(1).argmax(), :, k]
+    assert abs((row > 0.6).sum() - 2 * own.sigma) <= 1  # a Gaussian is two sigma wide at exp(-0.5) = 0.61
+    assert len(held_out) == 1
+
+
+@pytest.mark.parametrize("path", POINTS, ids=lambda path: path.stem)
+def test_points_name_the_score_of_the_published_weights(path):
+    recipe, head = Recipe.load(path), path.read_text()
+    rules, codec = recipe.data.rules, recipe.data.codec or "official"
+    width = recipe.model.name.removeprefix("HRNet")[2:]
+    fitting = [
+        entry for entry in zoo.entries()
+        if (entry.task, entry.width, entry.data) == (recipe.model.task, width, recipe.data.name)
+        and (entry.lineage, entry.codec, entry.input) == (rules, codec, list(recipe.data.crop))
+        and ("awing" in entry.name) == ("awing" in path.stem)
+    ]  # fmt: skip
+    assert recipe.model.lineage == (None if rules == "official" else rules)
+    said = {"NME": "{:.2f} NME", "AP": "{:.3f} AP", "PCKh": "{:.1f} PCKh"}
+    (scores,) = {
+        tuple(entry.score.items()) for entry in fitting if not {"aic", "fp16"} & set(re.split("[-_]", entry.name))
+    }
+    assert all(said[word].format(score).lstrip("0") in head for word, score in scores)
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ from dataclasses import replace
 from hrnet_keras.datasets.faces import face_facts, open_faces
 
 SPLITS = {"train": "train", "test": "test", "frontal": "test_frontal"}
+TEST_SPLIT = "test"  # that published scores are of
 
 
 def load(split, root=None, *, partial=False):

@@ -10,6 +10,7 @@ from hrnet_keras.datasets.faces import JSON_PAGE, face, face_around, face_facts
 from hrnet_keras.datasets.point_files import keypoints_of, read_coco, size_of, xywh_of
 from hrnet_keras.datasets.points import PointSet, centers_and_scales, check_box, point_set, rows_of
 
+TEST_SPLIT = "test"  # that published scores are of
 OUTER_EYE_CORNERS = (8, 9)
 COUNT = 29
 # Names of the variables in the .mat files, and the number of a split's first face where both are counted through.

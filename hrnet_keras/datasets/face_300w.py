@@ -5,6 +5,7 @@ from hrnet_keras.datasets.faces import face_facts, open_faces
 SPLITS = {
     "train": "train", "valid": "valid", "common": "valid_common", "challenge": "valid_challenge", "test": "test",
 }  # fmt: skip
+TEST_SPLIT = "valid"  # that published scores are of
 OUTER_EYE_CORNERS = (36, 45)
 
 

@@ -15,6 +15,7 @@ UPPER_BODY = tuple(range(7, 16))  # the official pose repository's reader
 # Names of a split's file: the official repository's in annot/, mmpose's in annotations/.
 FILES = {"train": ("train", "mpii_train"), "valid": ("valid", "mpii_val"),
          "trainval": ("trainval", "mpii_trainval"), "test": ("test", "mpii_test")}  # fmt: skip
+TEST_SPLIT = "valid"  # that published scores are of
 HEADS = ("gt_valid.mat", "mpii_gt_val.mat")
 CROP_DROP = 15.0  # pixels per unit of scale: the official reader's, so that the feet are in the crop
 HEAD_SHARE = 0.6  # of the diagonal of the head's box: what MPII's evaluation calls the length of the head

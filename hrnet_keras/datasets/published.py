@@ -1,10 +1,12 @@
-"""Names and colours of the data sets that published weights were trained on."""
+"""The data sets that published weights were trained on: their names and colours, and what their scores are of."""
 
 import functools
+import importlib
+import inspect
 import json
 from importlib import resources
 
-from hrnet_keras.datasets import Facts
+from hrnet_keras.datasets import MODULES, NAMES, Facts
 
 
 @functools.cache
@@ -13,13 +15,34 @@ def published(name):
 
     Args:
         name: `"imagenet"`, `"cityscapes"`, `"pascal_context_59"`, `"pascal_context_60"`, `"lip"`, `"ade20k"`,
-            `"cocostuff"`, `"voc2012"`, `"coco"`, `"mpii"`.
+            `"cocostuff"`, `"voc2012"`, `"coco"`, `"mpii"`, `"300w"`, `"wflw"`, `"aflw"`, `"cofw"`.
     """
     row = _rows().get(name)
     if row is None:
         return None
     lists = {key: tuple(tuple(x) if isinstance(x, list) else x for x in value) for key, value in row.items()}
     return Facts(name, **lists)
+
+
+def scored_on(name, lineage=None):
+    """What to open with `hrnet_keras.datasets.load` to measure a published score again.
+
+    Args:
+        name: of the data set, as published weights give it: `"pascal_context_59"` is `"pascal_context"` in 59 classes.
+        lineage: of the weights, for the sets that each lineage reads its own way (COCO, COFW): `"mmlab"` or another;
+            `None` leaves it to the set.
+
+    Returns:
+        Name, split (the module's `TEST_SPLIT`, else `"val"`) and options.
+    """
+    base = name.removesuffix("_59").removesuffix("_60")
+    options = {} if base == name else {"classes": int(name[-2:])}
+    if base not in NAMES:
+        return base, "val", options
+    module = importlib.import_module(f"hrnet_keras.datasets.{MODULES.get(base, base)}")
+    if lineage is not None and "lineage" in inspect.signature(module.load).parameters:
+        options["lineage"] = "mmlab" if lineage == "mmlab" else "official"
+    return base, getattr(module, "TEST_SPLIT", "val"), options
 
 
 @functools.cache

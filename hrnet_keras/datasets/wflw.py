@@ -12,6 +12,7 @@ from hrnet_keras.datasets.points import check_box, point_set, rows_of
 # The six subsets of the test faces, in the order of the flags in the raw lists.
 SUBSETS = ("largepose", "expression", "illumination", "makeup", "occlusion", "blur")
 SPLITS = {"train": "train", "test": "test"} | {name: f"test_{name}" for name in SUBSETS}
+TEST_SPLIT = "test"  # that published scores are of
 OUTER_EYE_CORNERS = (60, 72)
 COUNT = 98
 RAW = "list_98pt_rect_attr_train_test"

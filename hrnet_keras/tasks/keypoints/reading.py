@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,26 +20,49 @@ class Reading:
         rules: whose crops: `"official"` or `"mmlab"`.
         codec: how its heat maps encode points.
         size: (height, width) of its input.
+        count: of its points.
         flip: whether the mirrored crop is looked at too.
         flip_pairs: points that change places in the mirror.
+        shift: whether maps of the mirrored crop have to be moved by a pixel.
     """
 
     rules: str
     codec: str
     size: tuple[int, int]
+    count: int
     flip: bool
     flip_pairs: tuple[tuple[int, int], ...] = ()
+    shift: bool = False
+
+    @property
+    def unbiased(self):
+        """Whether crops and maps match pixel centres (the UDP codecs) and not corners."""
+        return self.codec.startswith("udp")
+
+    @property
+    def aspect_ratio(self):
+        """Width / height of the input."""
+        return self.size[1] / self.size[0]
+
+    def merged(self, maps, mirrored):
+        """The mean of heat maps of crops and of the mirrored crops, a tensor of the same shape."""
+        return average(maps, mirrored, self.flip_pairs, shift=self.shift, codec=self.codec)
 
 
-def reading_of(model, *, size, flip, facts=None, protocol=None):
+def reading_of(model, *, size, flip, symmetric, facts=None, protocol=None):
     """The `Reading` of a model, from the facts on its last layer.
 
     Args:
         model: a `keras.Model` of task landmark or pose.
         size: (height, width) of its input where neither its shape nor its facts say.
         flip: of rules -> whether published scores are measured with the mirrored crop, too.
+        symmetric: codecs of the task by which a point and its mirror image get pixels of the map that mirror each
+            other, to half a pixel; by the others mirrored maps lie one to the left.
         facts: of the data set that is scored, for the pairs where the model brings none.
         protocol: what is to be different: a dict with `flip`.
+
+    Returns:
+        A `Reading`. Without facts of a training, its rules and its codec are those of the model's lineage.
 
     Raises:
         ValueError: the protocol has another word, or mirroring is asked for and nobody knows the pairs.
@@ -48,20 +71,21 @@ def reading_of(model, *, size, flip, facts=None, protocol=None):
     rules = known.get("rules") or ("mmlab" if known.get("lineage") == "mmlab" else "official")
     fixed = model.input_shape[1:3] if None not in model.input_shape[1:3] else None
     pairs = known.get("flip_pairs") or getattr(facts, "flip_pairs", ())
-    unknown = set(protocol or {}) - {"flip"}
-    if unknown:
-        raise ValueError(f"protocol has {sorted(unknown)}: expected flip alone where points are looked for")
+    if protocol is not None and not (isinstance(protocol, dict) and set(protocol) <= {"flip"}):
+        raise ValueError(f"protocol={protocol!r}: expected a dict with flip alone where points are looked for")
     asked = (protocol or {}).get("flip")
     if asked and not pairs:
         raise ValueError("flip=True: nobody knows which points of this model change places in a mirror")
-    found = Reading(
+    codec = known.get("codec") or ("official" if rules == "official" else "classic")
+    return Reading(
         rules=rules,
-        codec=known.get("codec") or ("official" if rules == "official" else "classic"),
+        codec=codec,
         size=tuple(fixed or known.get("input") or size),
+        count=points_of(model.output_shape[-1], codec),
         flip=flip[rules] and bool(pairs) if asked is None else asked,
         flip_pairs=tuple(tuple(pair) for pair in pairs),
+        shift=codec not in symmetric,
     )
-    return replace(found, codec="official") if rules == "official" and found.codec == "classic" else found
 
 
 def known_facts(model):
@@ -69,19 +93,19 @@ def known_facts(model):
     return next((layer.facts for layer in model.layers if isinstance(layer, Answer)), {})
 
 
-def heat_maps(model, crops, reading):
-    """Heat maps of crops `(n, height, width, 3)`, float32 `(n, height / 4, width / 4, maps)`; mirrored ones averaged.
+def points_of(maps, codec):
+    """How many points a number of heat maps is for: UDP's combined codec has three of each."""
+    return maps // 3 if codec == "udp_combined" else maps
 
-    With mirrored crops the maps are moved by one column, but for the UDP codecs, whose pixel centres match.
-    """
+
+def heat_maps(model, crops, reading):
+    """Heat maps of crops `(n, height, width, 3)`, float32 `(n, height / 4, width / 4, maps)`; mirrored ones merged."""
     found = []
     for start in range(0, len(crops), CHUNK):
         part = np.asarray(crops[start : start + CHUNK], np.float32)
         maps = model.predict_on_batch(part)
         if reading.flip:
-            mirrored = model.predict_on_batch(part[:, :, ::-1])
-            shift = not reading.codec.startswith("udp")
-            maps = average(maps, mirrored, reading.flip_pairs, shift=shift, codec=reading.codec)
+            maps = reading.merged(maps, model.predict_on_batch(part[:, :, ::-1]))
         found.append(np.asarray(maps, np.float32))
     return np.concatenate(found)
 
@@ -92,10 +116,14 @@ def checked_boxes(boxes, image):
     Raises:
         ValueError: another shape, a number that is none, a box without area or outside of the picture; names the box.
     """
-    found = np.asarray(boxes, np.float64)
+    expected = "expected (n, 4), each left, top, right, bottom in pixels"
+    try:
+        found = np.asarray(boxes, np.float64)
+    except (TypeError, ValueError):  # rows of several lengths, words
+        raise ValueError(f"boxes={boxes!r}: {expected}") from None
     found = found.reshape(-1, 4) if found.size == 0 or found.shape == (4,) else found
     if found.ndim != 2 or found.shape[1] != 4:
-        raise ValueError(f"boxes of shape {found.shape}: expected (n, 4), each left, top, right, bottom in pixels")
+        raise ValueError(f"boxes of shape {found.shape}: {expected}")
     height, width = image.shape[:2]
     for i, (left, top, right, bottom) in enumerate(found):
         said = f"boxes[{i}] = ({left:g}, {top:g}, {right:g}, {bottom:g})"
@@ -116,13 +144,19 @@ def empty_answer(count):
 def write(answer, path, to_file=None):
     """Writes an answer as `<path>.json`: `points`, `scores`, `boxes`, lists with an entry per face or person.
 
+    Args:
+        answer: dict of arrays.
+        path: of the file without its suffix; folders are made.
+        to_file: of no meaning here: no data set with points has a coding of its own.
+
     Raises:
         ValueError: the file can't be written.
     """
+    del to_file
     found = {key: np.asarray(value).round(4).tolist() for key, value in answer.items()}
     try:
         os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
         with open(f"{path}.json", "w", encoding="utf-8") as file:
-            json.dump(found if to_file is None else to_file(found), file)
+            json.dump(found, file)
     except OSError as error:
         raise ValueError(f"{path}.json: can't be written ({error.strerror or error})") from error

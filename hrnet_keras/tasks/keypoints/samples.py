@@ -3,6 +3,9 @@
 import numpy as np
 import tensorflow as tf
 
+from hrnet_keras.tasks.keypoints import affine, encoding
+from hrnet_keras.tasks.keypoints.decoding import STRIDE
+from hrnet_keras.tasks.keypoints.flips import mirror_points, swap_points
 from hrnet_keras.tasks.keypoints.losses import pack
 from hrnet_keras.transforms import order
 
@@ -15,12 +18,14 @@ def samples(dataset):
     Raises:
         ValueError: the set has no points to learn from.
     """
+    if not hasattr(dataset, "annotations"):
+        raise ValueError(f"{dataset.facts.name} {dataset.split} has no points: expected a data set with points")
     found = []
     for picture in range(len(dataset)):
         visible = dataset.annotations(picture).get("visible")
         if visible is None:
             raise ValueError(f"{dataset.facts.name} {dataset.split} has boxes but no points: nothing to learn from")
-        found += [(picture, row) for row in np.flatnonzero((visible > 0).any(axis=1))]
+        found += [(picture, int(row)) for row in np.flatnonzero((visible > 0).any(axis=1))]
     if not found:
         raise ValueError(f"{dataset.facts.name} {dataset.split} has no labelled point: nothing to learn from")
     return found
@@ -43,6 +48,9 @@ def stream(dataset, prepare, *, size, maps, batch, seed=0, first_epoch=0, cache=
     Returns:
         A `tf.data.Dataset` of `(image, targets)`: float32 `(batch, *size, 3)` RGB 0..255, and float32
         `(batch, height + 1, width, maps)` as `losses.pack` makes it.
+
+    Raises:
+        ValueError: the set has no points, or fewer faces or persons with points than a batch.
     """
     found, picture_of = samples(dataset), Pictures(dataset, cache)
 
@@ -54,14 +62,76 @@ def stream(dataset, prepare, *, size, maps, batch, seed=0, first_epoch=0, cache=
 
     def shaped(epoch, place, index):
         crop, targets = tf.numpy_function(sample, [epoch, place, index], (tf.uint8, tf.float32), stateful=False)
-        targets = tf.ensure_shape(targets, (maps[0] + 1, *maps[1:]))
-        return tf.cast(tf.ensure_shape(crop, (*size, 3)), tf.float32), targets
+        return tf.ensure_shape(crop, (*size, 3)), tf.ensure_shape(targets, (maps[0] + 1, *maps[1:]))
 
-    places = order.places(
-        len(found), batch, seed=seed, first_epoch=first_epoch, worker=worker, workers=workers
-    )  # fmt: skip
+    places = order.places(len(found), batch, seed=seed, first_epoch=first_epoch, worker=worker, workers=workers)
     examples = places.map(shaped, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    return examples.batch(batch, drop_remainder=True).prefetch(2)
+    batches = examples.batch(batch, drop_remainder=True)
+    # Only here, as a batch of bytes is put together with a quarter of the work.
+    return batches.map(lambda crops, targets: (tf.cast(crops, tf.float32), targets)).prefetch(2)
+
+
+def affine_sample(image, points, visible, look, *, size, codec, sigma, flip_pairs):
+    """What one look at a face or person shows, by an affine map: crop, target maps and their weights.
+
+    Args:
+        image: uint8 RGB `(height, width, 3)`.
+        points: float `(k, 2)` as (x, y) in pixels of the picture.
+        visible: `(k,)`, above 0 where the point is labelled.
+        look: an `augment.Look`.
+        size: (height, width) of the crop.
+        codec, sigma: of the maps, as in `encoding.encode`.
+        flip_pairs: points that change places in a mirror.
+
+    Returns:
+        uint8 `(*size, 3)`, and maps and weights as `encoding.encode` makes them.
+    """
+    center = look.center
+    if look.flip:
+        import cv2
+
+        last = image.shape[1] - 1
+        image = cv2.flip(image, 1)  # NumPy takes as long to make its reversed picture whole as to decode it
+        points, visible = mirror_points(points, last, flip_pairs), swap_points(visible, flip_pairs)
+        center = np.array([last - center[0], center[1]])
+    scale = affine.fix_aspect(np.broadcast_to(look.scale, 2), size[1] / size[0])
+    make = affine.udp_matrix if codec.startswith("udp") else affine.crop_matrix
+    matrix = make(center, scale, size, look.rotation)
+    maps, weights = encoding.encode(
+        affine.transform(points, matrix), visible, codec=codec, input_size=size, map_size=map_size(size), sigma=sigma
+    )
+    return affine.warp(image, matrix, size), maps, weights
+
+
+def map_size(size):
+    """(height, width) of the heat maps of an input of `size`."""
+    return size[0] // STRIDE, size[1] // STRIDE
+
+
+def check_chance(facts, *, sigma, scaling, turning, flipping, **shares):
+    """Raises `ValueError` where what a pipeline is asked to draw can't be drawn.
+
+    Args:
+        facts: of the data set.
+        sigma: of the targets, above 0.
+        scaling: 0 up to, not including, 1.
+        turning: degrees, 0 to 180.
+        flipping, shares: 0 to 1. Mirroring needs the set's `flip_pairs`, unless a set has one point alone.
+    """
+    if not sigma > 0:
+        raise ValueError(f"sigma={sigma}: expected a number above 0, in pixels of the heat maps")
+    if not 0 <= scaling < 1:
+        raise ValueError(f"scaling={scaling}: expected 0 up to, not including, 1")
+    if not 0 <= turning <= 180:
+        raise ValueError(f"rotation={turning}: expected 0 to 180 degrees")
+    for word, share in {"flip": flipping, **shares}.items():
+        if not 0 <= share <= 1:
+            raise ValueError(f"{word}={share}: expected how often, from 0 to 1")
+    if flipping and not facts.flip_pairs and len(facts.point_names) > 1:
+        raise ValueError(
+            f"flip={flipping}: nobody knows which points of data set {facts.name!r} change places in a mirror: name "
+            "the pairs (left_..., right_..., or lines 'flip a b' in points.txt), or set flip to 0"
+        )
 
 
 class Pictures:
@@ -78,10 +148,14 @@ class Pictures:
         self.known = {}
 
     def __call__(self, i):
-        """Picture `i`, uint8 RGB `(height, width, 3)`."""
+        """Picture `i`, uint8 RGB `(height, width, 3)`.
+
+        Raises:
+            DataError: as `PointSet.example` does.
+        """
         image = self.known.get(i)
         if image is None:
-            image = self.dataset.image(i)
+            image = self.dataset.example(i)["image"]
             if image.nbytes <= self.room:
                 self.room -= image.nbytes
                 self.known[i] = image

@@ -2,7 +2,6 @@
 
 import tensorflow as tf
 
-from hrnet_keras.tasks.keypoints.flips import average
 from hrnet_keras.transforms import decode
 
 
@@ -12,32 +11,35 @@ def endpoints(model, reading, *, look, decoded):
     | name | takes | answers |
     |---|---|---|
     | `serving_default` | `image_bytes` `(batch,)`, `boxes` `(batch, 4)`: a box per picture | `points`, `scores` |
-    | `picture` | `image_bytes` `()`, `boxes` `(n, 4)`: one picture with many boxes | `points`, `scores` |
+    | `picture` | `image_bytes` `()`, `boxes` `(n, 4)`: one picture with many boxes, or none | `points`, `scores` |
     | `images` | `images` uint8 `(batch, height, width, 3)`, `boxes` `(batch, 4)` | `points`, `scores` |
+
+    Boxes are float32, xyxy in pixels of the picture; points float32 `(n, k, 2)` as (x, y), scores float32 `(n, k)`. A
+    box that is none (no numbers, no area) is answered by points and scores of 0: in a batch, others are asking too.
 
     Args:
         model: the folded model.
         reading: its `Reading`.
-        look: function `(picture uint8 (height, width, 3), boxes float32 (n, 4))` -> crops float32 `(n, *size, 3)` and
-            whatever `decoded` needs to find back.
+        look: function `(picture uint8 (height, width, 3), boxes float32 (n, 4))` -> crops float32 `(n, *size, 3)`, and
+            float64 `(n, rows, columns)` of whatever `decoded` needs to find back.
         decoded: function `(heat maps, back)` -> points `(n, k, 2)` in the picture, scores `(n, k)`.
 
     Returns:
         List of `(name, function, what it takes)`.
     """
 
-    def answer(crops, back):
+    def answer(crops, back, boxes):
         crops = tf.ensure_shape(crops, (None, *reading.size, 3))
         maps = model(crops, training=False)
         if reading.flip:
-            mirrored = model(tf.reverse(crops, [2]), training=False)
-            shift = not reading.codec.startswith("udp")
-            maps = average(maps, mirrored, reading.flip_pairs, shift=shift, codec=reading.codec)
+            maps = reading.merged(maps, model(tf.reverse(crops, [2]), training=False))
         points, scores = decoded(maps, back)
-        return {"points": tf.cast(points, tf.float32), "scores": tf.cast(scores, tf.float32)}
+        is_box = _is_box(boxes)[:, None]
+        scores = tf.where(is_box, tf.cast(scores, tf.float32), 0.0)
+        return {"points": tf.where(is_box[..., None], tf.cast(points, tf.float32), 0.0), "scores": scores}
 
     def of_picture(image_bytes, boxes):
-        return answer(*look(decode.decode_bytes(image_bytes), boxes))
+        return answer(*look(decode.decode_bytes(image_bytes), _safe(boxes)), boxes)
 
     def each(pictures, boxes, of):
         def one(pair):
@@ -45,7 +47,7 @@ def endpoints(model, reading, *, look, decoded):
             return crops[0], back[0]
 
         crop, back = tf.TensorSpec((*reading.size, 3), tf.float32), tf.TensorSpec((None, None), tf.float64)
-        return answer(*tf.map_fn(one, (pictures, boxes), fn_output_signature=(crop, back)))
+        return answer(*tf.map_fn(one, (pictures, _safe(boxes)), fn_output_signature=(crop, back)), boxes)
 
     files = tf.TensorSpec([None], tf.string, name="image_bytes")
     boxes = tf.TensorSpec([None, 4], tf.float32, name="boxes")
@@ -57,8 +59,52 @@ def endpoints(model, reading, *, look, decoded):
     ]
 
 
+def _is_box(boxes):
+    low, high = boxes[:, :2], boxes[:, 2:]
+    return tf.reduce_all(tf.math.is_finite(boxes) & tf.tile(high >= low, (1, 2)), axis=1) & tf.reduce_any(high > low, 1)
+
+
+def _safe(boxes):
+    """Boxes with a pixel in the place of those that are none."""
+    return tf.where(_is_box(boxes)[:, None], boxes, tf.constant([0.0, 0.0, 1.0, 1.0]))
+
+
+def look(picture, centers, sides, reading):
+    """Upright crops of a picture and the maps back, the `look` of crops by an affine map.
+
+    Args:
+        picture: uint8 `(height, width, 3)`.
+        centers: float64 `(n, 2)` as (x, y).
+        sides: float64 `(n, 2)`, width and height of what is to be shown, in pixels, padding included; widened to the
+            aspect ratio of the input here.
+        reading: the model's `Reading`.
+
+    Returns:
+        Crops float32 `(n, *size, 3)` and maps from crop to picture pixels, float64 `(n, 2, 3)`.
+    """
+    wide, high = sides[:, 0], sides[:, 1]
+    ratio = reading.aspect_ratio
+    sides = tf.stack([tf.maximum(wide, high * ratio), tf.maximum(high, wide / ratio)], axis=1)
+    back = inverse_maps(centers, sides, reading.size, unbiased=reading.unbiased)
+    return warp(picture, back, reading.size), back
+
+
+def decoded(decode_maps, reading):
+    """What takes heat maps and the maps of `look` to points in the picture; `decode_maps`: the task's `decode`."""
+
+    def points_in_picture(maps, back):
+        found = decode_maps(maps, codec=reading.codec, input_size=reading.size)
+        points = tf.einsum("nkc,nrc->nkr", tf.cast(found["points"], tf.float64), back[..., :2])
+        return points + back[:, None, :, 2], found["scores"]
+
+    return points_in_picture
+
+
 def warp(picture, inverses, size):
-    """Crops of one picture, bilinear, black beyond it: OpenCV's `warpAffine` but for its rounding of places.
+    """Crops of one picture, bilinear in whole grey levels, black beyond it, as OpenCV's `warpAffine` makes them.
+
+    Measured on 12 persons of COCO: of OpenCV 5's pixels one in 10,000 differs, by one grey level. (OpenCV 4 is up to 4
+    away from OpenCV 5.)
 
     Args:
         picture: `(height, width, 3)`, any number type.
@@ -72,18 +118,13 @@ def warp(picture, inverses, size):
     rows = tf.concat([tf.reshape(inverses, (-1, 6)), tf.zeros((tf.shape(inverses)[0], 2), inverses.dtype)], axis=1)
 
     def one(row):
-        return tf.raw_ops.ImageProjectiveTransformV3(
+        found = tf.raw_ops.ImageProjectiveTransformV3(
             images=picture, transforms=row[None], output_shape=size, interpolation="BILINEAR", fill_mode="CONSTANT",
             fill_value=0.0,
-        )[0]  # fmt: skip
+        )  # fmt: skip
+        return tf.floor(found[0] + 0.5)
 
     return tf.map_fn(one, tf.cast(rows, tf.float32), fn_output_signature=tf.TensorSpec((*size, 3), tf.float32))
-
-
-def transform(points, matrices):
-    """Points `(n, k, 2)` under maps `(n, 2, 3)`, float64."""
-    points = tf.cast(points, tf.float64)
-    return tf.einsum("nkc,nrc->nkr", points, matrices[..., :2]) + matrices[:, None, :, 2]
 
 
 def inverse_maps(centers, sides, size, *, unbiased):
@@ -91,21 +132,14 @@ def inverse_maps(centers, sides, size, *, unbiased):
 
     Args:
         centers: float64 `(n, 2)` as (x, y).
-        sides: float64 `(n, 2)`, width and height of what is shown, in pixels.
+        sides: float64 `(n, 2)`, width and height of what is shown, in pixels; without `unbiased` only the width counts.
         size: (height, width) of the crops.
         unbiased: pixel centres are matched, not corners.
 
     Returns:
         float64 `(n, 2, 3)`.
     """
-    less = 1 if unbiased else 0
     shape = tf.constant([size[1], size[0]], tf.float64)
-    steps = sides / (shape - less) if unbiased else tf.repeat(sides[:, :1] / size[1], 2, axis=1)
+    steps = sides / (shape - 1) if unbiased else tf.repeat(sides[:, :1] / size[1], 2, axis=1)
     begin = centers - (sides / 2 if unbiased else steps * shape / 2)
-    return tf.stack(
-        [
-            tf.stack([steps[:, 0], tf.zeros_like(steps[:, 0]), begin[:, 0]], axis=-1),
-            tf.stack([tf.zeros_like(steps[:, 1]), steps[:, 1], begin[:, 1]], axis=-1),
-        ],
-        axis=1,
-    )
+    return tf.concat([tf.linalg.diag(steps), begin[..., None]], axis=-1)

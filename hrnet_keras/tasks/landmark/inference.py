@@ -17,7 +17,7 @@ from hrnet_keras.tasks.keypoints.reading import (
 from hrnet_keras.tasks.landmark.crop import crop
 from hrnet_keras.tasks.landmark.decoding import decode, to_picture
 from hrnet_keras.tasks.landmark.faces import boxes_to_centers_scales, find_faces, points_to_centers_scales
-from hrnet_keras.tasks.landmark.pipeline import FLIP, SIZE
+from hrnet_keras.tasks.landmark.pipeline import FLIP, SIZE, SYMMETRIC
 
 NEEDS = ("centers", "scales", "boxes")  # what of an example the answerer is told beside the picture
 
@@ -30,9 +30,9 @@ def answerer(model, *, scores=False, protocol=None, facts=None, passes=None, box
         scores: kept for likeness with other tasks: scores are always answered.
         protocol: a dict with `flip`, where the mirrored crop is to be looked at or not, other than published.
         facts: of the data set that is scored.
-        passes: how often a face is looked at: each time after the first it is cut anew, around the points that were
-            found. Default: twice where the faces come as boxes or are looked for, once where centre and scale are
-            given.
+        passes: how often a face is looked at, 1 or more: each time after the first it is cut anew, around the points
+            that were found. Default: twice where the faces come as boxes or are looked for, once where centre and scale
+            are given.
         box_kind: what the given boxes are, see `faces.boxes_to_centers_scales`; default: tight around the landmarks.
 
     Returns:
@@ -43,13 +43,16 @@ def answerer(model, *, scores=False, protocol=None, facts=None, passes=None, box
         their padding.
 
     Raises:
-        ValueError: a protocol or box that can't be; ImportError: faces are to be looked for without the extra.
+        ValueError: a protocol, a number of passes or a box that can't be; ImportError: faces are to be looked for
+            without the extra.
     """
     del scores
-    reading = reading_of(model, size=SIZE, flip=FLIP, facts=facts, protocol=protocol)
-    stretch_first = getattr(facts, "stretch_first", True)
+    if passes is not None and not (isinstance(passes, int) and passes >= 1):
+        raise ValueError(f"passes={passes!r}: expected a whole number, 1 or more")
+    reading = reading_of(model, size=SIZE, flip=FLIP, symmetric=SYMMETRIC, facts=facts, protocol=protocol)
     known = known_facts(model)
-    count, convention = known.get("num_keypoints", model.output_shape[-1]), known.get("crop_box", "tight")
+    stretch_first = getattr(facts, "stretch_first", known.get("stretch_first", True))
+    convention = known.get("crop_box", "tight")
 
     def look(image, centers, scales):
         crops, backs = _crops(image, centers, scales, reading, stretch_first)
@@ -63,7 +66,7 @@ def answerer(model, *, scores=False, protocol=None, facts=None, passes=None, box
         if centers is None:
             centers, scales = where(image, boxes, box_kind, convention)
         if not len(centers):
-            return empty_answer(count)
+            return empty_answer(reading.count)
         for _ in range(rounds):
             points, heights = look(image, centers, scales)
             shown = squares(centers, scales)
@@ -74,17 +77,23 @@ def answerer(model, *, scores=False, protocol=None, facts=None, passes=None, box
     return answer
 
 
-def served(call, facts):
+def served(call, facts, data=None):
     """The answerer of an exported model: one look, the crops cut in its graph.
 
     Args:
-        call: function `(picture, boxes)` of tight boxes float32 `(n, 4)` to a dict of `points` and `scores`.
+        call: function `(picture, boxes)` of boxes float32 `(n, 4)`, tight or whatever the model's crops were taken
+            from, to a dict of `points` and `scores`.
         facts: of the model.
-    """
+        data: of no meaning here.
 
-    def answer(image, boxes=None, centers=None, scales=None, box_kind=None):
+    Returns:
+        A function as `answerer` gives it.
+    """
+    del data
+
+    def answer(image, boxes=None, centers=None, scales=None):
         if centers is None:
-            centers, scales = where(image, boxes, box_kind, facts.get("crop_box", "tight"))
+            centers, scales = where(image, boxes, None, facts.get("crop_box", "tight"))
         if not len(centers):
             return empty_answer(facts["num_keypoints"])
         shown = squares(centers, scales)
@@ -115,8 +124,8 @@ def _crops(image, centers, scales, reading, stretch_first):
             crops.append(crop(image, center, scale, side=side, stretch_first=stretch_first))
             backs.append(functools.partial(to_picture, center=center, scale=scale, side=side))
             continue
-        sides = affine.fix_aspect(np.repeat(scale, 2), reading.size[1] / reading.size[0])
-        make = affine.udp_matrix if reading.codec.startswith("udp") else affine.crop_matrix
+        sides = affine.fix_aspect(np.repeat(scale, 2), reading.aspect_ratio)
+        make = affine.udp_matrix if reading.unbiased else affine.crop_matrix
         matrix = make(center, sides, reading.size)
         crops.append(affine.warp(image, matrix, reading.size))
         backs.append(functools.partial(affine.transform, matrix=affine.inverse(matrix)))

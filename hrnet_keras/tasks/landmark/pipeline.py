@@ -1,20 +1,23 @@
 """Every way from a picture to the model's input: faces cut by the official rules or by mmpose's."""
 
+import functools
+
 import numpy as np
 import tensorflow as tf
 
 from hrnet_keras import datasets
-from hrnet_keras.tasks.keypoints import affine, augment, encoding, serving
+from hrnet_keras.tasks.keypoints import affine, augment, serving
+from hrnet_keras.tasks.keypoints.decoding import STRIDE
 from hrnet_keras.tasks.keypoints.flips import mirror_points, swap_points
 from hrnet_keras.tasks.keypoints.reading import reading_of
-from hrnet_keras.tasks.keypoints.samples import samples as samples, stream
+from hrnet_keras.tasks.keypoints.samples import affine_sample, check_chance, map_size, samples as samples, stream
 from hrnet_keras.tasks.landmark import crop as cropping
 from hrnet_keras.tasks.landmark.decoding import decode
 from hrnet_keras.tasks.landmark.targets import targets
 
 # Of a `DataRecipe`, that mean something here.
 OPTIONS = ("crop", "rules", "codec", "sigma", "scaling", "rotation", "flip", "cache")
-STRIDE = 4
+SYMMETRIC = ("official", "udp")  # see `keypoints.reading.reading_of`; official points are truncated, not rounded
 SIZE = (256, 256)  # of the input of every published net
 FLIP = {"official": False, "mmlab": True}  # whether published scores are measured with the mirrored crop, too
 
@@ -47,32 +50,32 @@ def training(
     """
     crop = tuple(int(side) for side in crop)
     codec = check(crop, rules, codec)
-    turning = rotation if rotation is not None else 30.0 if rules == "official" else 60.0
-    spread = {"scaling": 0.25 if scaling is None else scaling, "turning": turning, "flipping": flip}
-    prepare = _official if rules == "official" else _mmlab
-    maps = (crop[0] // STRIDE, crop[1] // STRIDE, len(dataset.facts.point_names))
-
-    def one(image, annotations, row, rng):
-        return prepare(image, annotations, row, rng, dataset.facts, crop, sigma, codec, spread)
-
+    chance = {
+        "scaling": 0.25 if scaling is None else scaling,
+        "turning": rotation if rotation is not None else 30.0 if rules == "official" else 60.0,
+        "flipping": flip,
+    }
+    check_chance(dataset.facts, sigma=sigma, **chance)
+    prepare = _official if rules == "official" else functools.partial(_mmlab, codec=codec)
+    prepare = functools.partial(prepare, facts=dataset.facts, size=crop, sigma=sigma, chance=chance)
     return stream(
-        dataset, one, size=crop, maps=maps, batch=batch, seed=seed, first_epoch=first_epoch, cache=cache,
-        worker=worker, workers=workers,
+        dataset, prepare, size=crop, maps=(*map_size(crop), len(dataset.facts.point_names)), batch=batch, seed=seed,
+        first_epoch=first_epoch, cache=cache, worker=worker, workers=workers,
     )  # fmt: skip
 
 
 def check(crop, rules, codec):
     """The codec that `rules` and `codec` mean; raises `ValueError` where they or the crop don't fit."""
-    if len(crop) != 2 or min(crop) < 32:
-        raise ValueError(f"crop={crop}: expected (height, width) of at least 32 pixels")
+    if len(crop) != 2 or min(crop) < 32 or crop[0] % STRIDE or crop[1] % STRIDE:
+        raise ValueError(f"crop={crop}: expected (height, width), multiples of {STRIDE}, of at least 32 pixels")
     if rules not in ("official", "mmlab"):
         raise ValueError(f"rules={rules!r}: expected 'official' or 'mmlab'")
     if rules == "official":
         if crop[0] != crop[1] or codec not in (None, "official"):
             raise ValueError(f"crop={crop}, codec={codec!r}: the official rules cut squares and have their own codec")
         return "official"
-    if codec == "official":
-        raise ValueError("codec='official': expected 'classic', 'dark' or 'udp' with the rules of mmlab")
+    if codec not in (None, "classic", "dark", "udp"):
+        raise ValueError(f"codec={codec!r}: expected 'classic', 'dark' or 'udp' with the rules of mmlab")
     return codec or "classic"
 
 
@@ -86,108 +89,103 @@ def evaluation(dataset, workers=2):
     return datasets.read_ahead(dataset, workers)
 
 
-def _official(image, annotations, row, rng, facts, size, sigma, codec, spread):
+def _official(image, annotations, row, rng, *, facts, size, sigma, chance):
     center, scale = annotations["centers"][row], annotations["scales"][row] * affine.PADDING
-    points, look = annotations["points"][row], augment.official_landmark(rng, center, scale, **spread)
+    points, visible = annotations["points"][row], annotations["visible"][row]
+    look = augment.official_landmark(rng, center, scale, **chance)
     center = look.center
     if look.flip:
-        width = image.shape[1]
+        width = image.shape[1]  # not the last column: the official code mirrors one pixel off
         image, points = image[:, ::-1], mirror_points(points, width, facts.flip_pairs)
-        center = np.array([width - center[0], center[1]])
+        visible, center = swap_points(visible, facts.flip_pairs), np.array([width - center[0], center[1]])
     picture = cropping.crop(
         image, center, look.scale, side=size[0], rotation=look.rotation, stretch_first=facts.stretch_first
     )
     maps = targets(points, center, look.scale, side=size[0] // STRIDE, sigma=sigma, rotation=look.rotation)
-    return picture, maps, np.ones(len(points), np.float32)
+    return picture, maps, (visible > 0).astype(np.float32)
 
 
-def _mmlab(image, annotations, row, rng, facts, size, sigma, codec, spread):
-    center, scale = center_and_scale(annotations, row)
+def _mmlab(image, annotations, row, rng, *, facts, size, codec, sigma, chance):
+    center, scale = annotations["centers"][row], annotations["scales"][row] * affine.PADDING
     points, visible = annotations["points"][row], annotations["visible"][row]
-    look = augment.mmlab(rng, center, scale, points, visible, shifting=0.0, **spread)
-    center = look.center
-    if look.flip:
-        last = image.shape[1] - 1
-        image, points = image[:, ::-1], mirror_points(points, last, facts.flip_pairs)
-        visible, center = swap_points(visible, facts.flip_pairs), np.array([last - center[0], center[1]])
-    scale = affine.fix_aspect(look.scale, size[1] / size[0])
-    matrix = (affine.udp_matrix if codec.startswith("udp") else affine.crop_matrix)(center, scale, size, look.rotation)
-    maps, weights = encoding.encode(
-        affine.transform(points, matrix), visible, codec=codec, input_size=size,
-        map_size=(size[0] // STRIDE, size[1] // STRIDE), sigma=sigma,
-    )  # fmt: skip
-    return affine.warp(image, matrix, size), maps, weights
-
-
-def center_and_scale(annotations, row):
-    """Centre and (width, height) of a face's crop in units of 200 px, padded: as stated, or of its box."""
-    if "centers" in annotations:
-        return annotations["centers"][row], np.repeat(annotations["scales"][row] * affine.PADDING, 2)
-    return affine.center_scale(annotations["boxes"][row])
+    look = augment.mmlab(rng, center, scale, points, visible, shifting=0.0, **chance)
+    return affine_sample(image, points, visible, look, size=size, codec=codec, sigma=sigma, flip_pairs=facts.flip_pairs)
 
 
 def endpoints(model, facts):
     """The signatures of an exported landmark model: see `keypoints.serving.endpoints`.
 
-    `boxes` are tight around the landmarks, as `faces.boxes_to_centers_scales` turns other kinds into. With the official
-    rules the crop is made in one step and not rounded in between; points differ by about a pixel of the heat map's
-    quarter at most where large faces are shrunk.
+    `boxes` are what the model's crops were taken from, as `faces.boxes_to_centers_scales` makes them of other kinds:
+    tight around the landmarks, unless the facts' `crop_box` says otherwise. A face is looked at once.
+
+    Crops by the official rules are those that the model in Keras is shown, to two grey levels and 0.2 on average
+    (measured on ten faces of 300W, WFLW, AFLW and COFW, at 0.02 to 3 times their size); those by mmpose's: see
+    `keypoints.serving.warp`.
     """
-    del facts
-    reading = reading_of(model, size=SIZE, flip=FLIP)
-    official, unbiased = reading.rules == "official", reading.codec.startswith("udp")
-    ratio = reading.size[1] / reading.size[0]
+    reading = reading_of(model, size=SIZE, flip=FLIP, symmetric=SYMMETRIC)
+    is_official, stretch_first = reading.rules == "official", facts.get("stretch_first", True)
 
     def look(picture, boxes):
         boxes = tf.cast(boxes, tf.float64)
         centers = (boxes[:, :2] + boxes[:, 2:]) / 2
-        side = affine.PADDING * tf.reduce_max(boxes[:, 2:] - boxes[:, :2], axis=1)
-        if official:
-            return _official_crops(picture, centers, side, reading.size[0]), _flat(centers, side)
-        sides = tf.stack([tf.maximum(side, side * ratio), tf.maximum(side, side / ratio)], axis=1)
-        back = serving.inverse_maps(centers, sides, reading.size, unbiased=unbiased)
-        return serving.warp(picture, back, reading.size), back
+        sides = affine.PADDING * tf.reduce_max(boxes[:, 2:] - boxes[:, :2], axis=1)
+        if not is_official:
+            return serving.look(picture, centers, tf.stack([sides, sides], axis=1), reading)
+        centers = tf.cast(tf.cast(centers, tf.float32), tf.float64)  # a habit of the official code
+        back = tf.concat([centers, sides[:, None]], axis=1)[:, None]
+        return _official_crops(picture, centers, sides, reading.size[0], stretch_first), back
 
     def decoded(maps, back):
         found = decode(maps, codec=reading.codec, input_size=reading.size)
-        if not official:
-            return serving.transform(found["points"], back), found["scores"]
-        centers, side = back[:, 0, :2], back[:, 0, 2]
-        steps = (side / reading.size[0])[:, None, None]
-        points = tf.cast(found["points"], tf.float64) * steps + (centers - side[:, None] / 2)[:, None]
-        return _truncated(points) + 1, found["scores"]
+        centers, sides = back[..., :2], back[..., 2:]
+        steps = sides / reading.size[0]
+        return _truncated(tf.cast(found["points"], tf.float64) * steps + centers - sides / 2) + 1, found["scores"]
 
-    return serving.endpoints(model, reading, look=look, decoded=decoded)
+    return serving.endpoints(
+        model, reading, look=look, decoded=decoded if is_official else serving.decoded(decode, reading)
+    )
 
 
-def _flat(centers, side):
-    """Centre and side of every crop as `(n, 1, 3)`."""
-    return tf.concat([centers, side[:, None]], axis=1)[:, None]
+def _official_crops(picture, centers, sides, size, stretch_first):
+    """The crops of `crop.crop`, step by step as there: faces shrunk, pasted at whole pixels, stretched, resized."""
+    shape, shrinking = tf.cast(tf.shape(picture)[:2], tf.float64), sides / size
+    picture = tf.cast(picture, tf.float32)
+    source = picture  # of faces to be shrunk
+    if stretch_first:
+        source = tf.cond(tf.reduce_any(shrinking >= 2), lambda: _stretched(picture), lambda: picture)
+
+    def one(at):
+        center, side, ratio = at
+        is_large = ratio >= 2
+        ratio = tf.where(is_large, ratio, tf.ones_like(ratio))
+        shrunk = tf.floor(shape / ratio)
+        center, side = center / ratio, side / ratio
+        begin = _truncated(center - side / 2 - side / size) + 1
+        extent = tf.clip_by_value(_truncated(center + side / 2 - side / size) + 1 - begin, 1, 3 * size)
+        begin, extent = begin[::-1], extent[::-1]  # (y, x) from here
+        pasted = _resampled(
+            tf.where(is_large, source, picture), tf.maximum(shrunk, 1) / shape, -begin, tf.cast(extent, tf.int32)
+        )
+        crop = _resampled(_stretched(pasted), size / extent, tf.zeros_like(begin), (size, size))
+        return tf.where(is_large & (tf.reduce_max(shrunk) < 2), tf.zeros_like(crop), crop)
+
+    return tf.map_fn(one, (centers, sides, shrinking), fn_output_signature=tf.TensorSpec((size, size, 3), tf.float32))
 
 
 def _truncated(x):
     return tf.where(x < 0, tf.math.ceil(x), tf.floor(x))
 
 
-def _official_crops(picture, centers, sides, size):
-    """Squares with corners at whole pixels, antialiased where they shrink, grey levels stretched to 0..255."""
-    picture, limit = tf.cast(picture, tf.float32), tf.cast(tf.shape(picture)[1::-1], tf.float64)
+def _stretched(picture):
+    """Whole grey levels from 0 to 255."""
+    low, high = tf.reduce_min(picture), tf.reduce_max(picture)
+    return tf.floor((picture - low) * (255 / tf.maximum(high - low, 1)) + 0.5)
 
-    def one(at):
-        center, side = at
-        begin = _truncated(center - side / 2 - side / size) + 1
-        end = tf.maximum(_truncated(center + side / 2 - side / size) + 1, begin + 1)
-        scale = tf.cast(size / (end - begin), tf.float32)
-        crop = tf.raw_ops.ScaleAndTranslate(
-            images=picture[None], size=(size, size), scale=scale[::-1],
-            translation=(-tf.cast(begin, tf.float32) * scale)[::-1], kernel_type="triangle", antialias=True,
-        )[0]  # fmt: skip
-        low, high = tf.cast(tf.maximum(begin, 0), tf.int32), tf.cast(tf.minimum(end, limit), tf.int32)
-        inside = picture[low[1] : high[1], low[0] : high[0]]
-        whole = tf.reduce_all((begin >= 0) & (end <= limit))
-        darkest = tf.where(whole, tf.reduce_min(inside), 0.0)  # beyond the picture all is black
-        brightest = tf.maximum(tf.reduce_max(inside), 0.0)
-        stretched = (crop - darkest) * (255 / tf.maximum(brightest - darkest, 1.0))
-        return tf.clip_by_value(tf.round(stretched), 0, 255)
 
-    return tf.map_fn(one, (centers, sides), fn_output_signature=tf.TensorSpec((size, size, 3), tf.float32))
+def _resampled(picture, scale, shift, size):
+    """Scaled and moved by (y, x), by Pillow's triangle filter, in whole grey levels; black beyond the picture."""
+    found = tf.raw_ops.ScaleAndTranslate(
+        images=picture[None], size=size, scale=tf.cast(scale, tf.float32), translation=tf.cast(shift, tf.float32),
+        kernel_type="triangle", antialias=True,
+    )  # fmt: skip
+    return tf.floor(found[0] + 0.5)

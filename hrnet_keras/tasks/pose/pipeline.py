@@ -1,20 +1,23 @@
 """Every way from a picture to the model's input: persons cut by an affine map, to learn, to score, to serve."""
 
+import functools
+
 import numpy as np
 import tensorflow as tf
 
 from hrnet_keras import datasets
-from hrnet_keras.tasks.keypoints import affine, augment, encoding, serving
-from hrnet_keras.tasks.keypoints.flips import mirror_points, swap_points
+from hrnet_keras.tasks.keypoints import affine, augment, serving
 from hrnet_keras.tasks.keypoints.reading import reading_of
-from hrnet_keras.tasks.keypoints.samples import samples as samples, stream
+from hrnet_keras.tasks.keypoints.samples import affine_sample, check_chance, map_size, samples as samples, stream
 from hrnet_keras.tasks.pose.decoding import decode
 
 # Of a `DataRecipe`, that mean something here.
 OPTIONS = ("crop", "rules", "codec", "sigma", "scaling", "rotation", "half_body", "shift", "flip", "cache")
-STRIDE = 4
 SIZE = (256, 192)  # of the input, where a model's facts don't say
 FLIP = {"official": True, "mmlab": True}  # whether published scores are measured with the mirrored crop, too
+SYMMETRIC = ("udp", "udp_combined")  # see `keypoints.reading.reading_of`
+CODECS = ("official", "classic", "dark", "udp")  # of targets; udp_combined would need a loss of its own
+NO_CENTER = -2  # x of a person whose centre MPII's file does not state: -1 there, counted from 1
 
 
 def training(
@@ -28,8 +31,7 @@ def training(
         batch: persons per batch.
         crop: (height, width) of the model's input, multiples of 32.
         rules: whose order and ranges of chance: `"official"` or `"mmlab"`.
-        codec: of the targets: `"official"`, `"classic"`, `"dark"`, `"udp"` or `"udp_combined"`; None: official, with
-            mmlab classic.
+        codec: of the targets: `"official"`, `"classic"`, `"dark"` or `"udp"`; None: official, with mmlab classic.
         sigma: of the targets, in pixels of the heat maps: 2 at 256x192 and 256x256, 3 at 384x288.
         scaling: largest relative change of the crop's size; None: 0.35 (official, COCO), 0.5 (mmlab); MPII: 0.25.
         rotation: degrees of the turns: their standard deviation (official; None: 45, MPII: 30) or the most (mmlab; 80).
@@ -48,23 +50,22 @@ def training(
     """
     crop = tuple(int(side) for side in crop)
     codec = check(crop, rules, codec)
-    drawn = {
+    chance = {
         "scaling": scaling if scaling is not None else 0.35 if rules == "official" else 0.5,
         "turning": rotation if rotation is not None else 45.0 if rules == "official" else 80.0,
         "half_body": 0.3 if half_body is None else half_body,
         "flipping": flip,
     }
     if rules == "mmlab":
-        drawn["shifting"] = 0.3 if shift is None else shift
+        chance["shifting"] = 0.3 if shift is None else shift
     elif shift:
         raise ValueError(f"shift={shift}: the official rules move no crop: expected none, or rules mmlab")
-    count = len(dataset.facts.point_names) * (3 if codec == "udp_combined" else 1)
-
-    def one(image, annotations, row, rng):
-        return _prepare(image, annotations, row, rng, dataset.facts, crop, sigma, codec, rules, drawn)
-
+    check_chance(dataset.facts, sigma=sigma, **chance)
+    prepare = functools.partial(
+        _prepare, facts=dataset.facts, size=crop, rules=rules, codec=codec, sigma=sigma, chance=chance
+    )
     return stream(
-        dataset, one, size=crop, maps=(crop[0] // STRIDE, crop[1] // STRIDE, count), batch=batch, seed=seed,
+        dataset, prepare, size=crop, maps=(*map_size(crop), len(dataset.facts.point_names)), batch=batch, seed=seed,
         first_epoch=first_epoch, cache=cache, worker=worker, workers=workers,
     )  # fmt: skip
 
@@ -75,7 +76,10 @@ def check(crop, rules, codec):
         raise ValueError(f"crop={crop}: expected (height, width), multiples of 32")
     if rules not in ("official", "mmlab"):
         raise ValueError(f"rules={rules!r}: expected 'official' or 'mmlab'")
-    return codec or ("official" if rules == "official" else "classic")
+    codec = codec or ("official" if rules == "official" else "classic")
+    if codec not in CODECS:
+        raise ValueError(f"codec={codec!r}: expected one of {', '.join(map(repr, CODECS))}")
+    return codec
 
 
 def remembered(data):
@@ -93,64 +97,41 @@ def centers_and_scales(example, facts, aspect_ratio):
 
     Args:
         example: with `boxes` `(n, 4)`, or, in a set with a `crop_drop`, `centers` and `scales`.
-        facts: of the set, for its `crop_drop`.
-        aspect_ratio: width / height of the input.
+        facts: of the set, for its `crop_drop`; None: there are boxes alone.
+        aspect_ratio: width / height of the input, to which scales are widened; None: they are the persons' own.
 
     Returns:
-        Centres `(n, 2)` and scales `(n, 2)` (width, height) in units of 200 px, padded and of the aspect ratio.
+        Centres `(n, 2)` and scales `(n, 2)` (width, height) in units of 200 px, padded.
 
     Source: `_box2cs` and the MPII reader of the official pose repository.
     """
-    if getattr(facts, "crop_drop", None) is None or "centers" not in example:
+    if getattr(facts, "crop_drop", None) is None or example.get("centers") is None:
         return affine.center_scale(example["boxes"], aspect_ratio)
-    centers, scales = np.array(example["centers"], np.float64), np.array(example["scales"], np.float64)
-    known = centers[:, 0] >= 0  # the file states -1 where it has no centre: neither moved nor padded then
+    centers, scales = np.array(example["centers"], np.float64), np.asarray(example["scales"], np.float64)
+    known = centers[:, 0] != NO_CENTER  # one that is not known is neither moved nor padded
     centers[:, 1] += np.where(known, facts.crop_drop * scales, 0.0)
-    scales = scales * np.where(known, affine.PADDING, 1.0)
-    return centers, affine.fix_aspect(np.repeat(scales[:, None], 2, axis=1), aspect_ratio)
+    scales = np.repeat((scales * np.where(known, affine.PADDING, 1.0))[:, None], 2, axis=1)
+    return centers, scales if aspect_ratio is None else affine.fix_aspect(scales, aspect_ratio)
 
 
-def _prepare(image, annotations, row, rng, facts, size, sigma, codec, rules, drawn):
+def _prepare(image, annotations, row, rng, *, facts, size, rules, codec, sigma, chance):
     ratio = size[1] / size[0]
-    centers, scales = centers_and_scales(annotations, facts, ratio)
-    center, scale = centers[row], scales[row]
+    # The official code widens first and draws then, mmpose the other way round.
+    centers, scales = centers_and_scales(annotations, facts, ratio if rules == "official" else None)
     points, visible = annotations["points"][row], annotations["visible"][row]
-    more = {"upper_body": facts.upper_body, **drawn}
-    if rules == "official":
-        look = augment.official_pose(rng, center, scale, points, visible, aspect_ratio=ratio, **more)
-    else:
-        look = augment.mmlab(rng, center, scale, points, visible, **more)
-    center = look.center
-    if look.flip:
-        last = image.shape[1] - 1
-        image, points = image[:, ::-1], mirror_points(points, last, facts.flip_pairs)
-        visible, center = swap_points(visible, facts.flip_pairs), np.array([last - center[0], center[1]])
-    scale = affine.fix_aspect(look.scale, ratio)
-    matrix = (affine.udp_matrix if codec.startswith("udp") else affine.crop_matrix)(center, scale, size, look.rotation)
-    maps, weights = encoding.encode(
-        affine.transform(points, matrix), visible, codec=codec, input_size=size,
-        map_size=(size[0] // STRIDE, size[1] // STRIDE), sigma=sigma,
-    )  # fmt: skip
-    if codec == "udp_combined":
-        weights = np.repeat(weights, 3)
-    return affine.warp(image, matrix, size), maps, weights
+    draw = functools.partial(augment.official_pose, aspect_ratio=ratio) if rules == "official" else augment.mmlab
+    look = draw(rng, centers[row], scales[row], points, visible, upper_body=facts.upper_body, **chance)
+    return affine_sample(image, points, visible, look, size=size, codec=codec, sigma=sigma, flip_pairs=facts.flip_pairs)
 
 
 def endpoints(model, facts):
     """The signatures of an exported pose model: see `keypoints.serving.endpoints`. `boxes` are those of the persons."""
     del facts
-    reading = reading_of(model, size=SIZE, flip=FLIP)
-    unbiased, ratio = reading.codec.startswith("udp"), reading.size[1] / reading.size[0]
+    reading = reading_of(model, size=SIZE, flip=FLIP, symmetric=SYMMETRIC)
 
     def look(picture, boxes):
         boxes = tf.cast(boxes, tf.float64)
-        wide, high = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
-        sides = tf.stack([tf.maximum(wide, high * ratio), tf.maximum(high, wide / ratio)], axis=1) * affine.PADDING
-        back = serving.inverse_maps((boxes[:, :2] + boxes[:, 2:]) / 2, sides, reading.size, unbiased=unbiased)
-        return serving.warp(picture, back, reading.size), back
+        centers, sides = (boxes[:, :2] + boxes[:, 2:]) / 2, affine.PADDING * (boxes[:, 2:] - boxes[:, :2])
+        return serving.look(picture, centers, sides, reading)
 
-    def decoded(maps, back):
-        found = decode(maps, codec=reading.codec, input_size=reading.size)
-        return serving.transform(found["points"], back), found["scores"]
-
-    return serving.endpoints(model, reading, look=look, decoded=decoded)
+    return serving.endpoints(model, reading, look=look, decoded=serving.decoded(decode, reading))

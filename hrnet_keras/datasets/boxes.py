@@ -1,0 +1,61 @@
+"""Boxes of faces and persons that people hand in with their pictures, as json."""
+
+import json
+import os
+
+import numpy as np
+
+from hrnet_keras.datasets import DataError
+from hrnet_keras.datasets.point_files import numbers, read_json
+
+LIST = "[[left, top, right, bottom], ...]"
+
+
+def boxes_for(pictures, text):
+    """The boxes to look at in every picture.
+
+    Args:
+        pictures: paths.
+        text: json, or the path of a json file: for one picture a list `[[left, top, right, bottom], ...]` in pixels;
+            for any number `{picture: such a list}`, where a picture goes by its path or by its file's name.
+
+    Returns:
+        A list of float64 `(n, 4)` xyxy, one per picture.
+
+    Raises:
+        DataError: no such file, no json, no boxes for a picture, or a box that is not four finite numbers.
+
+    Example:
+        >>> boxes_for(["street.jpg"], "[[10, 20, 110, 220]]")
+        [array([[ 10.,  20., 110., 220.]])]
+    """
+    where, whole = _read(text.strip())
+    if isinstance(whole, list):
+        if len(pictures) != 1:
+            raise DataError(
+                f"{where}: one list of boxes for {len(pictures)} pictures: expected {{picture: {LIST}, ...}}"
+            )
+        whole = {pictures[0]: whole}
+    if not isinstance(whole, dict):
+        raise DataError(f"{where}: expected {LIST}, or {{picture: such a list, ...}}")
+    return [_boxes_of(picture, whole, where) for picture in pictures]
+
+
+def _read(text):
+    """What to call the json in messages, and what it says."""
+    if not text.startswith(("[", "{")):
+        return text, read_json(text, f"expected the path of a json file, or {LIST}")
+    try:
+        return "boxes", json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"boxes: no json ({error}): expected {LIST}, or the path of a json file") from None
+
+
+def _boxes_of(picture, whole, where):
+    name = next((name for name in (picture, os.path.basename(picture)) if name in whole), None)
+    if name is None:
+        raise DataError(f"{where}: has no boxes of {os.path.basename(picture)}: expected a list, [] for nobody")
+    if not isinstance(whole[name], list):
+        raise DataError(f"{where}: {name}: expected {LIST}")
+    rows = [numbers(row, 4, f"{where}: {name}", f"box [{i}]") for i, row in enumerate(whole[name])]
+    return np.array(rows, np.float64).reshape(-1, 4)

@@ -1,0 +1,153 @@
+"""What a model's weights expect, its maps, and what is said of boxes that can't be."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+
+import hrnet_keras as hk
+from hrnet_keras.datasets import Facts
+from hrnet_keras.layers import Answer
+from hrnet_keras.tasks.keypoints.reading import checked_boxes, empty_answer, heat_maps, reading_of, write
+from tests import dots
+
+FLIP = {"official": False, "mmlab": True}
+
+
+def bare(shape=(None, None), maps=4, **facts):
+    image = keras.Input((*shape, 3))
+    return keras.Model(
+        image, Answer({"task": "pose", "num_keypoints": maps, **facts})(keras.layers.Conv2D(maps, 1)(image))
+    )
+
+
+def read(model, **options):
+    return reading_of(model, **{"size": (256, 192), "flip": FLIP, "symmetric": ("udp",), **options})
+
+
+@pytest.mark.parametrize(
+    ("facts", "rules", "codec"),
+    [
+        ({}, "official", "official"),
+        ({"lineage": "official"}, "official", "official"),
+        ({"lineage": "mmlab"}, "mmlab", "classic"),
+        ({"lineage": "mmlab", "codec": "dark"}, "mmlab", "dark"),
+        ({"lineage": "mmlab", "rules": "official", "codec": "official"}, "official", "official"),  # trained anew
+        ({"lineage": "official", "rules": "mmlab", "codec": "udp"}, "mmlab", "udp"),
+        ({"rules": "official", "codec": "classic"}, "official", "classic"),
+    ],
+)
+def test_rules_and_codec_are_those_of_the_training_or_else_of_the_lineage(facts, rules, codec):
+    found = read(bare(**facts))
+    assert (found.rules, found.codec, found.unbiased, found.shift) == (rules, codec, codec == "udp", codec != "udp")
+
+
+def test_the_input_is_the_models_own_or_the_trainings_or_the_usual_one():
+    assert read(bare((64, 96), input=[128, 128])).size == (64, 96)
+    assert read(bare(input=[128, 160])).size == (128, 160)
+    assert read(bare()).size == (256, 192) and read(bare()).aspect_ratio == 0.75
+
+
+def test_three_maps_of_the_combined_codec_are_a_point():
+    assert read(bare(maps=9, codec="udp_combined", rules="mmlab")).count == 3
+    assert read(bare(maps=9)).count == 9
+
+
+def test_mirroring_is_as_published_unless_asked_otherwise_or_nobody_knows_the_pairs():
+    pairs, own = {"flip_pairs": [[0, 1]]}, Facts("own", flip_pairs=((2, 3),))
+    assert not read(bare(**pairs)).flip and read(bare(rules="mmlab", **pairs)).flip
+    assert read(bare(**pairs), protocol={"flip": True}).flip
+    assert not read(bare(rules="mmlab", **pairs), protocol={"flip": False}).flip
+    assert not read(bare(rules="mmlab")).flip
+    assert read(bare(rules="mmlab"), facts=own).flip_pairs == ((2, 3),)
+    assert read(bare(rules="mmlab", **pairs), facts=own).flip_pairs == ((0, 1),)
+    with pytest.raises(ValueError, match="flip=True: nobody knows which points"):
+        read(bare(), protocol={"flip": True})
+
+
+@pytest.mark.parametrize("protocol", [{"flop": True}, {"flip": True, "scales": (1.0,)}, ("flip",)])
+def test_other_protocols_are_refused(protocol):
+    with pytest.raises(ValueError, match=r"protocol=.*: expected a dict with flip alone"):
+        read(bare(flip_pairs=[[0, 1]]), protocol=protocol)
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_maps_of_many_crops_are_those_of_each(flip):
+    model = dots.model("pose", (64, 48), "dark")
+    crops = np.random.default_rng(0).integers(0, 256, (70, 64, 48, 3), dtype=np.uint8)
+    reading = read(model, protocol={"flip": flip})
+    found = heat_maps(model, crops, reading)
+    assert found.shape == (70, 16, 12, 3) and found.dtype == np.float32
+    some = [0, 31, 32, 69]
+    np.testing.assert_allclose(found[some], [heat_maps(model, crops[[i]], reading)[0] for i in some], atol=1e-6)
+
+
+def test_many_numbers_of_crops_do_not_trace_the_net_anew():
+    traced = []
+
+    @keras.saving.register_keras_serializable("tests")
+    class Counting(keras.layers.Layer):
+        def call(self, inputs):
+            traced.append(inputs.shape)
+            return inputs[:, ::4, ::4]
+
+    image = keras.Input((32, 32, 3))
+    model = keras.Model(image, Answer({"task": "pose", "num_keypoints": 3})(Counting()(image)))
+    built = len(traced)
+    for count in (1, 2, 3, 5, 8, 32, 40):
+        heat_maps(model, np.zeros((count, 32, 32, 3), np.uint8), read(model))
+    assert len(traced) - built <= 3
+
+
+@pytest.mark.parametrize(
+    ("boxes", "expected"),
+    [
+        ([[0, 0, 5]], r"boxes of shape \(1, 3\): expected \(n, 4\)"),
+        ([[[0, 0, 5, 5]]], r"boxes of shape \(1, 1, 4\): expected \(n, 4\)"),
+        (7, r"boxes of shape \(\): expected \(n, 4\)"),
+        ([[0, 0, 5, 5], [1, 2]], r"boxes=\[\[0, 0, 5, 5\], \[1, 2\]\]: expected \(n, 4\)"),
+        (["left"], r"boxes=\['left'\]: expected \(n, 4\)"),
+        ([[0, 0, 5, 5], [0, 0, np.nan, 5]], r"boxes\[1\] = \(0, 0, nan, 5\): expected numbers"),
+        ([[0, 0, np.inf, 5]], "expected numbers"),
+        ([[5, 0, 5, 5]], r"boxes\[0\] = \(5, 0, 5, 5\): has no area"),
+        ([[5, 0, 9, -5]], "has no area: expected left, top, right, bottom, the latter two larger"),
+        ([[-9, 0, 0, 5]], r"boxes\[0\] = \(-9, 0, 0, 5\): lies outside the picture of 30x20 \(width x height\)"),
+        ([[30, 0, 40, 5]], "lies outside"),
+        ([[0, 20, 5, 30]], "lies outside"),
+    ],
+)
+def test_boxes_that_cannot_be_are_named(boxes, expected):
+    with pytest.raises(ValueError, match=expected) as error:
+        checked_boxes(boxes, np.zeros((20, 30, 3), np.uint8))
+    assert "\n" not in str(error.value)
+
+
+def test_boxes_that_can_be():
+    image = np.zeros((20, 30, 3), np.uint8)
+    assert checked_boxes((1, 2, 3, 4), image).tolist() == [[1, 2, 3, 4]]
+    assert checked_boxes([], image).shape == checked_boxes(np.zeros((0, 4)), image).shape == (0, 4)
+    assert checked_boxes([[-50, -50, 0.5, 0.5], [29.5, 19, 400, 400]], image).dtype == np.float64
+
+
+def test_answers_are_written_as_lists(tmp_path):
+    answer = {"points": np.array([[[1.23456, 2]]]), "scores": np.array([[0.5]], np.float32), "boxes": np.ones((1, 4))}
+    write(answer, str(tmp_path / "deep" / "one"))
+    assert json.loads((tmp_path / "deep" / "one.json").read_text()) == {
+        "points": [[[1.2346, 2.0]]], "scores": [[0.5]], "boxes": [[1.0] * 4],
+    }  # fmt: skip
+    write(empty_answer(5), tmp_path / "none")
+    assert json.loads((tmp_path / "none.json").read_text()) == {"points": [], "scores": [], "boxes": []}
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(ValueError, match=r"file.*x\.json: can't be written"):
+        write(answer, str(tmp_path / "file" / "x"))
+
+
+@pytest.mark.parametrize("task", ["landmark", "pose"])
+def test_nobody_is_answered_like_somebody(task):
+    model = dots.model(task, (64, 64))
+    image = dots.picture((80, 90), [[[40, 40], [50, 30], [30, 30]]])
+    one, none = (hk.predict(model, image, boxes=boxes)[0] for boxes in ([[20, 20, 60, 60]], []))
+    for word in ("points", "scores", "boxes", *(["areas"] if task == "pose" else [])):
+        (_, *shape), (count, *other) = np.shape(getattr(one, word)), np.shape(getattr(none, word))
+        assert count == 0 and shape == other
