@@ -1,5 +1,8 @@
 """The evaluation verb on a folder of pictures."""
 
+import json
+
+import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -9,8 +12,9 @@ from hrnet_keras import datasets
 from hrnet_keras.checkpoints import zoo
 from hrnet_keras.cli import main
 from hrnet_keras.datasets.cityscapes import TRAINED_IDS
+from hrnet_keras.layers import Answer
 from hrnet_keras.tasks.segmentation.protocol import Protocol
-from tests import published_sets, streets
+from tests import dots, point_files, published_sets, streets
 from tests.checkpoints.published import CASES, filled
 
 
@@ -75,3 +79,105 @@ def test_the_one_line_check_of_a_published_score(tmp_path, monkeypatch, capsys, 
     )
     assert main(["evaluate", "--data", str(root)]) == 1
     assert "expected MODEL and DATASET, or --weights NAME" in capsys.readouterr().err
+
+
+def points_root(root, count=3):
+    """Pictures of dots with one or two faces each, as a person would hand them in."""
+    rng, rows = np.random.default_rng(6), []
+    for i in range(count):
+        boxes = np.array([[30.0, 20, 110, 100], [180, 60, 250, 130]])[: 1 + i % 2]
+        points = dots.instances(rng, boxes)
+        (root / "images").mkdir(parents=True, exist_ok=True)
+        Image.fromarray(dots.picture((160, 290), points)).save(root / "images" / f"{i}.png")
+        rows += [[f"{i}.png", *face.ravel().tolist(), *box] for face, box in zip(points, boxes, strict=True)]
+    names = [f"{name}_{axis}" for name in dots.NAMES for axis in "xy"]
+    header = ["file", *names, "box_left", "box_top", "box_right", "box_bottom"]
+    point_files.write_csv(root / "val.csv", [header, *rows], header=False)
+    return root
+
+
+def by_hand(model, dataset, kind):
+    """Mean errors over the longer side of the box (landmark), or shares within a fifth of it (pose), of predictions."""
+    values = []
+    for i in range(len(dataset)):
+        example = dataset.example(i)
+        shown = {"landmark": dataset_squares(example), "pose": example["boxes"]}[kind]
+        more = {"passes": 1} if kind == "landmark" else {}
+        found = hk.predict(model, example["image"], boxes=shown, **more)[0].points
+        longer = (example["boxes"][:, 2:] - example["boxes"][:, :2]).max(1)
+        values.append(np.linalg.norm(found - example["points"], axis=-1) / longer[:, None])
+    values = np.concatenate(values)
+    return 100 * values.mean() if kind == "landmark" else 100 * (values <= 0.2).mean()
+
+
+def dataset_squares(example):
+    half = 100 * example["scales"][:, None]
+    return np.concatenate([example["centers"] - half, example["centers"] + half], 1)
+
+
+@pytest.mark.parametrize(("task", "main_figure"), [("landmark", "NME"), ("pose", "PCK")])
+def test_scores_of_points_agree_with_predictions_counted_by_hand(tmp_path, capsys, task, main_figure):
+    dataset = datasets.load("points", "val", points_root(tmp_path / "data"))
+    model = dots.model(task, (128, 128), "udp")
+    result = hk.evaluate(model, "points", root=tmp_path / "data", save=tmp_path / "answers")
+    assert result[main_figure] == pytest.approx(by_hand(model, dataset, task), rel=1e-4, abs=1e-6)
+    assert result["NME"] < 0.5 if task == "landmark" else result["PCK"] == 100
+    assert result["faces" if task == "landmark" else "persons"] == 4 and main_figure in capsys.readouterr().out
+    written = json.loads((tmp_path / "answers" / "1.json").read_text())
+    assert np.abs(np.array(written["points"]) - dataset.annotations(1)["points"]).max() < 0.5
+    folder = hk.export(model, tmp_path / "net")
+    served = hk.evaluate(folder, dataset, verbose=False)
+    assert served[main_figure] == pytest.approx(result[main_figure], rel=0.02, abs=1e-3)
+    assert hk.evaluate(model, dataset, limit=1, verbose=False)["faces" if task == "landmark" else "persons"] == 1
+
+
+def test_models_of_other_points_are_refused(tmp_path):
+    dataset = datasets.load("points", "val", points_root(tmp_path))
+    with pytest.raises(ValueError, match=r"the model has 68 points, data set .* has 3"):
+        hk.evaluate(hk.HRNetV2W18SmallV1("landmark"), dataset)
+    with pytest.raises(ValueError, match=r"the model has 3 classes, data set .* has 0"):
+        hk.evaluate(hk.HRNetV2W18SmallV1("seg", num_classes=3), dataset)
+    with pytest.raises(ValueError, match=r"the model has 3 points, data set 'toytown' has 17"):
+        hk.evaluate(dots.model("pose", (64, 64)), datasets.load("toytown", "val", count=1, annotation="figures"))
+    with pytest.raises(ValueError, match="expected a dict with flip alone"):
+        hk.evaluate(dots.model("pose", (64, 64)), dataset, protocol={"flops": 3})
+
+
+def test_three_maps_of_a_point_are_a_point(tmp_path):
+    dataset = datasets.load("points", "val", points_root(tmp_path))
+    assert hk.evaluate(dots.model("pose", (128, 128), "udp_combined"), dataset, verbose=False)["PCK"] == 100
+
+
+def of_maps(count, size):
+    """A model of any number of points, all of them the brightest place of the crop."""
+    image = keras.Input((*size, 3))
+    layer = keras.layers.Conv2D(count, 4, strides=4, kernel_initializer="ones")
+    return keras.Model(image, Answer({"task": "pose", "num_keypoints": count})(layer(image) / 1e4))
+
+
+def test_coco_is_scored_on_annotated_boxes_and_on_a_detectors(samples, tmp_path):
+    root = point_files.from_samples(samples, "coco", tmp_path)
+    model, boxes = of_maps(17, (64, 64)), samples / "mmpose" / "coco" / "test_coco_det_AP_H_56.json"
+    annotated = hk.evaluate(model, "coco", root=root, verbose=False)
+    assert annotated["pictures"] == 4 and annotated["persons"] == 12 and 0 <= annotated["AP"] < 0.2
+    detected = hk.evaluate(model, "coco", root=root, detections=str(boxes), verbose=False)
+    assert detected["pictures"] == 4 and 12 < detected["persons"] <= 118
+    certain = hk.evaluate(model, "coco", root=root, detections=str(boxes), score_threshold=0.9, verbose=False)
+    assert certain["persons"] < detected["persons"]
+
+
+def test_mpii_is_scored_by_head_lengths(tmp_path):
+    root = point_files.mpii(tmp_path, {"valid": 2})
+    result = hk.evaluate(of_maps(16, (64, 64)), "mpii", split="valid", root=root, verbose=False)
+    assert result["persons"] == 4 and 0 <= result["PCKh"] <= 100
+    folder = hk.export(of_maps(16, (64, 64)), tmp_path / "net")
+    assert hk.evaluate(folder, "mpii", split="valid", root=root, verbose=False)["persons"] == 4
+
+
+def test_pictures_with_nobody_count_nobody():
+    dataset = datasets.load("toytown", "val", count=2, annotation="faces", smallest=1000)
+    image = keras.Input((64, 64, 3))
+    maps = keras.layers.Conv2D(68, 4, strides=4)(image)
+    model = keras.Model(image, Answer({"task": "landmark", "num_keypoints": 68})(maps))
+    result = hk.evaluate(model, dataset, verbose=False)
+    assert result["faces"] == 0 and np.isnan(result["NME"])

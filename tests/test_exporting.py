@@ -150,14 +150,28 @@ FACES = np.array([[40.0, 30, 140, 130], [200, 60, 260, 120]])
 TRUTH = dots.instances(np.random.default_rng(4), FACES)
 
 
-@pytest.mark.parametrize(
-    ("task", "codec"), [("landmark", "official"), ("landmark", "udp"), ("pose", "official"), ("pose", "dark")]
-)
-def test_a_program_of_tensorflow_alone_finds_the_points(tmp_path, task, codec):
-    model, picture = dots.model(task, (128, 128), codec), tmp_path / "people.png"
+CODECS = {"landmark": "official", "pose": "dark"}
+
+
+@pytest.fixture(scope="module")
+def exported_points(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("points")
+    return {task: hk.export(dots.model(task, (128, 128), codec), folder / task) for task, codec in CODECS.items()}
+
+
+@pytest.mark.parametrize("task", CODECS)
+def test_a_program_of_tensorflow_alone_finds_the_points(exported_points, tmp_path, task):
+    model, picture = dots.model(task, (128, 128), CODECS[task]), tmp_path / "people.png"
     Image.fromarray(dots.picture((180, 300), TRUTH)).save(picture)
-    folder = hk.export(model, tmp_path / "net")
-    command = [sys.executable, "-c", POINTS_CLIENT, folder, picture, json.dumps(FACES.tolist()), tmp_path / "found.npz"]
+    command = [
+        sys.executable,
+        "-c",
+        POINTS_CLIENT,
+        exported_points[task],
+        picture,
+        json.dumps(FACES.tolist()),
+        tmp_path / "found.npz",
+    ]
     done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=tmp_path)
     assert json.loads(done.stdout) == []
     found = np.load(tmp_path / "found.npz")
@@ -171,14 +185,7 @@ def test_a_program_of_tensorflow_alone_finds_the_points(tmp_path, task, codec):
         np.testing.assert_allclose(scores, expected.scores, atol=2e-3)
 
 
-@pytest.fixture(scope="module")
-def exported_points(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("points")
-    kinds = (("landmark", "official"), ("pose", "dark"))
-    return {task: hk.export(dots.model(task, (128, 128), codec), folder / task) for task, codec in kinds}
-
-
-@pytest.mark.parametrize("task", ["landmark", "pose"])
+@pytest.mark.parametrize("task", CODECS)
 def test_predict_asks_a_saved_model_of_points_as_it_asks_a_keras_model(exported_points, task):
     image = dots.picture((180, 300), TRUTH)
     found = hk.predict(exported_points[task], [image, image], boxes=[FACES, []])
@@ -189,7 +196,7 @@ def test_predict_asks_a_saved_model_of_points_as_it_asks_a_keras_model(exported_
     assert (found[0].draw() != image).any()
     with pytest.raises(ValueError, match=r"boxes\[0\] = \(9, 9, 9, 20\): has no area"):
         hk.predict(exported_points[task], image, boxes=[9, 9, 9, 20])
-    with pytest.raises(ValueError, match="a SavedModel answers its own way: give a .keras file for protocol"):
+    with pytest.raises(ValueError, match=r"a SavedModel answers its own way: give a \.keras file for protocol"):
         hk.predict(exported_points[task], image, boxes=FACES, protocol={"flip": True})
 
 
@@ -209,7 +216,7 @@ def test_a_saved_model_of_landmarks_looks_for_faces_too(exported_points, monkeyp
     [("wflw", "landmark", "official"), ("300w", "landmark", "dark"), ("coco", "pose", "official")],
 )
 def test_points_in_sample_pictures_are_those_of_the_keras_model(samples, tmp_path, name, task, codec):
-    """In real pictures maps are no dots: what differs in a crop by a grey level may choose another of two peaks."""
+    """Measured: all alike to 0.02 pixels. A grey level in a crop might choose the other of two peaks as high."""
     size = (256, 192) if task == "pose" else (256, 256)
     model = dots.model(task, size, codec)
     dataset = datasets.load(
@@ -222,4 +229,4 @@ def test_points_in_sample_pictures_are_those_of_the_keras_model(samples, tmp_pat
         one, other = (hk.predict(net, example["image"], boxes=example["boxes"], **more)[0].points
                       for net, more in ((model, once), (folder, {})))  # fmt: skip
         moved += np.abs(one - other).max(-1).ravel().tolist()
-    assert len(moved) >= 6 and np.mean(np.array(moved) < 0.5) >= 0.95, sorted(moved)
+    assert len(moved) >= 6 and np.mean(np.array(moved) < 0.05) >= 0.95, sorted(moved)

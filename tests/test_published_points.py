@@ -12,6 +12,7 @@ from hrnet_keras.checkpoints import zoo
 from hrnet_keras.checkpoints.loading import save_torch_weights
 from hrnet_keras.cli import main
 from hrnet_keras.datasets.published import published
+from hrnet_keras.tasks import part
 from hrnet_keras.tasks.keypoints.reading import reading_of
 from tests import point_files
 from tests.checkpoints.published import CASES, filled
@@ -40,7 +41,9 @@ def test_every_entry_says_how_it_is_read(small_net):
         before = dict(facts_of(model))
         _name_published(model, entry)
         facts, names = facts_of(model), published(entry.data)
-        reading = reading_of(model, size=(1, 1), flip={"official": entry.task == "pose", "mmlab": True})
+        symmetric = part(entry.task, "pipeline").SYMMETRIC
+        flip = {"official": entry.task == "pose", "mmlab": True}
+        reading = reading_of(model, size=(1, 1), flip=flip, symmetric=symmetric)
         assert reading.rules == entry.lineage and reading.codec == entry.codec, entry.name
         assert reading.size == tuple(entry.input) and reading.flip == (entry.lineage == "mmlab" or entry.task == "pose")
         assert reading.flip_pairs == names.flip_pairs and len(reading.flip_pairs) > 5

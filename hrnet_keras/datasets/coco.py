@@ -102,6 +102,12 @@ def cut_box(xywh, size, lineage):
     return (left, top, right, bottom) if right >= left and bottom >= top else None
 
 
+def _with_area(box):
+    """The official cut may leave a box without width or height; a thousandth of a pixel keeps it a box."""
+    left, top, right, bottom = box
+    return left, top, max(right, left + 1e-3), max(bottom, top + 1e-3)
+
+
 def _picture(truth, number, where):
     return {"image_id": number, "size": size_of(truth.pictures[number], where), "truth": truth.annotations[number]}
 
@@ -119,7 +125,7 @@ def _annotated(truth, file, lineage):
             rows[entry["file_name"]] = picture | {
                 "points": np.array([points for points, _, _ in kept], np.float64).reshape(-1, COUNT, 2),
                 "visible": np.array([visible for _, visible, _ in kept], np.int8).reshape(-1, COUNT),
-                "boxes": np.array([box for _, _, box in kept], np.float64).reshape(-1, 4),
+                "boxes": np.array([_with_area(box) for _, _, box in kept], np.float64).reshape(-1, 4),
             }
     return rows
 

@@ -245,3 +245,14 @@ def test_what_is_missing_is_named(tmp_path):
         datasets.load("coco", "val2017", tmp_path)
     with pytest.raises(ValueError, match="lineage='mm': expected 'official' or 'mmlab'"):
         datasets.load("coco", "val", tmp_path, lineage="mm")
+
+
+def test_a_person_whose_box_the_cut_leaves_without_width_still_has_a_box(root):
+    file = root / "annotations" / "person_keypoints_val2017.json"
+    data = json.loads(file.read_text())
+    person = next(one for one in data["annotations"] if not one["iscrowd"] and any(one["keypoints"][2::3]))
+    person["bbox"][2] = 1  # the official cut takes a pixel off
+    file.write_text(json.dumps(data))
+    boxes = np.concatenate([row["boxes"] for row in datasets.load("coco", "val", root).rows])
+    widths = boxes[:, 2] - boxes[:, 0]
+    assert 0 < widths.min() < 0.01 and len(boxes) == 12

@@ -1,14 +1,21 @@
 """From a set of points to what a network learns from: every face or person is a sample of its own."""
 
+import io
+from pathlib import Path
+
 import numpy as np
 import tensorflow as tf
+from PIL import Image
 
+from hrnet_keras.datasets.checking import TAIL
+from hrnet_keras.datasets.points import PointSet
 from hrnet_keras.tasks.keypoints import affine, encoding
 from hrnet_keras.tasks.keypoints.decoding import STRIDE
 from hrnet_keras.tasks.keypoints.flips import mirror_points, swap_points
 from hrnet_keras.tasks.keypoints.losses import pack
 from hrnet_keras.transforms import order
 
+END_OF_JPEG = b"\xff\xd9"
 CACHE_LIMIT = 1_000_000_000  # bytes of decoded pictures that are kept in memory unasked
 
 
@@ -144,6 +151,7 @@ class Pictures:
 
     def __init__(self, dataset, cache=None):
         self.dataset = dataset
+        self.files = dataset.image_files if type(dataset).image is PointSet.image else ()
         self.room = {True: float("inf"), False: 0, None: CACHE_LIMIT}[cache]
         self.known = {}
 
@@ -155,8 +163,42 @@ class Pictures:
         """
         image = self.known.get(i)
         if image is None:
-            image = self.dataset.example(i)["image"]
+            image = self._quickly(i) if self.files else None
+            image = self.dataset.example(i)["image"] if image is None else image
             if image.nbytes <= self.room:
                 self.room -= image.nbytes
                 self.known[i] = image
         return image
+
+    def _quickly(self, i):
+        """Picture `i` of a file; `None` where that needs time, or somebody who says what is wrong."""
+        image, known = whole_jpeg(self.files[i]), self.dataset.rows[i]
+        if image is None:
+            return None
+        height, width = image.shape[:2]
+        left, top, right, bottom = known["boxes"].T
+        outside = (left > width) | (top > height) | (right < 0) | (bottom < 0)
+        return None if outside.any() or tuple(known.get("size", (height, width))) != (height, width) else image
+
+
+def whole_jpeg(file):
+    """The pixels of a JPEG in colour, by OpenCV: those that Pillow gives, in half of the time.
+
+    Args:
+        file: its path.
+
+    Returns:
+        uint8 RGB `(height, width, 3)`, or `None` where the file is of another kind, broken, or lacks its end, which
+        OpenCV would make up without a word.
+    """
+    import cv2
+
+    try:
+        contents = Path(file).read_bytes()
+        with Image.open(io.BytesIO(contents)) as picture:
+            if picture.format != "JPEG" or picture.mode != "RGB" or END_OF_JPEG not in contents[-TAIL:]:
+                return None
+    except OSError:
+        return None
+    image = cv2.imdecode(np.frombuffer(contents, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    return None if image is None else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)

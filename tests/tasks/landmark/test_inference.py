@@ -126,6 +126,9 @@ def test_a_model_of_another_convention_sees_its_own_crops():
     centers, scales = boxes_to_centers_scales(BOXES, "tight", "aflw")
     np.testing.assert_allclose(found.boxes, inference.squares(centers, scales))
     assert (errors(found.points) < 0.02).all()
+    found = hk.predict(model, IMAGE, boxes=BOXES + [[5, 5, 5, 5]])[0]  # looked at again, around the points
+    centers, scales = boxes_to_centers_scales(np.concatenate([POINTS.min(1), POINTS.max(1)], 1), "tight", "aflw")
+    assert (np.abs(found.boxes - inference.squares(centers, scales)).max(1) < 0.03 * SIDES).all()
 
 
 def test_without_boxes_the_faces_are_looked_for(monkeypatch):
