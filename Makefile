@@ -18,7 +18,7 @@ demo: venv
 	$(RUN)/hrnet-keras demo --task $(TASK)
 
 test: venv
-	$(RUN)/python -m pytest
+	$(RUN)/python -m pytest -n 2 --dist loadfile
 
 lint: venv
 	$(RUN)/ruff check .

@@ -19,17 +19,18 @@ def evaluate(model, dataset, *, split="val", root=None, limit=None, protocol=Non
         limit: number of pictures, from the front; default all.
         protocol: how pictures are shown to the net; for segmentation a `tasks.segmentation.protocol.Protocol`, or a
             dict of what is to be different from the default: that of the weights' published score, else of the
-            data set's (single scale).
-        save: folder that gets every answer as a file, in the data set's own coding.
+            data set's (single scale). For points a dict with `flip`: whether the mirrored crop is looked at, too.
+        save: folder that gets every answer as a file: label maps in the data set's own coding, points as JSON.
         verbose: prints progress and the table.
         **options: of the data set given by name.
 
     Returns:
         The metric's result as a dict; for segmentation `mIoU`, `pixel_accuracy`, `mean_accuracy`, and per class `IoU`
-        and `accuracy`.
+        and `accuracy`; for faces `NME` and what goes with it, in percent; for persons `AP` and COCO's other figures,
+        0..1, or `PCKh` or `PCK`, in percent.
 
     Raises:
-        ValueError: a model of another number of classes than the data set's, unknown names, bad files.
+        ValueError: a model of another number of classes or points than the data set's, unknown names, bad files.
     """
     if isinstance(dataset, str):
         dataset = datasets.load(dataset, split, root, **options)

@@ -67,7 +67,8 @@ def predict(model, images, *, scores=False, boxes=None, **how):
 
     Raises:
         ValueError: no such file, unreadable picture, a model that is none, an array of another shape, a box without
-            area or outside of its picture.
+            area or outside of its picture, no boxes for a pose model.
+        ImportError: faces are to be looked for without the extra `faces`.
 
     Example:
         >>> import numpy as np, hrnet_keras as hk
@@ -119,7 +120,8 @@ def open_model(model, *, scores=False, **how):
 
     Args:
         model, scores: as in `predict`.
-        **how: for the task's `inference.answerer`, such as `protocol`. A SavedModel answers its own way.
+        **how: for the task's `inference.answerer`, such as `protocol`. A SavedModel answers its own way, and of these
+            takes only `facts`, those of a data set that is scored.
 
     Returns:
         A function from a picture (uint8 RGB) to an answer, and the model's facts.
@@ -178,7 +180,8 @@ def _open_saved_model(path, scores, data):
         signature = loaded.signatures["picture"]
 
         def call(image, boxes, owner=loaded):
-            found = signature(image_bytes=tf.io.encode_png(image), boxes=tf.constant(boxes))
+            contents = tf.io.encode_png(image, compression=0)  # it is decoded at once
+            found = signature(image_bytes=contents, boxes=tf.constant(boxes))
             return {name: np.asarray(value, np.float64) for name, value in found.items()}
 
         return part(facts["task"], "inference").served(call, facts, data), facts

@@ -20,8 +20,12 @@ def published(name):
     row = _rows().get(name)
     if row is None:
         return None
-    lists = {key: tuple(tuple(x) if isinstance(x, list) else x for x in value) for key, value in row.items()}
-    return Facts(name, **lists)
+    return Facts(name, **{key: _frozen(value) for key, value in row.items()})
+
+
+def _frozen(value):
+    """Lists, also in lists, as tuples."""
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
 
 
 def scored_on(name, lineage=None):

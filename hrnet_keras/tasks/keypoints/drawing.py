@@ -35,4 +35,4 @@ def draw(image, answer, facts, *, threshold=0.0, boxes=False):
             pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill="white", outline="black")
         if boxes:
             pen.rectangle(tuple(map(float, answer["boxes"][i])), outline=distinct_colour(i), width=2)
-    return np.asarray(picture)
+    return np.array(picture)

@@ -23,7 +23,7 @@ FLIP = {"official": False, "mmlab": True}  # whether published scores are measur
 
 
 def training(
-    dataset, *, batch, crop, rules="official", codec=None, sigma=1.5, scaling=None, rotation=None, flip=0.5,
+    dataset, *, batch, crop, rules="official", codec=None, sigma=None, scaling=None, rotation=None, flip=0.5,
     seed=0, first_epoch=0, cache=None, worker=0, workers=1,
 ):  # fmt: skip
     """An endless stream of training batches: faces at random sizes and turns, every second one mirrored.
@@ -34,7 +34,7 @@ def training(
         crop: (height, width) of the model's input; the official rules know squares alone.
         rules: `"official"`: contrast-stretched crops and whole-pixel targets; `"mmlab"`: affine crops, see `codec`.
         codec: of the targets, mmlab: `"classic"` (default), `"dark"` or `"udp"`.
-        sigma: of the targets, in pixels of the heat maps.
+        sigma: of the targets, in pixels of the heat maps; None: 1.5, as officially on AFLW, COFW and WFLW (300W: 1).
         scaling: largest relative change of the crop's size; None: 0.25.
         rotation: most degrees of a turn; None: 30 (official), 60 (mmlab).
         flip: probability of mirroring; 0 for a set whose `flip_pairs` nobody knows.
@@ -55,6 +55,7 @@ def training(
         "turning": rotation if rotation is not None else 30.0 if rules == "official" else 60.0,
         "flipping": flip,
     }
+    sigma = 1.5 if sigma is None else sigma
     check_chance(dataset.facts, sigma=sigma, **chance)
     prepare = _official if rules == "official" else functools.partial(_mmlab, codec=codec)
     prepare = functools.partial(prepare, facts=dataset.facts, size=crop, sigma=sigma, chance=chance)

@@ -21,7 +21,7 @@ NO_CENTER = -2  # x of a person whose centre MPII's file does not state: -1 ther
 
 
 def training(
-    dataset, *, batch, crop, rules="official", codec=None, sigma=2.0, scaling=None, rotation=None, half_body=None,
+    dataset, *, batch, crop, rules="official", codec=None, sigma=None, scaling=None, rotation=None, half_body=None,
     shift=None, flip=0.5, seed=0, first_epoch=0, cache=None, worker=0, workers=1,
 ):  # fmt: skip
     """An endless stream of training batches: persons or half persons at random sizes and turns, mirrored or not.
@@ -32,7 +32,7 @@ def training(
         crop: (height, width) of the model's input, multiples of 32.
         rules: whose order and ranges of chance: `"official"` or `"mmlab"`.
         codec: of the targets: `"official"`, `"classic"`, `"dark"` or `"udp"`; None: official, with mmlab classic.
-        sigma: of the targets, in pixels of the heat maps: 2 at 256x192 and 256x256, 3 at 384x288.
+        sigma: of the targets, in pixels of the heat maps; None: 2, as at 256x192 and 256x256 (384x288: 3).
         scaling: largest relative change of the crop's size; None: 0.35 (official, COCO), 0.5 (mmlab); MPII: 0.25.
         rotation: degrees of the turns: their standard deviation (official; None: 45, MPII: 30) or the most (mmlab; 80).
         half_body: how often a person of more than eight labelled points is shown by halves; None: 0.3; MPII: 0.
@@ -60,6 +60,7 @@ def training(
         chance["shifting"] = 0.3 if shift is None else shift
     elif shift:
         raise ValueError(f"shift={shift}: the official rules move no crop: expected none, or rules mmlab")
+    sigma = 2.0 if sigma is None else sigma
     check_chance(dataset.facts, sigma=sigma, **chance)
     prepare = functools.partial(
         _prepare, facts=dataset.facts, size=crop, rules=rules, codec=codec, sigma=sigma, chance=chance

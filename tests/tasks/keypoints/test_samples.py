@@ -12,7 +12,7 @@ from hrnet_keras.tasks.keypoints import samples as module
 from hrnet_keras.tasks.keypoints.affine import crop_matrix, transform, warp
 from hrnet_keras.tasks.keypoints.augment import Look
 from hrnet_keras.tasks.keypoints.encoding import encode
-from hrnet_keras.tasks.keypoints.samples import Pictures, affine_sample, check_chance, samples, stream
+from hrnet_keras.tasks.keypoints.samples import Pictures, affine_sample, check_chance, samples, stream, whole_jpeg
 from tests import dots, point_files
 
 SIZE, MAPS = (64, 48), (16, 12, 3)
@@ -238,3 +238,43 @@ def test_mirroring_needs_the_pairs():
         check_chance(nameless, **GOOD)
     check_chance(nameless, **{**GOOD, "flipping": 0})
     check_chance(Facts("tips", point_names=("tip",)), **GOOD)
+
+
+def test_jpegs_of_the_samples_have_pillows_pixels(samples):
+    files = [*samples.glob("mmpose/*/*.jpg"), *sorted(samples.glob("camvid/val/images/*.jpg"))[:5]]
+    for file in files:
+        np.testing.assert_array_equal(whole_jpeg(file), datasets.read_image(file))
+    assert len(files) >= 15
+
+
+def test_what_opencv_reads_otherwise_is_left_to_pillow(tmp_path):
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 80, 3), dtype=np.uint8))
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    noise.save(tmp_path / "turned.jpg", exif=turned, quality=70)
+    np.testing.assert_array_equal(whole_jpeg(tmp_path / "turned.jpg"), datasets.read_image(tmp_path / "turned.jpg"))
+    noise.convert("L").save(tmp_path / "grey.jpg")
+    noise.convert("CMYK").save(tmp_path / "cmyk.jpg")
+    noise.save(tmp_path / "lossless.png")
+    contents = (tmp_path / "turned.jpg").read_bytes()
+    (tmp_path / "cut.jpg").write_bytes(contents[: len(contents) // 2])
+    (tmp_path / "text.jpg").write_text("no picture")
+    for name in ("grey.jpg", "cmyk.jpg", "lossless.png", "cut.jpg", "text.jpg", "missing.jpg"):
+        assert whole_jpeg(tmp_path / name) is None, name
+
+
+def test_pictures_of_files_are_checked_like_examples(tmp_path):
+    root = point_files.coco(tmp_path, {"train": 3})
+    folder = root / "images" / "train2017"
+    (folder / f"{2:012}.jpg").write_bytes((folder / f"{2:012}.jpg").read_bytes()[:2000])
+    (folder / f"{3:012}.jpg").unlink()
+    Image.new("L", (160, 120), 9).save(folder / f"{1:012}.jpg")
+    dataset = datasets.load("coco", "train", root, partial=True)
+    pictures = Pictures(dataset, cache=False)
+    assert (pictures(0) == 9).all() and pictures(0).shape == (120, 160, 3)
+    with pytest.raises(DataError, match=r"000000000002\.jpg: cannot be read as a picture"):
+        pictures(1)
+    outside = {**dataset.rows[0], "boxes": np.array([[300.0, 5, 320, 20]])}
+    dataset.rows = (outside, *dataset.rows[1:])
+    with pytest.raises(DataError, match="lies outside the picture of 160x120"):
+        pictures(0)
