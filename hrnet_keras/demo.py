@@ -62,7 +62,7 @@ SHOWS = {
                 name="toytown", options={"annotation": "figures", "size": [160, 240]}, crop=(64, 64), rules="mmlab",
                 codec="dark", sigma=1.5, scaling=0.15, rotation=8.0, half_body=0.0, shift=0.1,
             ),
-            replace(_POINTS, epochs=22, evaluate_every=22),
+            replace(_POINTS, epochs=18, evaluate_every=18),
         ),
         told=("boxes",),
     ),
