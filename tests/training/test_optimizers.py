@@ -105,6 +105,12 @@ def test_single_weights_after_hard_pixels(hard_pixels):
     assert max(hard_pixels[3].values()) < 1e-3, hard_pixels[3]
 
 
+@pytest.mark.slow
+def test_single_weights_after_hard_pixels_are_as_near_as_pytorchs_own(hard_pixels):
+    """On every processor: PyTorch's float32 lies up to 5.3e-3 of the largest update from the golden, see above."""
+    assert max(hard_pixels[3].values()) < 5.3e-3, hard_pixels[3]
+
+
 def test_rates_of_some_layers_and_steps():
     weights = [keras.Variable(np.ones(2, np.float32), name=name) for name in ("kernel", "kernel")]
     weights[0]._path, weights[1]._path = "last_layer.0/kernel", "conv1/kernel"
