@@ -5,8 +5,15 @@ from keras.layers import Add, ReLU
 
 from hrnet_keras.layers import BatchNormalization, Conv2D, Resize, UpSampling
 
-# Every official trunk starts from the classification net, whose convolutions start so (its repository, `init_weights`).
-KAIMING = initializers.VarianceScaling(2.0, mode="fan_out", distribution="untruncated_normal")
+
+def kaiming():
+    """How convolutions start: normal, variance 2 / (kernel area * output channels).
+
+    A new object for every layer: a Keras initializer holds one seed and draws the same numbers at every call.
+
+    Source: every official trunk starts from the classification net (`init_weights` of its repository); arXiv:1502.01852.
+    """
+    return initializers.VarianceScaling(2.0, mode="fan_out", distribution="untruncated_normal")
 
 
 def trunk(images, architecture, conventions):
@@ -98,7 +105,7 @@ def bottleneck(x, planes, name, conventions, *, project):
 
 def conv_bn(x, filters, kernel, stride, conv_name, bn_name, conventions, *, use_bias=False):
     """Convolution and batch norm, under the names of the official state dict."""
-    x = Conv2D(filters, kernel, strides=stride, use_bias=use_bias, kernel_initializer=KAIMING, name=conv_name)(x)
+    x = Conv2D(filters, kernel, strides=stride, use_bias=use_bias, kernel_initializer=kaiming(), name=conv_name)(x)
     return BatchNormalization(momentum=conventions.momentum, name=bn_name)(x)
 
 

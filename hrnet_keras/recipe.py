@@ -111,6 +111,8 @@ class TrainRecipe:
         class_weights: use the data set's weights per class in the loss.
         batch_norm: `batch` statistics; `frozen`: the batch norms stay as they are; `group`: every picture by itself
             over groups of channels (GroupNormalization in their place). The last two are for batches of a few pictures.
+        precise_batch_norm: measure the running statistics anew over training batches before every score while steps are
+            few (fewer than `10 / (1 - momentum)` of the batch norms).
         precision: of the computation; weights stay float32.
         seed: of everything random.
         evaluate_every: epochs between evaluations.
@@ -136,6 +138,7 @@ class TrainRecipe:
     auxiliary_weight: float = 0.4
     class_weights: bool = True
     batch_norm: Literal["batch", "frozen", "group"] = "batch"
+    precise_batch_norm: bool = True
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
     seed: int = 0
     evaluate_every: int = 1

@@ -3,7 +3,7 @@
 from keras.layers import AveragePooling2D, Concatenate, ReLU
 
 from hrnet_keras.architecture import PYRAMID_CHANNELS, PYRAMID_LEVELS
-from hrnet_keras.backbone import KAIMING
+from hrnet_keras.backbone import kaiming
 from hrnet_keras.layers import BatchNormalization, Conv2D, MixingConv2D, Resize
 
 
@@ -33,7 +33,7 @@ def v2p(maps, conventions, *, stack=None):
     levels = []
     for i in range(PYRAMID_LEVELS):
         x = AveragePooling2D(2**i, name=f"pool.{i}")(mixed) if i else mixed
-        levels.append(Conv2D(PYRAMID_CHANNELS, 3, kernel_initializer=KAIMING, name=f"fpn_convs.{i}")(x))
+        levels.append(Conv2D(PYRAMID_CHANNELS, 3, kernel_initializer=kaiming(), name=f"fpn_convs.{i}")(x))
     return levels
 
 
@@ -46,7 +46,7 @@ def concatenate(maps, conventions):
 
 
 def _mix(maps, filters, name, conventions, *, use_bias, stack):
-    options = {"use_bias": use_bias, "kernel_initializer": KAIMING, "name": name}
+    options = {"use_bias": use_bias, "kernel_initializer": kaiming(), "name": name}
     if stack is not None:
         return Conv2D(filters, 1, **options)(stack)
     return MixingConv2D(filters, align_corners=conventions.align_corners, **options)(maps)

@@ -115,4 +115,6 @@ def _replicas():
         return 1
     import tensorflow as tf
 
+    if tf.distribute.in_cross_replica_context():  # one call for all of them
+        return 1
     return tf.distribute.get_strategy().num_replicas_in_sync

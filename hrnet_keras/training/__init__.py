@@ -1,6 +1,7 @@
 """A recipe -> a trained model: `tf.data` into `model.fit` under a strategy, with scores, checkpoints and resuming."""
 
 import contextlib
+import functools
 import json
 import os
 import sys
@@ -15,6 +16,7 @@ from hrnet_keras.recipe import DataRecipe, Recipe
 from hrnet_keras.tasks import part
 from hrnet_keras.training.callbacks import Backup, Scores
 from hrnet_keras.training.optimizers import PolySchedule, StepSchedule, TorchAdam, TorchSGD
+from hrnet_keras.training.statistics import Statistics
 
 MAY_CHANGE = ("data.root", "data.cache", "train.evaluate_every", "output")  # between a run and its resumption
 
@@ -52,14 +54,19 @@ def train(recipe, *, verbose=None, **overrides):
         model = build(recipe, data)
         steps = steps_per_epoch(recipe, data)
         fitted = compile_for(model, recipe.train, data, steps)
-        stream = part(recipe.model.task, "pipeline").training(
-            data, batch=batch, seed=recipe.train.seed, first_epoch=first_epoch, **augmentation
-        )
+
+        def stream_from(epoch, **changes):
+            options = {"batch": batch, "seed": recipe.train.seed, "first_epoch": epoch, **augmentation, **changes}
+            return part(recipe.model.task, "pipeline").training(data, **options)
+
+        stream = stream_from(first_epoch)
         outputs = len(fitted.outputs)
         if outputs > 1:  # every output learns from the same labels
             stream = stream.map(lambda image, labels: (image, (labels,) * outputs))
         scores = Scores(model, held_out, recipe.output, every=recipe.train.evaluate_every)
         callbacks = [Backup(os.path.join(recipe.output, "backup")), scores]
+        if recipe.train.precise_batch_norm:  # before the backup, so that a resumed run goes on from the same numbers
+            callbacks.insert(0, Statistics(model, functools.partial(stream_from, cache=False), steps=steps, batch=batch, every=scores.every))
         callbacks.append(keras.callbacks.TensorBoard(os.path.join(recipe.output, "tensorboard"), write_graph=False))
         try:
             history = fitted.fit(

@@ -62,10 +62,9 @@ def build(maps, num_classes, conventions, *, plain=False):
         Logits `(batch, height / 4, width / 4, num_classes)`. The auxiliary logits of the same shape are the output
         of the layer `aux_head.3`.
     """
-    normal = RandomNormal(stddev=0.001)
     stack = concatenate(maps, conventions)  # a 3x3 convolution needs it whole
     mixed = v2(maps, conventions, name="aux_head", stack=stack if plain else None)
-    auxiliary = Conv2D(num_classes, 1, kernel_initializer=normal, name="aux_head.3")(mixed)
+    auxiliary = Conv2D(num_classes, 1, kernel_initializer=RandomNormal(stddev=0.001), name="aux_head.3")(mixed)
     biases = conventions.mixing_bias
     features = conv_bn_relu(stack, MIDDLE, 3, 1, "conv3x3_ocr.0", "conv3x3_ocr.1", conventions, use_bias=biases)
     objects = GatherObjects(name="ocr_gather_head")(features, auxiliary)
@@ -80,7 +79,7 @@ def build(maps, num_classes, conventions, *, plain=False):
     name = "ocr_distri_head.conv_bn_dropout"
     x = conv_bn_relu(x, MIDDLE, 1, 1, f"{name}.0", f"{name}.1.0", conventions)
     x = SpatialDropout2D(0.05, name=f"{name}.2")(x)
-    return Conv2D(num_classes, 1, kernel_initializer=normal, name="cls_head")(x)
+    return Conv2D(num_classes, 1, kernel_initializer=RandomNormal(stddev=0.001), name="cls_head")(x)
 
 
 def _project(x, filters, conv_name, bn_name, conventions):
