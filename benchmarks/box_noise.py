@@ -105,12 +105,12 @@ def main():
     from speed import replace_between
 
     from hrnet_keras import datasets
-    from hrnet_keras.prediction import load_model
+    from hrnet_keras.loading import load
     from hrnet_keras.tasks.landmark.inference import answerer
 
     faces = {"annotation": "faces"} if options.dataset == "toytown" else {}
     dataset = datasets.load(options.dataset, options.split, options.root, **faces)
-    answer = answerer(load_model(options.model), facts=dataset.facts)
+    answer = answerer(load(options.model), facts=dataset.facts)
 
     def locate(image, centers, scales):
         return answer(image, centers=centers, scales=scales)["points"]

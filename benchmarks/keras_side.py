@@ -14,9 +14,9 @@ import worker
 import hrnet_keras as hk
 from hrnet_keras.checkpoints.loading import torch_names
 from hrnet_keras.layers.resizing import resize_bilinear
+from hrnet_keras.optimizers import TorchSGD
 from hrnet_keras.tasks.segmentation.decoding import decode
 from hrnet_keras.tasks.segmentation.losses import CrossEntropy
-from hrnet_keras.training.optimizers import TorchSGD
 
 
 def build(case):

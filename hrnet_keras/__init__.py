@@ -3,6 +3,8 @@
 import importlib as _importlib
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
+from hrnet_keras.after_keras import register_classes as _register_classes
+
 __version__ = "0.1.0"
 
 _MODULES = {
@@ -10,6 +12,7 @@ _MODULES = {
     "evaluate": "evaluation",
     "export": "exporting",
     "list_weights": "checkpoints",
+    "load": "loading",
     "load_torch_weights": "checkpoints",
     "predict": "prediction",
     "save_torch_weights": "checkpoints",
@@ -29,6 +32,8 @@ def __getattr__(name):
 def __dir__():
     return sorted([*globals(), *__all__])
 
+
+_register_classes()
 
 if _TYPE_CHECKING:  # for editors and type checkers: what `__getattr__` finds
     from hrnet_keras.builders import (
@@ -63,6 +68,7 @@ if _TYPE_CHECKING:  # for editors and type checkers: what `__getattr__` finds
     from hrnet_keras.checkpoints import list_weights, load_torch_weights, save_torch_weights
     from hrnet_keras.evaluation import evaluate
     from hrnet_keras.exporting import export
+    from hrnet_keras.loading import load
     from hrnet_keras.prediction import predict
     from hrnet_keras.recipe import Recipe
     from hrnet_keras.training import train
@@ -99,6 +105,7 @@ __all__ = [
     "evaluate",
     "export",
     "list_weights",
+    "load",
     "load_torch_weights",
     "predict",
     "save_torch_weights",

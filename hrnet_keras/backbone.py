@@ -11,7 +11,7 @@ def kaiming():
 
     A new object for every layer: a Keras initializer holds one seed and draws the same numbers at every call.
 
-    Source: every official trunk starts from the classification net (`init_weights` of its repository); arXiv:1502.01852.
+    Source: arXiv:1502.01852; `init_weights` of the official classification net, from which every trunk starts.
     """
     return initializers.VarianceScaling(2.0, mode="fan_out", distribution="untruncated_normal")
 

@@ -151,9 +151,9 @@ def _what_to_score(options):
     lineage = None if entry is None else entry.lineage
     if entry is None and not os.path.isdir(model):
         from hrnet_keras.builders import facts_of
-        from hrnet_keras.prediction import load_model
+        from hrnet_keras.loading import load
 
-        model = load_model(model)
+        model = load(model)
         facts = facts_of(model)
         lineage = facts.get("rules") or facts.get("lineage")
     dataset, split, own = scored_on(data, lineage)  # where lineages read a set differently: as the model learnt it
@@ -173,10 +173,11 @@ def _predict(words):
     parser.add_argument("--boxes", type=str | None, default=None, help=_BOXES)
     parser.add_argument("--json", action="store_true", help="also write points, their scores and boxes as JSON files")
     options = parser.parse_args(words)
-    from hrnet_keras.prediction import load_model, open_model, predict
+    from hrnet_keras.loading import load
+    from hrnet_keras.prediction import open_model, predict
     from hrnet_keras.tasks import part
 
-    model = options.model if os.path.isdir(options.model) else load_model(options.model)
+    model = options.model if os.path.isdir(options.model) else load(options.model)
     if options.label_maps or options.json or options.boxes is not None:
         _check_answers(options, open_model(model)[1]["task"])
     images, boxes = options.images, None
@@ -221,9 +222,9 @@ def _export(words):
     parser.add_argument("--version", type=int | None, default=None, help="default: one above the highest there")
     options = parser.parse_args(words)
     from hrnet_keras.exporting import export
-    from hrnet_keras.prediction import load_model
+    from hrnet_keras.loading import load
 
-    print(export(load_model(options.model), options.directory, version=options.version))
+    print(export(load(options.model), options.directory, version=options.version))
 
 
 def _convert(words):

@@ -13,7 +13,8 @@ from hrnet_keras import datasets
 from hrnet_keras.builders import facts_of
 from hrnet_keras.evaluation import evaluate
 from hrnet_keras.exporting import export
-from hrnet_keras.prediction import load_keras, predict
+from hrnet_keras.loading import load_keras
+from hrnet_keras.prediction import predict
 from hrnet_keras.recipe import DataRecipe, ModelRecipe, Recipe, TrainRecipe
 from hrnet_keras.tasks import part
 from hrnet_keras.tasks.segmentation.drawing import grid

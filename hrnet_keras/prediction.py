@@ -10,10 +10,8 @@ from PIL import Image
 
 from hrnet_keras import datasets
 from hrnet_keras.builders import facts_of
-from hrnet_keras.checkpoints import zoo
-from hrnet_keras.checkpoints.starting import CHECKPOINTS
-from hrnet_keras.converting import from_checkpoint, from_zoo
 from hrnet_keras.exporting import FACTS_FILE
+from hrnet_keras.loading import load
 from hrnet_keras.tasks import part
 
 
@@ -133,37 +131,9 @@ def open_model(model, *, scores=False, **how):
             if given:
                 raise ValueError(f"model {path}: a SavedModel answers its own way: give a .keras file for {given[0]}")
             return _open_saved_model(path, scores, how.get("facts"))
-        model = load_model(path)
+        model = load(path)
     facts = facts_of(model)
     return part(facts["task"], "inference").answerer(model, scores=scores, **how), facts
-
-
-def load_model(path):
-    """Opens a `.keras` file, a checkpoint of PyTorch or a published name as a `keras.Model`.
-
-    Raises:
-        ValueError: it is none of these, or is damaged; `DownloadError`: published weights that can't be had.
-    """
-    if path.endswith(CHECKPOINTS):
-        return from_checkpoint(path)[0]
-    if any(entry.name == path for entry in zoo.entries()):
-        return from_zoo(path)
-    return load_keras(path)
-
-
-def load_keras(path):
-    """Loads a `.keras` file; raises `ValueError` where there is none or it is damaged."""
-    import keras
-
-    if not os.path.isfile(path) or not path.endswith(".keras"):
-        raise ValueError(
-            f"model {path}: expected a .keras file, a SavedModel directory, a keras.Model, a checkpoint of PyTorch or "
-            "a published name (hrnet-keras models)"
-        )
-    try:
-        return keras.saving.load_model(path, compile=False)
-    except Exception as error:  # Keras raises many kinds for a damaged file
-        raise ValueError(f"model {path}: not a readable .keras file ({str(error).splitlines()[0]})") from error
 
 
 def _open_saved_model(path, scores, data):

@@ -12,10 +12,10 @@ import keras
 
 from hrnet_keras import builders, datasets
 from hrnet_keras.layers.normalization import by_groups
+from hrnet_keras.optimizers import PolySchedule, StepSchedule, TorchAdam, TorchSGD
 from hrnet_keras.recipe import DataRecipe, Recipe
 from hrnet_keras.tasks import part
 from hrnet_keras.training.callbacks import Backup, Scores
-from hrnet_keras.training.optimizers import PolySchedule, StepSchedule, TorchAdam, TorchSGD
 from hrnet_keras.training.statistics import Statistics
 
 MAY_CHANGE = ("data.root", "data.cache", "train.evaluate_every", "output")  # between a run and its resumption
@@ -66,7 +66,8 @@ def train(recipe, *, verbose=None, **overrides):
         scores = Scores(model, held_out, recipe.output, every=recipe.train.evaluate_every)
         callbacks = [Backup(os.path.join(recipe.output, "backup")), scores]
         if recipe.train.precise_batch_norm:  # before the backup, so that a resumed run goes on from the same numbers
-            callbacks.insert(0, Statistics(model, functools.partial(stream_from, cache=False), steps=steps, batch=batch, every=scores.every))
+            uncached = functools.partial(stream_from, cache=False)
+            callbacks.insert(0, Statistics(model, uncached, steps=steps, batch=batch, every=scores.every))
         callbacks.append(keras.callbacks.TensorBoard(os.path.join(recipe.output, "tensorboard"), write_graph=False))
         try:
             history = fitted.fit(

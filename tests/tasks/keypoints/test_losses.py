@@ -99,7 +99,7 @@ cpus = tf.config.list_physical_devices("CPU")
 tf.config.set_logical_device_configuration(cpus[0], [tf.config.LogicalDeviceConfiguration()] * 2)
 import keras
 from hrnet_keras.tasks.keypoints.losses import LOSSES, loss_named, pack
-from hrnet_keras.training.optimizers import StepSchedule, TorchAdam
+from hrnet_keras.optimizers import StepSchedule, TorchAdam
 
 rng = np.random.default_rng(0)
 x = rng.random((8, 8, 8, 3), "float32")

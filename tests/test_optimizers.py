@@ -8,9 +8,9 @@ import tensorflow as tf
 from hrnet_keras.builders import hrnet
 from hrnet_keras.checkpoints import load_torch_weights
 from hrnet_keras.checkpoints.loading import _to_torch_layout, torch_names
+from hrnet_keras.optimizers import PolySchedule, StepSchedule, TorchAdam, TorchSGD
 from hrnet_keras.tasks.keypoints.losses import SquaredError, pack
 from hrnet_keras.tasks.segmentation.losses import CrossEntropy, HardPixels
-from hrnet_keras.training.optimizers import PolySchedule, StepSchedule, TorchAdam, TorchSGD
 
 # A bias right before a batch norm has a gradient of zero in theory: what is left is rounding.
 DEAD = ("last_layer.0.bias", "downsamp_modules.0.0.bias", "downsamp_modules.1.0.bias", "downsamp_modules.2.0.bias",

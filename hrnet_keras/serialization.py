@@ -1,0 +1,7 @@
+"""Every class of this package that a Keras file may name: importing this module makes Keras know them all."""
+
+import hrnet_keras.layers.normalization
+import hrnet_keras.optimizers
+import hrnet_keras.tasks.keypoints.losses
+import hrnet_keras.tasks.segmentation.losses
+import hrnet_keras.tasks.segmentation.ocr  # noqa: F401
