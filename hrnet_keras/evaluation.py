@@ -32,6 +32,8 @@ def evaluate(model, dataset, *, split="val", root=None, limit=None, protocol=Non
     Raises:
         ValueError: a model of another number of classes or points than the data set's, unknown names, bad files.
     """
+    if limit is not None and limit < 1:
+        raise ValueError(f"limit={limit}: expected a number of pictures, 1 or more")
     if isinstance(dataset, str):
         dataset = datasets.load(dataset, split, root, **options)
     elif options:
