@@ -150,9 +150,9 @@ def _evaluate(words):
         "evaluate",
         "Scores a model by its task's official protocol and prints the table.",
         f"data sets: {', '.join(NAMES)}",
-        f"rules of segmentation (--rule): {', '.join(RULES)}. whole: the picture at once; windows and sliding: windows of"
-        " --window; cityscapes: whole, in windows above scale 1; fixed: resized to --window. Default: that of the weights'"
-        " published score, else of the data set's",
+        f"rules of segmentation (--rule): {', '.join(RULES)}. whole: the picture at once; windows and sliding: in"
+        " windows of --window; cityscapes: whole, in windows above scale 1; fixed: resized to --window. Default: that"
+        " of the weights' published score, else of the data set's",
     )
     add = parser.add_argument
     add("model", metavar="MODEL", type=str, nargs="?", help=_MODEL)
@@ -171,9 +171,10 @@ def _evaluate(words):
     add("--save", metavar="FOLDER", type=str, help="for the answers, as PNG or JSON files")
     add("--json", metavar="FILE", type=str, help="also write the result to this file")
     options = parser.parse_args(words)
-    model, entry, dataset, split, more = _what_to_score(options)
-    from hrnet_keras.evaluation import evaluate
+    from hrnet_keras.evaluation import check_limit, evaluate
 
+    check_limit(options.limit)  # before a model is loaded
+    model, entry, dataset, split, more = _what_to_score(options)
     changes = {"rule": options.rule, "window": options.window, "base_size": options.base_size}
     changes |= {"scales": options.scales and tuple(options.scales), "flip": _yes_or_no(options.flip, options.no_flip)}
     changes = {key: value for key, value in changes.items() if value is not None}

@@ -31,8 +31,7 @@ def convert(source, destination, *, task=None, classes=None, lineage=None, align
     Net, width, task, lineage and counts are found in the checkpoint.
 
     Args:
-        source: path of a `.pth`, `.pt` or `.safetensors` file, or of a `.keras` file of this package, which has its task
-            and its lineage in it.
+        source: path of a `.pth`, `.pt` or `.safetensors` file, or of a `.keras` file of this package.
         destination: `.keras` (the whole model), `.weights.h5` (Keras's weights) or `.safetensors` (PyTorch's names).
         task: what the checkpoint is for: a check; default: what it says.
         classes: names for the classes: a published data set's (`"cityscapes"`), or the path of a text file with a name
@@ -54,11 +53,8 @@ def convert(source, destination, *, task=None, classes=None, lineage=None, align
     if os.fspath(source).endswith(".keras"):
         model, report = from_keras(source, task=task, lineage=lineage, align_corners=align_corners)
     elif os.fspath(source).endswith(".weights.h5") or os.path.isdir(source):
-        raise ValueError(
-            f"{source}: expected a .pth, .pt, .safetensors or .keras file: this one holds numbers for a net, not which net"
-            if os.path.isfile(source)
-            else f"{source}: is a folder: expected a .pth, .pt, .safetensors or .keras file"
-        )
+        what = "is a folder" if os.path.isdir(source) else "holds a net's numbers without the net"
+        raise ValueError(f"{source}: {what}: expected a .pth, .pt, .safetensors or .keras file")
     else:
         model, report = from_checkpoint(source, task=task, lineage=lineage, align_corners=align_corners)
     if classes is not None:
@@ -96,6 +92,8 @@ def from_keras(source, *, task=None, lineage=None, align_corners=None):
         The model and its `LoadReport`: every weight is loaded.
     """
     source = os.fspath(source)
+    if not os.path.isfile(source):
+        raise CheckpointError(f"{source}: no such file")
     try:
         model = keras.saving.load_model(source, compile=False)
     except Exception as error:  # Keras raises many kinds for a damaged file

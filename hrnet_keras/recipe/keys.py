@@ -119,15 +119,16 @@ def _split(name, keys):
 
 
 def _suggestion(name, keys, sections, prefix=""):
-    """What was meant by an unknown key: the nearest of its section, the same word in another section, or any."""
+    """What was meant by an unknown key: the nearest of its section, else of all, else what there is."""
     section, _, last = name.rpartition(".")
     section = nearest(section, sections) if section else None
-    inside = [key for key in keys if section and key.startswith(f"{section}.")]
-    elsewhere = [key for key in keys if key.rpartition(".")[2] == last.replace("-", "_")]
-    found = nearest(name, inside) or next(iter(elsewhere), None) or nearest(name, [*keys, *sections])
-    if found is not None:
-        return f"did you mean {prefix}{found}?"
-    choices = inside or [*sections, *(key for key in keys if "." not in key)]
+    inside = {key.rpartition(".")[2]: key for key in keys if section and key.startswith(f"{section}.")}
+    everywhere = {key.rpartition(".")[2]: key for key in [*keys, *sections]}
+    for names in (inside, everywhere):
+        near = nearest(last, names)
+        if near is not None:
+            return f"did you mean {prefix}{names[near]}?"
+    choices = inside.values() or [*sections, *(key for key in keys if "." not in key)]
     return f"expected one of {', '.join(prefix + key for key in choices)}"
 
 

@@ -14,6 +14,10 @@ PLURALS = {int: "whole numbers", float: "numbers", str: "words"}
 COUNTS = {2: "two", 3: "three", 4: "four"}
 
 
+class _NotFiniteError(ValueError):
+    """NaN or an infinity, which YAML writes as .nan and .inf."""
+
+
 def in_words(kind, parts=""):
     """A kind of value as a reader of a message knows it.
 
@@ -56,10 +60,11 @@ def read_value(value, kind, name, parts=""):
         return None
     try:
         return _read(value, inner)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError) as error:
+        expected = "finite numbers" if isinstance(error, _NotFiniteError) else in_words(kind, parts)
         given = repr(value) if isinstance(value, str) else shown(value)
         quote = ": put it in quotes" if inner is str and isinstance(value, numbers.Real) else ""
-        raise ValueError(f"{name}: expected {in_words(kind, parts)}, given {given}{quote}") from None
+        raise ValueError(f"{name}: expected {expected}, given {given}{quote}") from None
 
 
 def read_text(text, kind, name, parts=""):
@@ -112,7 +117,7 @@ def _read_number(value):
         raise TypeError
     number = float(_checked(value, numbers.Real))
     if not math.isfinite(number):
-        raise ValueError
+        raise _NotFiniteError
     return number
 
 
@@ -123,7 +128,7 @@ def _read_text(value):
 def _read_any(value):
     """Whatever it is, without numbers that are not finite, at any depth."""
     if isinstance(value, numbers.Real) and not math.isfinite(value):
-        raise ValueError
+        raise _NotFiniteError
     if isinstance(value, dict):
         return {_read_name(name): _read_any(one) for name, one in value.items()}
     if isinstance(value, list | tuple):

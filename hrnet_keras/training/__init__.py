@@ -67,13 +67,16 @@ def _train(recipe, output, verbose):
         model = build(recipe, data)
         steps = steps_per_epoch(recipe, data)
         fitted = compile_for(model, recipe.train, data, steps)
-        keep = functools.partial(_keep, output, fitted)
-        scores = Scores(model, held_out, recipe.output, every=recipe.train.evaluate_every, keep=keep)
+        variables = _variables(fitted)
+        scores = Scores(
+            model, held_out, recipe.output, every=recipe.train.evaluate_every,
+            keep=lambda epoch, history: output.keep(epoch, variables, history),
+        )  # fmt: skip
         if verbose:
             for line in introduction(recipe, model, data, held_out, steps, state):
                 print(line, flush=True)
         if state is not None:
-            _restore(fitted, state)
+            state.restore(variables)
             scores.go_on(state.history)
             if verbose and state.recipe["train"]["epochs"] != recipe.train.epochs:
                 print(_new_length(recipe.train, state, steps), flush=True)
@@ -105,20 +108,10 @@ def _train(recipe, output, verbose):
     return history
 
 
-def _keep(output, fitted, epoch, history):
-    output.keep(epoch, fitted.save_weights, history)
-
-
-def _restore(fitted, state):
-    """Gives a compiled model the weights and the optimizer's numbers of a state."""
+def _variables(fitted):
+    """All that a training goes on from: weights, states of random layers, and the optimizer's numbers."""
     fitted.optimizer.build(fitted.trainable_variables)
-    try:
-        fitted.load_weights(state.weights)
-    except (OSError, ValueError, KeyError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise ValueError(
-            f"{state.weights}: does not fit the recipe's net: was it written by another version? ({reason})"
-        ) from error
+    return [*fitted.variables, *fitted.optimizer.variables]
 
 
 def introduction(recipe, model, data, held_out, steps, state):

@@ -4,10 +4,13 @@ import contextlib
 import json
 import os
 import shutil
-import zlib
+import zipfile
 from dataclasses import asdict, dataclass, field
 
+import numpy as np
+
 MAY_CHANGE = ("data.root", "data.cache", "train.epochs", "train.evaluate_every", "output")  # where a run goes on
+ABOUT = "run.json"  # of a state's file
 OF_A_RUN = ("best.keras", "last.keras", "history.jsonl")
 
 
@@ -17,22 +20,32 @@ class State:
 
     Attributes:
         epoch: how many were done.
-        weights: file of the model's weights and the optimizer's state.
+        path: of its file.
         recipe: as in `recipe.json`.
         history: the lines of `history.jsonl`, as dicts.
     """
 
     epoch: int
-    weights: str
+    path: str
     recipe: dict
     history: list = field(default_factory=list)
+
+    def restore(self, variables):
+        """Gives Keras variables, in the order that they were kept in, their values; raises `ValueError` for others."""
+        with np.load(self.path) as file:
+            values = [file[name] for name in file.files if name != ABOUT]
+        if [value.shape for value in values] != [tuple(variable.shape) for variable in variables]:
+            raise ValueError(f"{self.path}: is of another net than the recipe's: did another version write it?")
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
 
 
 class Output:
     """An output folder while a run writes into it; as a context it is locked against a second one.
 
-    A state is `backup/epoch_<n>.weights.h5` with `backup/epoch_<n>.json`: recipe, history, and the checksum of the
-    weights. It is written beside the others and then renamed, so it is whole or not there; the newest two are kept.
+    A state is `backup/epoch_<n>.npz`: the variables of model and optimizer, recipe and history, with the checksums of a
+    zip file. It is written under another name and then renamed, so it is whole or not there; the newest two are kept.
+    (Not HDF5, which takes the process down with it where a disk is full.)
     `recipe.json` and `history.jsonl` are written again from it, whatever became of them. Until there is a state, the
     folder is not claimed: leaving the context takes away what was made there.
 
@@ -113,12 +126,11 @@ class Output:
         """Epochs of which there is a state, damaged or not, newest first."""
         if not os.path.isdir(self.backup):
             return []
-        ends = ".weights.h5"
-        stems = [name[len("epoch_") : -len(ends)] for name in os.listdir(self.backup) if name.endswith(ends)]
+        stems = [name[len("epoch_") : -len(".npz")] for name in os.listdir(self.backup) if name.endswith(".npz")]
         return sorted((int(stem) for stem in stems if stem.isdigit()), reverse=True)
 
-    def _files(self, epoch):
-        return [os.path.join(self.backup, f"epoch_{epoch:04d}{end}") for end in (".weights.h5", ".json")]
+    def _file(self, epoch):
+        return os.path.join(self.backup, f"epoch_{epoch:04d}.npz")
 
     def find_state(self):
         """The newest whole state, `None` for a new run; says where an older one has to do.
@@ -130,8 +142,8 @@ class Output:
         for epoch in self.epochs():
             try:
                 state = self._read(epoch)
-            except (OSError, ValueError, KeyError, TypeError):
-                broken.append(self._files(epoch)[0])
+            except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+                broken.append(self._file(epoch))
                 continue
             self._check(state)
             for path in broken:
@@ -147,12 +159,12 @@ class Output:
         return None
 
     def _read(self, epoch):
-        weights, about = self._files(epoch)
-        with open(about, encoding="utf-8") as file:
-            said = json.load(file)
-        if _checksum(weights) != said["checksum"]:
-            raise ValueError(f"{weights}: damaged")
-        return State(epoch, weights, dict(said["recipe"]), list(said["history"]))
+        path = self._file(epoch)
+        with zipfile.ZipFile(path) as file:
+            if file.testzip() is not None:
+                raise ValueError(f"{path}: damaged")
+            said = json.loads(file.read(ABOUT))
+        return State(epoch, path, dict(said["recipe"]), list(said["history"]))
 
     def _check(self, state):
         """Raises where a state is not of the recipe, or leaves nothing to do."""
@@ -183,38 +195,27 @@ class Output:
                 "choose another output or delete it"
             )
 
-    def keep(self, epoch, save_weights, history):
+    def keep(self, epoch, variables, history):
         """Writes the state after an epoch, then `recipe.json`; the two newest states stay.
 
         Args:
             epoch: how many are done.
-            save_weights: function that writes weights and optimizer to the path it is given (`.weights.h5`).
+            variables: of the model and its optimizer, Keras variables.
             history: the lines so far, as dicts.
 
         Raises:
-            ValueError: it can't be written; what was there before is still there.
+            WriteError: it can't be written; what was there before is still there.
         """
-        weights, about = self._files(epoch)
-        with writing(weights):
+        path, said = self._file(epoch), {"recipe": _plain(self.recipe), "history": history}
+        with writing(path):
             os.makedirs(self.backup, exist_ok=True)
-            part = os.path.join(self.backup, "writing.weights.h5")
-            try:
-                save_weights(part)
-                said = {"recipe": _plain(self.recipe), "history": history, "checksum": _checksum(part)}
-                write(about, json.dumps(said))
-                os.replace(part, weights)
-            except BaseException:
-                _forget(part)
-                raise
+            with _replacing(path, os.path.join(self.backup, "writing")) as part:
+                _write_state(part, variables, said)
         self.done = epoch
         for old in self.epochs():
             if old > epoch or old < epoch - 1:
-                self._remove(old)
-        write(self.path("recipe.json"), json.dumps(_plain(self.recipe), indent=1))
-
-    def _remove(self, epoch):
-        for path in self._files(epoch):
-            _forget(path)
+                _forget(self._file(old))
+        write(self.path("recipe.json"), json.dumps(said["recipe"], indent=1))
 
     def how_to_go_on(self):
         """What is kept of the run, and what the same command would do, in a line."""
@@ -233,54 +234,47 @@ def writing(path):
     """Turns the errors of a disk into a `WriteError` that names the file."""
     try:
         yield
-    except (OSError, RuntimeError) as error:  # HDF5 raises the latter
-        reason = getattr(error, "strerror", None) or _one_line(error)
+    except OSError as error:
+        reason = error.strerror or " ".join(str(error).split())
         raise WriteError(f"{path}: can't be written: {reason}") from error
 
 
 def write(path, text):
     """Writes a text file that is whole or as it was before; raises `WriteError`."""
-    part = f"{path}.writing"
-    with writing(path):
-        try:
-            with open(part, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(part, path)
-        except BaseException:
-            _forget(part)
-            raise
+    with writing(path), _replacing(path, f"{path}.writing") as part, open(part, "w", encoding="utf-8") as file:
+        file.write(text)
 
 
 def save_whole(model, path):
     """Writes a `.keras` file that is whole or as it was before; raises `WriteError`."""
-    part = os.path.join(os.path.dirname(path), "writing.keras")
-    with writing(path):
-        try:
-            model.save(part)
-            os.replace(part, path)
-        except BaseException:
-            _forget(part)
-            raise
+    with writing(path), _replacing(path, os.path.join(os.path.dirname(path), "writing.keras")) as part:
+        model.save(part)
+
+
+def _write_state(path, variables, said):
+    import keras
+
+    with zipfile.ZipFile(path, "w") as file:
+        for i, variable in enumerate(variables):
+            with file.open(f"{i}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, keras.ops.convert_to_numpy(variable), allow_pickle=False)
+        file.writestr(ABOUT, json.dumps(said))
+
+
+@contextlib.contextmanager
+def _replacing(path, part):
+    """Renames what was written at `part` to `path` where all went well, else takes it away."""
+    try:
+        yield part
+        os.replace(part, path)
+    except BaseException:
+        _forget(part)
+        raise
 
 
 def _forget(path):
     with contextlib.suppress(OSError):
         os.remove(path)
-
-
-def _one_line(error):
-    return " ".join(str(error).split())
-
-
-def _checksum(path):
-    """CRC-32 of a file's bytes."""
-    total = 0
-    with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            total = zlib.crc32(block, total)
-    return total
 
 
 def _plain(recipe):
