@@ -68,7 +68,7 @@ def test_what_cannot_be_converted_is_named(source, tmp_path, capsys):
 def test_the_list_of_weights(capsys):
     assert main(["models", "--task", "landmark"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 11
+    assert len(lines) == 12  # the head, and eleven files
     assert any("NME 3.98" in line and line.endswith("= 'wflw'") for line in lines)
     assert any("by hand" in line and "HR18-WFLW" in line for line in lines)
     assert main(["models", "--task", "poses"]) == 1

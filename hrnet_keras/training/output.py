@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
-MAY_CHANGE = ("data.root", "data.cache", "train.epochs", "train.evaluate_every", "output")  # where a run goes on
+# What may differ where a run goes on; anything else makes it another experiment.
+MAY_CHANGE = ("data.root", "data.cache", "data.unreadable", "train.epochs", "train.evaluate_every", "output")
 ABOUT = "run.json"  # of a state's file
 OF_A_RUN = ("best.keras", "last.keras", "history.jsonl")
 

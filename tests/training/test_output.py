@@ -14,7 +14,7 @@ from hrnet_keras import builders, cli, training
 from hrnet_keras.layers import Answer, Resize
 from hrnet_keras.recipe import DataRecipe, ModelRecipe, Recipe, TrainRecipe
 from hrnet_keras.training import callbacks
-from hrnet_keras.training.output import Output, WriteError, writing
+from hrnet_keras.training.output import Output, WriteError, save_whole, write, writing
 from tests import streets
 
 
@@ -291,6 +291,38 @@ def test_a_full_disk_is_named_and_what_was_kept_goes_on(tmp_path, root, monkeypa
     assert re.search(r"epoch_0002\.npz: can't be written: .*; 1 of 3 epochs are kept in", str(caught.value))
     monkeypatch.setattr(keras.callbacks, "TensorBoard", tensorboard)
     assert training.train(asked, verbose=0).epoch == [1, 2]
+
+
+def test_a_model_or_text_that_finds_no_room_leaves_the_one_before(tmp_path):
+    model = tiny("seg", 3)
+    path, text = tmp_path / "best.keras", tmp_path / "recipe.json"
+    save_whole(model, str(path))
+    write(str(text), "before")
+    before = path.read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+        with pytest.raises(WriteError, match=r"best\.keras: can't be written"):
+            save_whole(model, str(path))
+        with pytest.raises(WriteError, match=r"recipe\.json: can't be written: File too large"):
+            write(str(text), "x" * 1000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert path.read_bytes() == before and text.read_text() == "before"
+    assert tree(tmp_path) == ["best.keras", "recipe.json"]
+
+
+def test_skipping_is_offered_for_broken_files_only(tmp_path):
+    root = streets.draw(tmp_path / "data", count=4)
+    asked = recipe(tmp_path, root, epochs=1)
+    (root / "images" / "1.png").write_bytes((root / "images" / "1.png").read_bytes()[:200])
+    with pytest.raises(ValueError, match=r"1\.png.*\(data\.unreadable: skip leaves such files out\)"):
+        training.train(asked, verbose=0)
+    streets.draw(tmp_path / "data", count=4)
+    (root / "classes.txt").write_text("ground\nsquare\n")  # the labels have a third class
+    with pytest.raises(ValueError, match="holds class ids 2") as caught:
+        training.train(asked, verbose=0)
+    assert "data.unreadable" not in str(caught.value) and "and 3 more" in str(caught.value)
 
 
 def test_only_errors_of_the_disk_are_told_as_such():
