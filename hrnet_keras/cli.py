@@ -1,12 +1,21 @@
 """The verbs as a command: `hrnet-keras train|evaluate|predict|export|convert|models|demo`."""
 
+import argparse
+import contextlib
+import functools
 import os
+import re
+import signal
 import sys
+import textwrap
 from glob import glob
+from typing import Literal
 
-from jsonargparse import ArgumentParser
-
-from hrnet_keras.recipe import Recipe, one_line, parser_of_recipe
+from hrnet_keras import __version__
+from hrnet_keras.recipe import Recipe
+from hrnet_keras.recipe.keys import describe
+from hrnet_keras.recipe.values import read_text
+from hrnet_keras.spelling import did_you_mean
 
 USAGE = """usage: hrnet-keras COMMAND [options]
 
@@ -17,13 +26,13 @@ commands:
   evaluate   score a model by its task's official protocol
   predict    answer a model's question about pictures and draw the answers
   export     write a SavedModel for TensorFlow Serving
-  convert    turn a checkpoint of PyTorch into a .keras, .weights.h5 or .safetensors file
+  convert    turn a checkpoint of PyTorch or a .keras file into a .keras, .weights.h5 or .safetensors file
   models     list the published weights
   demo       train, score, export and use a small model on drawn scenes, in five minutes
 
-hrnet-keras COMMAND --help lists a command's options; --debug shows where an error came from.
+hrnet-keras COMMAND --help lists a command's options; --debug shows where an error came from; --version is this one's.
 """
-
+INTERRUPTED = 130  # the exit status of a program that Ctrl-C ended
 
 _MODEL = "a .keras file, SavedModel directory, checkpoint or published name"
 _BOXES = "faces or persons: [[left, top, right, bottom], ...], or a JSON file of {picture: such a list}"
@@ -38,24 +47,50 @@ def main(arguments=None):
     if not words or words[0] in ("-h", "--help"):
         print(USAGE, end="")
         return 0 if words else 2
-    name, rest = words[0], words[1:]
+    if words[0] == "--version":
+        print(f"hrnet-keras {__version__}")
+        return 0
     try:
-        if name not in COMMANDS:
-            raise ValueError(f"{name!r} is no command: expected one of {', '.join(COMMANDS)}")
-        if name != "models" and not {"-h", "--help"} & set(rest):
-            _load_tensorflow(quietly=not debug)
-        COMMANDS[name](rest)
+        with _terminated_as_interrupted():
+            _run(words[0], words[1:], debug)
         sys.stdout.flush()
-    except KeyboardInterrupt:
-        return _fail("stopped")
+    except KeyboardInterrupt as error:
+        return _fail(_one_line(error) or "stopped", INTERRUPTED)
     except BrokenPipeError:  # whoever read the output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
         if debug:
             raise
-        return _fail(one_line(error) or type(error).__name__)
+        return _fail(_one_line(error) or type(error).__name__)
     return 0
+
+
+def _run(name, words, debug):
+    if name not in COMMANDS:
+        near = did_you_mean(name, COMMANDS)
+        raise ValueError(f"{name!r} is no command: {near}")
+    if name != "models" and not {"-h", "--help"} & set(words):
+        _load_tensorflow(quietly=not debug)
+    COMMANDS[name](words)
+
+
+@contextlib.contextmanager
+def _terminated_as_interrupted():
+    """While it lasts, SIGTERM ends the program as Ctrl-C does: with what is done kept, and said."""
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, interrupt)
+    except ValueError:  # not in the main thread: whoever called has handlers of their own
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _load_tensorflow(*, quietly):
@@ -73,23 +108,32 @@ def _load_tensorflow(*, quietly):
         os.close(nowhere)
 
 
-def _fail(message):
+def _fail(message, status=1):
     print(f"hrnet-keras: {message}", file=sys.stderr)
-    return 1
+    return status
+
+
+def _one_line(error):
+    return " ".join(str(error).split())
+
+
+TRAIN_USAGE = """usage: hrnet-keras train RECIPE [--section.key VALUE ...]
+
+Trains a model as a recipe (a YAML file) says. The same command goes on where a run was cut off; with a larger
+--train.epochs it lengthens a finished one.
+
+every key of a recipe, as an option:"""
 
 
 def _train(words):
-    parser = parser_of_recipe(prog="hrnet-keras train", description="Trains a model as a recipe says.",
-                              usage="hrnet-keras train RECIPE [--section.key VALUE ...]")  # fmt: skip
+    if "-h" in words or "--help" in words:
+        print(TRAIN_USAGE, describe(Recipe), sep="\n")
+        raise SystemExit(0)
     if words and not words[0].startswith("-"):
         words = ["--recipe", *words]
     if not words:
         raise ValueError("train: expected the path of a recipe, such as recipes/seg/camvid_hrnetv2_w18_small_v1.yaml")
-    if "-h" in words or "--help" in words:
-        parser.parse_args(["--help"])
-    origin = words[1] if words[0] == "--recipe" else "recipe"
-    if words[0] == "--recipe" and not os.path.isfile(origin):
-        raise ValueError(f"recipe {origin}: no such file")
+    origin = words[1] if words[0] == "--recipe" and words[1:] else "recipe"
     recipe = Recipe.parse(words, origin=origin)
     from hrnet_keras.training import train
 
@@ -99,26 +143,38 @@ def _train(words):
 
 
 def _evaluate(words):
-    parser = _parser("evaluate", "Scores a model by its task's official protocol and prints the table.")
-    parser.add_argument("model", type=str | None, nargs="?", default=None, help=_MODEL)
-    parser.add_argument("dataset", type=str | None, nargs="?", default=None, help="name of a data set: see --help")
-    parser.add_argument("--weights", type=str | None, default=None, help="published weights, or a data set's best")
-    parser.add_argument("--root", "--data", type=str | None, default=None, help="folder of the data set's files")
-    parser.add_argument("--split", type=str | None, default=None, help="default: that of the set's published scores")
-    parser.add_argument("--limit", type=int | None, default=None, help="only so many pictures")
-    parser.add_argument("--scales", type=list[float] | None, default=None, help="scales whose scores are added")
-    parser.add_argument("--flip", action="store_true", help="also look at the mirrored picture")
-    parser.add_argument("--no-flip", action="store_true", help="don't, even where the published score was measured so")
-    parser.add_argument("--rule", type=str | None, default=None, help="whole, windows, cityscapes or fixed")
-    parser.add_argument("--window", type=tuple[int, int] | None, default=None, help="height and width of the windows")
-    parser.add_argument("--base-size", type=int | None, default=None, help="long side at scale 1")
-    parser.add_argument("--option", type=dict | None, default=None, help="further options of the data set")
-    parser.add_argument("--save", type=str | None, default=None, help="folder for the answers, as PNG or JSON files")
-    parser.add_argument("--json", type=str | None, default=None, help="also write the result to this file")
-    options = parser.parse_args(words)
-    model, entry, dataset, split, more = _what_to_score(options)
-    from hrnet_keras.evaluation import evaluate
+    from hrnet_keras.datasets import NAMES
+    from hrnet_keras.tasks.segmentation.protocol import RULES
 
+    parser = _parser(
+        "evaluate",
+        "Scores a model by its task's official protocol and prints the table.",
+        f"data sets: {', '.join(NAMES)}",
+        f"rules of segmentation (--rule): {', '.join(RULES)}. whole: the picture at once; windows and sliding: in"
+        " windows of --window; cityscapes: whole, in windows above scale 1; fixed: resized to --window. Default: that"
+        " of the weights' published score, else of the data set's",
+    )
+    add = parser.add_argument
+    add("model", metavar="MODEL", type=str, nargs="?", help=_MODEL)
+    add("dataset", metavar="DATASET", type=str, nargs="?", help="name of a data set, from the list below")
+    add("--weights", metavar="NAME", type=str, help="published weights, or a data set's best")
+    add("--root", "--data", metavar="FOLDER", type=str, help="of the data set's files")
+    add("--split", metavar="NAME", type=str, help="default: that of the set's published scores")
+    add("--limit", metavar="COUNT", type=int, help="only so many pictures, from the front")
+    add("--scales", metavar="[SCALE,...]", type=list[float], help="scales whose scores are added")
+    add("--flip", action="store_true", help="also look at the mirrored picture")
+    add("--no-flip", action="store_true", help="don't, even where the published score was measured so")
+    add("--rule", metavar="RULE", type=Literal[RULES], help=f"how pictures are looked at: {', '.join(RULES)}")
+    add("--window", metavar="[HEIGHT,WIDTH]", type=tuple[int, int], parts="height, width", help="of the windows")
+    add("--base-size", metavar="PIXELS", type=int, help="long side at scale 1")
+    add("--option", metavar="{NAME: VALUE,...}", type=dict, help="further options of the data set")
+    add("--save", metavar="FOLDER", type=str, help="for the answers, as PNG or JSON files")
+    add("--json", metavar="FILE", type=str, help="also write the result to this file")
+    options = parser.parse_args(words)
+    from hrnet_keras.evaluation import check_limit, evaluate
+
+    check_limit(options.limit)  # before a model is loaded
+    model, entry, dataset, split, more = _what_to_score(options)
     changes = {"rule": options.rule, "window": options.window, "base_size": options.base_size}
     changes |= {"scales": options.scales and tuple(options.scales), "flip": _yes_or_no(options.flip, options.no_flip)}
     changes = {key: value for key, value in changes.items() if value is not None}
@@ -217,9 +273,10 @@ def _check_answers(options, task):
 
 def _export(words):
     parser = _parser("export", "Writes a SavedModel for TensorFlow Serving.")
-    parser.add_argument("model", type=str, help="a .keras file, checkpoint or published name")
-    parser.add_argument("directory", type=str, help="of the model in the model base, such as saved_models/street")
-    parser.add_argument("--version", type=int | None, default=None, help="default: one above the highest there")
+    add = parser.add_argument
+    add("model", metavar="MODEL", type=str, help="a .keras file, checkpoint or published name")
+    add("directory", metavar="FOLDER", type=str, help="of the model in the model base, such as saved_models/street")
+    add("--version", metavar="NUMBER", type=int, help="default: one above the highest there")
     options = parser.parse_args(words)
     from hrnet_keras.exporting import export
     from hrnet_keras.loading import load
@@ -228,13 +285,14 @@ def _export(words):
 
 
 def _convert(words):
-    parser = _parser("convert", "Turns a checkpoint of PyTorch into a file that Keras or another program reads.")
-    parser.add_argument("source", type=str, help="a .pth, .pt or .safetensors file")
-    parser.add_argument("destination", type=str, help="a .keras, .weights.h5 or .safetensors file")
-    parser.add_argument("--task", type=str | None, default=None, help="check that it is of this task")
-    parser.add_argument("--classes", type=str | None, default=None, help="data set, or file, that names its classes")
-    parser.add_argument("--lineage", type=str | None, default=None, help="whose net it is, where its names don't tell")
-    parser.add_argument("--align-corners", type=bool | None, default=None, help="seg: whether it was trained so")
+    parser = _parser("convert", "Turns a checkpoint of PyTorch, or a .keras file, into one that another program reads.")
+    add = parser.add_argument
+    add("source", metavar="SOURCE", type=str, help="a .pth, .pt, .safetensors or .keras file")
+    add("destination", metavar="DESTINATION", type=str, help="a .keras, .weights.h5 or .safetensors file")
+    add("--task", metavar="TASK", type=str, help="check that it is of this task")
+    add("--classes", metavar="NAME", type=str, help="data set, or file, that names its classes")
+    add("--lineage", metavar="NAME", type=str, help="whose net it is, where its names don't tell")
+    add("--align-corners", metavar="true|false", type=bool, help="seg: whether it was trained so")
     options = vars(parser.parse_args(words))
     from hrnet_keras.converting import convert
 
@@ -246,8 +304,9 @@ def _convert(words):
 
 def _models(words):
     parser = _parser("models", "Lists the published weights: what weights= of a builder takes.")
-    parser.add_argument("--task", type=str | None, default=None, help="cls, seg, landmark, pose or det")
-    parser.add_argument("--json", action="store_true", help="everything that is known of them, as JSON")
+    add = parser.add_argument
+    add("--task", metavar="TASK", type=str, help="only of this one: cls, seg, landmark, pose or det")
+    add("--json", action="store_true", help="everything that is known of them, as JSON")
     options = parser.parse_args(words)
     from hrnet_keras.checkpoints.zoo import list_weights
 
@@ -257,34 +316,76 @@ def _models(words):
 
         print(json.dumps(rows, indent=1))
         return
+    print(_MODELS_LINE.format("task", "net", "data", "published score", "file", "name = words that mean it"))
     for row in rows:
         score = ", ".join(f"{key} {value:g}" for key, value in row["score"].items()) or "-"
         state = "here" if row["cached"] else "by hand" if row["url"] is None else ""
         net = f"{row['representation']}{row['width']}"
         alias = " ".join(f"= {word!r}" for word in row["aliases"])
-        print(f"{row['task'] or 'trunk':9}{net:14}{row['data']:18}{score:28}{state:8}{row['name']} {alias}".rstrip())
+        print(
+            _MODELS_LINE.format(
+                row["task"] or "trunk", net, row["data"], score, state, f"{row['name']} {alias}"
+            ).rstrip()
+        )
+
+
+_MODELS_LINE = "{:9}{:14}{:18}{:28}{:8}{}"
 
 
 def _demo(words):
     parser = _parser("demo", "Trains, scores, exports and uses a small model on drawn scenes.")
-    parser.add_argument("--task", type=str, default="seg", help="seg")
-    parser.add_argument("--output", type=str, default="runs/demo", help="folder of checkpoints, logs and pictures")
-    parser.add_argument("--saved-models", type=str, default="saved_models", help="model base that the export goes to")
+    add = parser.add_argument
+    add("--task", metavar="TASK", type=str, default="seg", help="seg (default), landmark or pose")
+    add("--output", metavar="FOLDER", type=str, default="runs/demo", help="of checkpoints, logs and pictures")
+    add("--saved-models", metavar="FOLDER", type=str, default="saved_models", help="model base that the export goes to")
     options = parser.parse_args(words)
     from hrnet_keras.demo import demo
 
     demo(options.task, output=options.output, saved_models=options.saved_models)
 
 
-class _Parser(ArgumentParser):
-    """A parser whose mistakes are one line, raised."""
+class _Parser(argparse.ArgumentParser):
+    """A parser that reads values by their kind, and whose mistakes are one line, raised."""
 
-    def error(self, message, ex=None):
-        raise ValueError(one_line(message)) from ex
+    def __init__(self, **options):
+        self.options = []
+        super().__init__(**options)
+
+    def add_argument(self, *names, type=None, parts="", **options):
+        """As in `argparse`, with `type` a kind as in `recipe.values`, and `parts` what a tuple's places hold."""
+        self.options += [name for name in names if name.startswith("-")]
+        if type is not None:
+            options["type"] = functools.partial(_read_word, kind=type, parts=parts)
+        return super().add_argument(*names, **options)
+
+    def parse_args(self, words):
+        for word in words:
+            name = word.partition("=")[0]
+            if re.match("--?[a-z]", name) and name not in self.options:
+                raise ValueError(f"{name}: no such option: {did_you_mean(name, self.options)}")
+        namespace, more = self.parse_known_args(words)
+        if more:
+            raise ValueError(f"{more[0]!r} is one word too many")
+        return namespace
+
+    def error(self, message):
+        message = re.sub("^argument ", "", _one_line(message))
+        raise ValueError(message.replace("the following arguments are required:", f"{self.prog.split()[-1]}: expected"))
 
 
-def _parser(name, description):
-    return _Parser(prog=f"hrnet-keras {name}", description=description, allow_abbrev=False)
+def _read_word(word, kind, parts):
+    try:
+        return read_text(word, kind, "", parts)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error).removeprefix(": ")) from None
+
+
+def _parser(name, description, *more):
+    paragraphs = "\n\n".join(textwrap.fill(text, 100, subsequent_indent="  ") for text in more)
+    return _Parser(
+        prog=f"hrnet-keras {name}", description=description, epilog=paragraphs, allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
 
 
 COMMANDS = {

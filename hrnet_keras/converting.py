@@ -1,12 +1,23 @@
-"""A checkpoint of PyTorch -> a model of this package, and files to take away."""
+"""A checkpoint of PyTorch, or a `.keras` file -> a model of this package, and files to take away."""
 
 import os
+
+import keras
 
 from hrnet_keras import builders
 from hrnet_keras.architecture import ARCHITECTURES
 from hrnet_keras.checkpoints import zoo
-from hrnet_keras.checkpoints.lineages import their_name
-from hrnet_keras.checkpoints.loading import identity_of, load_tensors, open_source, save_torch_weights
+from hrnet_keras.checkpoints.lineages import naming_for, their_name
+from hrnet_keras.checkpoints.loading import (
+    LoadReport,
+    identity_of,
+    load_tensors,
+    open_source,
+    save_torch_weights,
+    task_of,
+    tensors_of,
+)
+from hrnet_keras.checkpoints.torch_file import CheckpointError
 from hrnet_keras.datasets import Facts
 from hrnet_keras.datasets.published import published
 
@@ -20,7 +31,7 @@ def convert(source, destination, *, task=None, classes=None, lineage=None, align
     Net, width, task, lineage and counts are found in the checkpoint.
 
     Args:
-        source: path of a `.pth`, `.pt` or `.safetensors` file.
+        source: path of a `.pth`, `.pt` or `.safetensors` file, or of a `.keras` file of this package.
         destination: `.keras` (the whole model), `.weights.h5` (Keras's weights) or `.safetensors` (PyTorch's names).
         task: what the checkpoint is for: a check; default: what it says.
         classes: names for the classes: a published data set's (`"cityscapes"`), or the path of a text file with a name
@@ -39,7 +50,13 @@ def convert(source, destination, *, task=None, classes=None, lineage=None, align
     destination = os.fspath(destination)
     if not destination.endswith(ENDINGS):
         raise ValueError(f"{destination}: expected a name that ends in {', '.join(ENDINGS)}")
-    model, report = from_checkpoint(source, task=task, lineage=lineage, align_corners=align_corners)
+    if os.fspath(source).endswith(".keras"):
+        model, report = from_keras(source, task=task, lineage=lineage, align_corners=align_corners)
+    elif os.fspath(source).endswith(".weights.h5") or os.path.isdir(source):
+        what = "is a folder" if os.path.isdir(source) else "holds a net's numbers without the net"
+        raise ValueError(f"{source}: {what}: expected a .pth, .pt, .safetensors or .keras file")
+    else:
+        model, report = from_checkpoint(source, task=task, lineage=lineage, align_corners=align_corners)
     if classes is not None:
         builders.name_answers(model, _names(classes, builders.facts_of(model)))
     _write(model, destination, report.lineage)
@@ -66,6 +83,29 @@ def from_checkpoint(source, *, task=None, lineage=None, align_corners=None):
         model = builder(found.task, weights=source, lineage=lineage, **options)
         report = load_tensors(model, tensors, where, lineage=lineage)
     return model, report
+
+
+def from_keras(source, *, task=None, lineage=None, align_corners=None):
+    """Loads a `.keras` file of this package; arguments and errors as in `convert`.
+
+    Returns:
+        The model and its `LoadReport`: every weight is loaded.
+    """
+    source = os.fspath(source)
+    if not os.path.isfile(source):
+        raise CheckpointError(f"{source}: no such file")
+    try:
+        model = keras.saving.load_model(source, compile=False)
+    except Exception as error:  # Keras raises many kinds for a damaged file
+        raise CheckpointError(f"{source}: not a readable .keras file ({' '.join(str(error).split())[:200]})") from error
+    found = task_of(model)
+    facts = {} if found is None else builders.facts_of(model)
+    asked = {"task": (task, found), "align_corners": (align_corners, facts.get("align_corners", False))}
+    for word, (expected, said) in asked.items():
+        if expected not in (None, said):
+            raise ValueError(f"{source}: {word}={expected!r} was asked for, the file's net has {said!r}")
+    own = facts.get("lineage", "official")
+    return model, LoadReport(lineage or own, naming_for(own, found), found, tuple(tensors_of(model)), (), ())
 
 
 def from_zoo(name):

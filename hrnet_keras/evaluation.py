@@ -32,6 +32,7 @@ def evaluate(model, dataset, *, split="val", root=None, limit=None, protocol=Non
     Raises:
         ValueError: a model of another number of classes or points than the data set's, unknown names, bad files.
     """
+    check_limit(limit)
     if isinstance(dataset, str):
         dataset = datasets.load(dataset, split, root, **options)
     elif options:
@@ -63,6 +64,12 @@ def _print_published(facts, dataset):
     if published and facts.get("data") == dataset.facts.name:
         score = ", ".join(f"{name} {value:g}" for name, value in published["score"].items())
         print(f"published: {score}{' (' + published['note'] + ')' if published['note'] else ''}")
+
+
+def check_limit(limit):
+    """Raises `ValueError` where so many pictures can't be scored."""
+    if limit is not None and limit < 1:
+        raise ValueError(f"limit={limit}: expected a number of pictures, 1 or more")
 
 
 def check_classes(facts, dataset):

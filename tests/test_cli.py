@@ -1,6 +1,7 @@
 """The command: what it prints, its exit status, and one clear line for every mistake."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -136,6 +137,28 @@ def test_train_reads_recipe_and_options(tmp_path, monkeypatch, capsys):
         (["evaluate", "net.keras"], "expected MODEL and DATASET"),
         (["export", "net.keras", "out", "--version", "one"], "version"),
         (["demo", "--task", "fly"], "task='fly'"),
+        (["trian", "x.yaml"], "'trian' is no command: did you mean train?"),
+        (["predict", "a", "b", "--lable-maps"], "--lable-maps: no such option: did you mean --label-maps?"),
+        (["evaluate", "a", "b", "--limit", "few"], "--limit: expected a whole number, given 'few'"),
+        (["evaluate", "a", "b", "--limit"], "--limit: expected one argument"),
+        (["evaluate", "a", "b", "--limit", "0"], "limit=0: expected a number of pictures, 1 or more"),
+        (["evaluate", "a", "b", "--limit", "-3"], "limit=-3: expected a number of pictures, 1 or more"),
+        (
+            ["evaluate", "a", "b", "--window", "512"],
+            "--window: expected two whole numbers (height, width), given 512",
+        ),
+        (["evaluate", "a", "b", "--scales", "1"], "--scales: expected a list of numbers, given 1"),
+        (["evaluate", "a", "b", "--scales", "[1, .nan]"], "--scales: expected finite numbers, given [1, nan]"),
+        (
+            ["evaluate", "a", "b", "--rule", "hole"],
+            "--rule: expected one of whole, windows, sliding, cityscapes, fixed",
+        ),
+        (["evaluate", "a", "b", "--option", "partial"], "--option: expected {name: value, ...}, given 'partial'"),
+        (["evaluate", "a", "b", "c"], "'c' is one word too many"),
+        (["convert", "net.keras"], "convert: expected DESTINATION"),
+        (["convert", "net.keras", "net.safetensors"], "net.keras: no such file"),
+        (["convert", "tests", "net.safetensors"], "tests: is a folder: expected a .pth, .pt, .safetensors or .keras"),
+        (["train", "recipes/seg/camvid_hrnetv2_w18_small_v1.yaml", "--epochs", "3"], "did you mean --train.epochs?"),
     ],
 )
 def test_mistakes_are_one_line_on_standard_error(words, expected, capsys):
@@ -159,6 +182,44 @@ def test_every_command_has_help(name, capsys):
     assert f"hrnet-keras {name}" in printed
 
 
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_help_speaks_no_python(name, capsys):
+    with pytest.raises(SystemExit):
+        cli.main([name, "--help"])
+    printed = capsys.readouterr().out
+    assert not re.search(r"type:|NoneType|Literal|tuple|\| ?null|\bstr\b|\bint\b|\bNone\b|\bTrue\b|\bFalse\b", printed)
+
+
+def test_help_lists_what_there_is(capsys):
+    from hrnet_keras.datasets import NAMES
+    from hrnet_keras.demo import SHOWS
+    from hrnet_keras.tasks.segmentation.protocol import RULES
+
+    printed = {}
+    for name in ("evaluate", "demo", "train"):
+        with pytest.raises(SystemExit):
+            cli.main([name, "--help"])
+        printed[name] = capsys.readouterr().out
+    assert all(re.search(rf"\b{word}\b", printed["evaluate"]) for word in (*NAMES, *RULES))
+    assert all(re.search(rf"\b{task}\b", printed["demo"]) for task in SHOWS)
+    assert "--train.learning_rate  a number (default: 0.01)\n        at the start." in printed["train"]
+    assert "--data.crop  two whole numbers (height, width) (default: [512, 1024])" in printed["train"]
+
+
+def test_the_version_is_told(capsys):
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out == f"hrnet-keras {hk.__version__}\n"
+
+
+def test_an_interrupt_anywhere_is_130_in_one_line(monkeypatch, capsys):
+    def interrupted(words):
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(cli.COMMANDS, "models", interrupted)
+    assert cli.main(["models"]) == 130
+    assert capsys.readouterr().err == "hrnet-keras: stopped\n"
+
+
 def test_help_of_the_command_loads_no_tensorflow():
     code = "import sys; from hrnet_keras import cli; cli.main(['--help']); print('tensorflow' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
@@ -168,4 +229,9 @@ def test_help_of_the_command_loads_no_tensorflow():
 def test_the_list_of_weights_needs_no_tensorflow():
     code = "import sys; from hrnet_keras.cli import main; main(['models']); print('tensorflow' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "False" and len(done.stdout.splitlines()) == 176 and not done.stderr
+    head, *rows, last = done.stdout.splitlines()
+    assert last == "False" and len(rows) == 175 and not done.stderr
+    assert head.split()[:3] == ["task", "net", "data"] and "published score" in head
+    row = next(row for row in rows if "hrnetv2_w18_imagenet_pretrained" in row)
+    for title, word in (("net", "V2W18"), ("data", "imagenet"), ("published score", "top1"), ("name", "hrnetv2_w18_")):
+        assert row[head.index(title) :].startswith(word)

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+import hrnet_keras as hk
 from hrnet_keras.checkpoints import read_tensors
 from hrnet_keras.cli import main
 from hrnet_keras.converting import convert
@@ -67,8 +68,28 @@ def test_what_cannot_be_converted_is_named(source, tmp_path, capsys):
 def test_the_list_of_weights(capsys):
     assert main(["models", "--task", "landmark"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 11
+    assert len(lines) == 12  # the head, and eleven files
     assert any("NME 3.98" in line and line.endswith("= 'wflw'") for line in lines)
     assert any("by hand" in line and "HR18-WFLW" in line for line in lines)
     assert main(["models", "--task", "poses"]) == 1
     assert "task='poses': expected one of" in capsys.readouterr().err
+
+
+def test_a_keras_file_becomes_one_for_pytorch(tmp_path, capsys):
+    model = hk.HRNetV2W18SmallV1("seg", num_classes=3)
+    path, target = str(tmp_path / "best.keras"), str(tmp_path / "net.safetensors")
+    model.save(path)
+    assert main(["convert", path, target, "--task", "seg"]) == 0
+    assert f"{target}: hrnetv2_w18smallv1_seg" in capsys.readouterr().out
+    tensors = read_tensors(target)
+    kernel = model.get_layer("stage4.0.branches.0.0.conv1").kernel
+    np.testing.assert_array_equal(tensors["stage4.0.branches.0.0.conv1.weight"], np.transpose(kernel, (3, 2, 0, 1)))
+    again = hk.HRNetV2W18SmallV1("seg", num_classes=3)
+    hk.load_torch_weights(again, target)
+    for one, other in zip(model.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert main(["convert", path, target, "--task", "pose"]) == 1
+    assert "task='pose' was asked for, the file's net has 'seg'" in capsys.readouterr().err
+    (tmp_path / "cut.keras").write_bytes((tmp_path / "best.keras").read_bytes()[:500])
+    assert main(["convert", str(tmp_path / "cut.keras"), target]) == 1
+    assert "cut.keras: not a readable .keras file" in capsys.readouterr().err

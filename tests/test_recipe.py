@@ -1,11 +1,13 @@
 """Recipes: what is read, what is refused, and that every published one is sound."""
 
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import hrnet_keras as hk
-from hrnet_keras import builders
+from hrnet_keras import builders, datasets
 
 RECIPES = sorted((Path(__file__).parent.parent / "recipes").rglob("*.yaml"))
 GOOD = "model: {name: HRNetV2W18}\ndata: {name: camvid, crop: [64, 96], scale: null}\ntrain: {epochs: 3}\n"
@@ -45,6 +47,70 @@ def test_overrides_dotted_and_nested(tmp_path):
         (GOOD.replace("epochs: 3", "epochs: 0"), "train.epochs: expected a number above 0, given 0"),
         (GOOD.replace("epochs: 3", "schedule: linear"), "train.schedule"),
         (GOOD + "a: [", "parsing"),
+        (
+            GOOD.replace("epochs: 3", "learing_rate: 3"),
+            "train.learing_rate: no such key: did you mean train.learning_rate?",
+        ),
+        (
+            GOOD.replace("epochs: 3", "Learning-Rate: 3"),
+            "train.Learning-Rate: no such key: did you mean train.learning_rate?",
+        ),
+        (GOOD.replace("epochs: 3", "crop: [3, 4]"), "train.crop: no such key: did you mean data.crop?"),
+        (GOOD.replace("train:", "trian:"), "trian: no such key: did you mean train?"),
+        (GOOD + "zoom: 1", "zoom: no such key: expected one of model, data, train, output"),
+        (
+            GOOD.replace("epochs: 3", "zzz: 3"),
+            "train.zzz: no such key: expected one of train.epochs, train.batch, train.learning_rate",
+        ),
+        (GOOD + "train: {batch: 2}", "line 4: train is given twice, first in line 3"),
+        (GOOD.replace("epochs: 3", "epochs: 3, batch: 2, epochs: 4"), "line 3: epochs is given twice, first in line 3"),
+        (
+            GOOD.replace("camvid,", "folder, options: {class_weights: balanced, class_weights: null},"),
+            "line 2: class_weights is given twice, first in line 2",
+        ),
+        (GOOD.replace("epochs: 3", "learning_rate: .nan"), "train.learning_rate: expected finite numbers, given nan"),
+        (GOOD.replace("epochs: 3", "weight_decay: -.inf"), "train.weight_decay: expected finite numbers, given -inf"),
+        (
+            GOOD.replace("scale: null", "scale: [0.5, .inf]"),
+            "data.scale: expected finite numbers, given [0.5, inf]",
+        ),
+        (
+            GOOD.replace("scale: null", "options: {weight: [1, .nan]}"),
+            "data.options: expected finite numbers, given {'weight': [1, nan]}",
+        ),
+        (
+            GOOD.replace("epochs: 3", "rate_factors: {head: .nan}"),
+            "train.rate_factors: expected finite numbers, given {'head': nan}",
+        ),
+        (GOOD.replace("[64, 96]", "64"), "data.crop: expected two whole numbers (height, width), given 64"),
+        (
+            GOOD.replace("[64, 96]", "[64, 96.5]"),
+            "data.crop: expected two whole numbers (height, width), given [64, 96.5]",
+        ),
+        (GOOD.replace("[64, 96]", "64x96"), "data.crop: expected two whole numbers (height, width), given '64x96'"),
+        (GOOD.replace("epochs: 3", "epochs: 3.5"), "train.epochs: expected a whole number, given 3.5"),
+        (GOOD.replace("epochs: 3", "epochs: true"), "train.epochs: expected a whole number, given true"),
+        (GOOD.replace("epochs: 3", "epochs: null"), "train.epochs: expected a whole number, given null"),
+        (GOOD.replace("epochs: 3", "nesterov: 1"), "train.nesterov: expected true or false, given 1"),
+        (
+            GOOD.replace("epochs: 3", "schedule: linear"),
+            "train.schedule: expected one of poly, steps, constant, given 'linear'",
+        ),
+        (GOOD.replace("epochs: 3", "milestones: 30"), "train.milestones: expected a list of whole numbers, given 30"),
+        (
+            GOOD.replace("name: camvid", "name: camvid, root: 2024"),
+            "data.root: expected text or null, given 2024: put it in quotes",
+        ),
+        (GOOD.replace("name: camvid, ", ""), "data.name is missing: expected text"),
+        (GOOD.replace("train: {epochs: 3}", "train: 3"), "train: expected keys and values, given 3"),
+        (GOOD.replace("epochs: 3", "momentum: 1.5"), "train.momentum: expected 0 up to 1, given 1.5"),
+        (GOOD.replace("epochs: 3", "weight_decay: -1"), "train.weight_decay: expected 0 or more, given -1.0"),
+        (
+            GOOD.replace("scale: null", "scale: [2, 0.5]"),
+            "data.scale: expected lowest before highest, given [2.0, 0.5]",
+        ),
+        ("just words", "expected the sections model, data, train"),
+        ("", "expected the sections model, data, train"),
     ],
 )
 def test_mistakes_are_named_in_one_line(tmp_path, text, expected):
@@ -53,6 +119,73 @@ def test_mistakes_are_named_in_one_line(tmp_path, text, expected):
         hk.Recipe.load(path)
     message = str(caught.value)
     assert expected in message and str(path) in message and "\n" not in message
+    assert not re.search(r"tuple|Literal|Optional|NoneType|\bint\b|\bfloat\b|\bstr\b|\bdict\b", message)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--train.learing_rate", "1"], "--train.learing_rate: no such option: did you mean --train.learning_rate?"),
+        (["--train.learning-rate", "1"], "--train.learning-rate: no such option: did you mean --train.learning_rate?"),
+        (["--epochs", "1"], "--epochs: no such option: did you mean --train.epochs?"),
+        (["--train.epochs", "many"], "--train.epochs: expected a whole number, given 'many'"),
+        (["--train.epochs"], "--train.epochs: expected a value behind it"),
+        (["--train.epochs", "--train.batch", "2"], "--train.epochs: expected a value behind it"),
+        (["--train.learning_rate=nan"], "--train.learning_rate: expected a number, given 'nan'"),
+        (["--train.learning_rate", ".inf"], "--train.learning_rate: expected finite numbers, given inf"),
+        (["--data.crop", "[1]"], "--data.crop: expected two whole numbers (height, width), given [1]"),
+        (["--data.crop", "[1"], "--data.crop: expected two whole numbers (height, width), given '[1'"),
+        (["--train.epochs", "0"], "train.epochs: expected a number above 0, given 0"),
+        (["again.yaml"], "'again.yaml' is one word too many: expected --section.key VALUE"),
+    ],
+)
+def test_mistakes_in_options_are_named_in_one_line(tmp_path, words, expected):
+    path = str(write(tmp_path, GOOD))
+    with pytest.raises(ValueError) as caught:
+        hk.Recipe.parse(["--recipe", path, *words], origin=path)
+    assert expected in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_options_are_read_by_their_kind(tmp_path):
+    path = str(write(tmp_path, GOOD))
+    words = ["--data.root", "007", "--data.crop=[32,32]", "--train.learning_rate", "1e-3", "--train.nesterov", "true"]
+    words += ["--data.options", "{count: 3}", "--data.options.size", "[64, 64]", "--data.base_size", "null"]
+    words += ["--train.epochs", "5", "--train.epochs", "6", "--model.weights=a=b.pth"]
+    recipe = hk.Recipe.parse(["--recipe", path, *words], origin=path)
+    assert (recipe.data.root, recipe.data.crop, recipe.data.base_size) == ("007", (32, 32), None)
+    assert (recipe.train.learning_rate, recipe.train.nesterov, recipe.train.epochs) == (1e-3, True, 6)
+    assert recipe.data.options == {"count": 3, "size": [64, 64]} and recipe.model.weights == "a=b.pth"
+
+
+def test_a_recipe_takes_changes_in_python(tmp_path):
+    recipe = hk.Recipe.load(write(tmp_path, GOOD))
+    changed = hk.Recipe.load(recipe, train={"epochs": 9}, **{"data.root": tmp_path})
+    assert changed.train.epochs == 9 and changed.data.root == str(tmp_path) and changed.data.crop == (64, 96)
+    with pytest.raises(ValueError, match=r"train\.epoch: no such key: did you mean train\.epochs\?"):
+        hk.Recipe.load(recipe, train={"epoch": 9})
+    with pytest.raises(ValueError, match=r"train\.learning_rate: expected finite numbers, given nan"):
+        hk.Recipe.load(recipe, train={"learning_rate": float("nan")})
+    spoilt = replace(recipe, train=replace(recipe.train, learning_rate=float("nan")))
+    with pytest.raises(ValueError, match=r"train\.learning_rate: expected a number above 0, given nan"):
+        spoilt.check()
+
+
+def test_numbers_are_read_as_people_write_them(tmp_path):
+    recipe = hk.Recipe.load(write(tmp_path, GOOD.replace("epochs: 3", "learning_rate: 1e-3, weight_decay: 5E-4")))
+    assert (recipe.train.learning_rate, recipe.train.weight_decay) == (0.001, 0.0005)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "expected"),
+    [
+        ("ade20k", {"partal": True}, "data set 'ade20k' has no option 'partal': did you mean partial?"),
+        ("camvid", {"classes": 3}, "data set 'camvid' has no option 'classes': there are none"),
+        ("foldr", {}, "name='foldr': did you mean 'folder'?"),
+    ],
+)
+def test_options_that_a_data_set_does_not_have(name, options, expected):
+    with pytest.raises(ValueError, match=re.escape(expected)):
+        datasets.load(name, "train", **options)
 
 
 def test_a_missing_file_is_named(tmp_path):

@@ -9,6 +9,7 @@ import collections
 import colorsys
 import copy
 import importlib
+import inspect
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ import numpy as np
 
 from hrnet_keras.datasets.checking import check as check, glance as glance
 from hrnet_keras.datasets.reading import DataError as DataError, read_image, read_label_map
+from hrnet_keras.spelling import did_you_mean, nearest
 
 NAMES = (
     "300w", "ade20k", "aflw", "camvid", "cityscapes", "coco", "cocostuff", "cofw", "folder", "imagenet", "lip", "mpii",
@@ -166,9 +168,15 @@ def load(name, split, root=None, **options):
         ValueError: unknown name or split; `DataError` where files are missing.
     """
     if name not in NAMES:
-        raise ValueError(f"name={name!r}: expected one of {', '.join(map(repr, NAMES))}")
+        near = nearest(name, NAMES)
+        meant = f"did you mean {near!r}? There are" if near else "expected one of"
+        raise ValueError(f"name={name!r}: {meant} {', '.join(map(repr, NAMES))}")
     # Here, as the module imports this one.
     module = importlib.import_module(f"hrnet_keras.datasets.{MODULES.get(name, name)}")
+    known = [word for word in inspect.signature(module.load).parameters if word not in ("split", "root")]
+    for word in options:
+        if word not in known:
+            raise ValueError(f"data set {name!r} has no option {word!r}: {did_you_mean(word, known)}")
     return module.load(split, root, **options)
 
 

@@ -2,11 +2,10 @@
 
 import contextlib
 import functools
-import json
 import os
 import sys
 import time
-from dataclasses import MISSING, asdict, fields
+from dataclasses import MISSING, asdict, fields, replace
 
 import keras
 
@@ -15,17 +14,17 @@ from hrnet_keras.layers.normalization import by_groups
 from hrnet_keras.optimizers import PolySchedule, StepSchedule, TorchAdam, TorchSGD
 from hrnet_keras.recipe import DataRecipe, Recipe
 from hrnet_keras.tasks import part
-from hrnet_keras.training.callbacks import Backup, Scores
+from hrnet_keras.training.callbacks import Scores
+from hrnet_keras.training.output import Output, WriteError, save_whole
 from hrnet_keras.training.statistics import Statistics
-
-MAY_CHANGE = ("data.root", "data.cache", "train.evaluate_every", "output")  # between a run and its resumption
 
 
 def train(recipe, *, verbose=None, **overrides):
-    """Trains a model as a recipe says, and resumes where an earlier run of the same recipe was cut off.
+    """Trains a model as a recipe says; goes on where an earlier run of the same recipe was cut off or finished.
 
-    Writes into the recipe's `output`: `recipe.json`, `history.jsonl` (a line per epoch), `best.keras` (of the highest
-    main score), `last.keras`, `tensorboard/`, and while running `backup/` (at most one epoch is lost).
+    Writes into the recipe's `output`, once an epoch is done: `recipe.json`, `history.jsonl` (a line per epoch),
+    `best.keras` (of the highest main score), `last.keras` (at the end), `tensorboard/`, and `backup/`, the states of
+    the newest two epochs: at most one epoch is lost, and with more epochs a finished run is lengthened.
 
     Args:
         recipe: path of a YAML file, or a `Recipe`.
@@ -37,48 +36,119 @@ def train(recipe, *, verbose=None, **overrides):
         logits as a second output).
 
     Raises:
-        ValueError: a bad recipe, bad data (the file is named), or an output folder of another experiment.
+        ValueError: a bad recipe, bad data (the file is named), an output folder of another experiment, in use, or that
+            can't be written.
+        KeyboardInterrupt: it was interrupted; says what is kept and how to go on.
     """
     recipe = recipe if isinstance(recipe, Recipe) and not overrides else Recipe.load(recipe, **overrides)
+    recipe.check()
     for name in ("pipeline", "losses", "metrics"):
         part(recipe.model.task, name)  # says so where a task can't be trained in this version
-    augmentation = _augmentation(recipe)
-    first_epoch = _open_output(recipe)
     verbose = (1 if sys.stdout.isatty() else 2) if verbose is None else verbose
+    with Output(recipe) as output:
+        try:
+            return _train(recipe, output, verbose)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(f"stopped: {output.how_to_go_on()}") from None
+        except WriteError as error:
+            raise WriteError(f"{error}; {output.how_to_go_on()}") from error
+
+
+def _train(recipe, output, verbose):
+    augmentation = _augmentation(recipe)
+    state = output.find_state()
     keras.utils.set_random_seed(recipe.train.seed)
     data, held_out = _open_data(recipe)
-    if first_epoch == 0:
+    if state is None:
         _look_at_files(recipe, data, held_out)
     batch = recipe.train.batch
-    with _precision(recipe.train.precision), _strategy(batch).scope():
+    strategy = _strategy(batch)
+    with _precision(recipe.train.precision), strategy.scope():
         model = build(recipe, data)
         steps = steps_per_epoch(recipe, data)
         fitted = compile_for(model, recipe.train, data, steps)
+        variables = _variables(fitted)
+        scores = Scores(
+            model, held_out, recipe.output, every=recipe.train.evaluate_every,
+            keep=lambda epoch, history: output.keep(epoch, variables, history),
+        )  # fmt: skip
+        if verbose:
+            for line in introduction(recipe, model, data, held_out, steps, state):
+                print(line, flush=True)
+        if state is not None:
+            state.restore(variables)
+            scores.go_on(state.history)
+            if verbose and state.recipe["train"]["epochs"] != recipe.train.epochs:
+                print(_new_length(recipe.train, state, steps), flush=True)
 
         def stream_from(epoch, **changes):
             options = {"batch": batch, "seed": recipe.train.seed, "first_epoch": epoch, **augmentation, **changes}
             return part(recipe.model.task, "pipeline").training(data, **options)
 
-        stream = stream_from(first_epoch)
+        done = 0 if state is None else state.epoch
+        stream = stream_from(done)
         outputs = len(fitted.outputs)
         if outputs > 1:  # every output learns from the same labels
             stream = stream.map(lambda image, labels: (image, (labels,) * outputs))
-        scores = Scores(model, held_out, recipe.output, every=recipe.train.evaluate_every)
-        callbacks = [Backup(os.path.join(recipe.output, "backup")), scores]
-        if recipe.train.precise_batch_norm:  # before the backup, so that a resumed run goes on from the same numbers
-            uncached = functools.partial(stream_from, cache=False)
-            callbacks.insert(0, Statistics(model, uncached, steps=steps, batch=batch, every=scores.every))
-        callbacks.append(keras.callbacks.TensorBoard(os.path.join(recipe.output, "tensorboard"), write_graph=False))
+        callbacks = [scores]
+        if recipe.train.precise_batch_norm:  # before the scores, and the state that a run goes on from
+            once = {"cache": False} if "cache" in augmentation else {}
+            anew = functools.partial(stream_from, **once)
+            callbacks.insert(0, Statistics(model, anew, steps=steps, batch=batch, every=scores.every))
+        callbacks.append(keras.callbacks.TensorBoard(output.path("tensorboard"), write_graph=False))
         try:
             history = fitted.fit(
-                stream, epochs=recipe.train.epochs, steps_per_epoch=steps, shuffle=False,
+                stream, initial_epoch=done, epochs=recipe.train.epochs, steps_per_epoch=steps, shuffle=False,
                 callbacks=callbacks, verbose=verbose,
             )  # fmt: skip
         except Exception as error:
             _name_bad_file(error, data)
             raise
-    model.save(os.path.join(recipe.output, "last.keras"))
+    save_whole(model, output.path("last.keras"))
     return history
+
+
+def _variables(fitted):
+    """All that a training goes on from: weights, states of random layers, and the optimizer's numbers."""
+    fitted.optimizer.build(fitted.trainable_variables)
+    return [*fitted.variables, *fitted.optimizer.variables]
+
+
+def introduction(recipe, model, data, held_out, steps, state):
+    """What a training is about, as lines: device, pictures, classes or points, net, and where it starts."""
+    import tensorflow as tf
+
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    gpus = [tf.config.experimental.get_device_details(gpu).get("device_name", "GPU") for gpu in _gpus()]
+    device = ", ".join(f"{gpus.count(name)} x {name}" for name in dict.fromkeys(gpus))
+    device = device or f"CPU, {os.cpu_count()} cores"
+    yield f"device: {device}{f', {replicas} replicas' if replicas > 1 else ''}"
+    names, what = (data.facts.point_names, "points") if data.facts.point_names else (data.facts.class_names, "classes")
+    listed = ", ".join(names[:8]) + (", ..." if names[8:] else "")
+    yield f"data: {data.facts.name}, {len(data)} pictures to train on, {len(held_out)} to score on"
+    yield f"{what}: {len(names)} ({listed})"
+    start = f", starts from {recipe.model.weights}" if recipe.model.weights else ""
+    yield f"net: {recipe.model.name}, task {recipe.model.task}, {model.count_params():,} parameters{start}"
+    where = "new" if state is None else f"resumed after epoch {state.epoch}"
+    epochs = f"{recipe.train.epochs} epochs of {steps} steps of {recipe.train.batch}"
+    yield f"run: {where}, {epochs}, in {recipe.output}"
+
+
+def _gpus():
+    import tensorflow as tf
+
+    return tf.config.list_physical_devices("GPU")
+
+
+def _new_length(train, state, steps):
+    """What becomes of the schedule where a run gets another length, as a line."""
+    before, now = state.recipe["train"]["epochs"], train.epochs
+    was, is_now = (float(schedule_of(replace(train, epochs=n), steps)(state.epoch * steps)) for n in (before, now))
+    counted = f"counts {now} epochs now" if train.schedule == "poly" else "does not depend on the length"
+    return (
+        f"train.epochs: {now} instead of {before}: schedule {train.schedule} {counted}; the learning rate goes on at "
+        f"{is_now:.4g}, where it was {was:.4g}"
+    )
 
 
 def build(recipe, data):
@@ -124,16 +194,20 @@ def compile_for(model, train, data, steps):
     return fitted
 
 
-def optimizer_of(train, steps_per_epoch):
-    """The optimizer of a `TrainRecipe`, its schedule counted in steps."""
+def schedule_of(train, steps_per_epoch):
+    """The learning rate of a `TrainRecipe` as a function of the step."""
     steps = train.epochs * steps_per_epoch
     warmup = train.warmup_steps or round(train.warmup_epochs * steps_per_epoch)
     if train.schedule == "steps":
         milestones = [epoch * steps_per_epoch for epoch in train.milestones]
-        schedule = StepSchedule(train.learning_rate, milestones, warmup_steps=warmup)
-    else:
-        power = {"poly": 0.9, "constant": 0.0}[train.schedule]
-        schedule = PolySchedule(train.learning_rate, steps, power, warmup_steps=warmup)
+        return StepSchedule(train.learning_rate, milestones, warmup_steps=warmup)
+    power = {"poly": 0.9, "constant": 0.0}[train.schedule]
+    return PolySchedule(train.learning_rate, steps, power, warmup_steps=warmup)
+
+
+def optimizer_of(train, steps_per_epoch):
+    """The optimizer of a `TrainRecipe`, its schedule counted in steps."""
+    schedule = schedule_of(train, steps_per_epoch)
     if train.optimizer == "adamw":
         return keras.optimizers.AdamW(schedule, weight_decay=train.weight_decay)
     if train.optimizer == "adam":
@@ -167,9 +241,13 @@ def _look_at_files(recipe, *opened):
 
 
 def _raise_first(problems, cause=None):
-    if problems:
-        more = f" (and {len(problems) - 1} more; data.unreadable: skip leaves them out)" if problems[1:] else ""
-        raise ValueError(f"{problems[0][1]}{more}") from cause
+    if not problems:
+        return
+    more = f"and {len(problems) - 1} more" if problems[1:] else ""
+    # A label that the classes don't reach is no broken file: without it the class would be missing.
+    skip = "data.unreadable: skip leaves such files out" if not any("class ids" in why for _, why in problems) else ""
+    hint = "; ".join(filter(None, (more, skip)))
+    raise ValueError(f"{problems[0][1]}{f' ({hint})' if hint else ''}") from cause
 
 
 def _open_data(recipe):
@@ -194,52 +272,12 @@ def _name_bad_file(error, data):
         _raise_first(datasets.check(data), error)
 
 
-def _open_output(recipe):
-    """Prepares the output folder; returns the epoch to start with, 0 unless a run was cut off there."""
-    said, path = asdict(recipe), os.path.join(recipe.output, "recipe.json")
-    backup = os.path.join(recipe.output, "backup", "training_metadata.json")
-    if os.path.exists(path):
-        with open(path, encoding="utf-8") as file:
-            before = json.load(file)
-        changed = _changed(before, json.loads(json.dumps(said)))
-        if changed:
-            raise ValueError(
-                f"output {recipe.output} holds another experiment ({', '.join(changed)} differ): choose another output "
-                "or delete it"
-            )
-        if os.path.exists(os.path.join(recipe.output, "last.keras")):
-            raise ValueError(
-                f"output {recipe.output} holds the finished experiment: choose another output or delete it"
-            )
-    try:
-        os.makedirs(recipe.output, exist_ok=True)
-        with open(path, "w", encoding="utf-8") as file:
-            json.dump(said, file, indent=1)
-    except OSError as error:
-        raise ValueError(f"output {recipe.output}: {error.strerror}") from error
-    if not os.path.exists(backup):
-        return 0
-    with open(backup, encoding="utf-8") as file:
-        return json.load(file)["epoch"]
-
-
-def _changed(before, now, prefix=""):
-    found = []
-    for key in now:
-        name = f"{prefix}{key}"
-        if isinstance(now[key], dict) and isinstance(before.get(key), dict):
-            found += _changed(before[key], now[key], f"{name}.")
-        elif now[key] != before.get(key) and name not in MAY_CHANGE:
-            found.append(name)
-    return found
-
-
 def _strategy(batch):
     """MirroredStrategy over all GPUs where there are several, else what is in force."""
     import tensorflow as tf
 
     strategy = tf.distribute.get_strategy()
-    if not tf.distribute.has_strategy() and len(tf.config.list_physical_devices("GPU")) > 1:
+    if not tf.distribute.has_strategy() and len(_gpus()) > 1:
         strategy = tf.distribute.MirroredStrategy()
     replicas = strategy.num_replicas_in_sync
     if batch % replicas:

@@ -1,4 +1,4 @@
-"""What happens between epochs: the official score, the best model, a line of history, a backup to resume from."""
+"""What happens between epochs: the official score, the state to go on from, the best model, a line of history."""
 
 import json
 import math
@@ -10,13 +10,7 @@ import keras
 from hrnet_keras.builders import facts_of
 from hrnet_keras.evaluation import evaluate
 from hrnet_keras.tasks import part
-
-
-class Backup(keras.callbacks.BackupAndRestore):
-    """Keras's backup after every epoch, keeping the one before until the new one is whole."""
-
-    def __init__(self, folder):
-        super().__init__(folder, save_freq="epoch", double_checkpoint=True)
+from hrnet_keras.training.output import save_whole, write, writing
 
 
 class Scores(keras.callbacks.Callback):
@@ -27,22 +21,31 @@ class Scores(keras.callbacks.Callback):
         dataset: the held-out `Dataset`.
         folder: gets `history.jsonl` and `best.keras`.
         every: epochs between scores; the last epoch is always scored.
+        keep: called with the number of epochs done and the lines so far before anything else is written: makes the
+            state to go on from, which the other files can be made again from.
     """
 
-    def __init__(self, model, dataset, folder, *, every=1):
+    def __init__(self, model, dataset, folder, *, every=1, keep=None):
         super().__init__()
-        self.scored, self.dataset, self.every = model, dataset, every
+        self.scored, self.dataset, self.every, self.keep = model, dataset, every, keep
         self.history_file = os.path.join(folder, "history.jsonl")
         self.best_file = os.path.join(folder, "best.keras")
         metric = part(facts_of(model)["task"], "metrics").Metric(dataset.facts)
         self.main, self.lower_is_better = metric.main, getattr(metric, "lower_is_better", False)
-        self.best = -math.inf
+        self.best, self.lines = -math.inf, []
         self._began = 0.0
+
+    def go_on(self, lines):
+        """Takes up a run that has written these lines, whose last weights the model has: writes its files again."""
+        write(self.history_file, "".join(json.dumps(line) + "\n" for line in lines))
+        worths = [self._worth_of(line) for line in lines]
+        if worths and worths[-1] > max(worths[:-1], default=-math.inf):
+            save_whole(self.scored, self.best_file)  # it may have been cut off between the state and this file
 
     def on_train_begin(self, logs=None):
         """Reads the best score so far of a run that goes on."""
-        for line in _lines(self.history_file):
-            self.best = max(self.best, self._worth(line.get(line.get("main"), math.nan)))
+        self.lines = _lines(self.history_file)
+        self.best = max(map(self._worth_of, self.lines), default=-math.inf)
 
     def on_epoch_begin(self, epoch, logs=None):
         self._began = time.perf_counter()
@@ -53,8 +56,16 @@ class Scores(keras.callbacks.Callback):
         line["seconds"] = round(time.perf_counter() - self._began, 2)
         if (epoch + 1) % self.every == 0 or epoch + 1 == self.params["epochs"]:
             line |= self._score(logs)
-        with open(self.history_file, "a", encoding="utf-8") as file:
+        self.lines.append(line)
+        if self.keep is not None:
+            self.keep(epoch + 1, self.lines)
+        if "main" in line:
+            self._keep_best(self._worth_of(line))
+        with writing(self.history_file), open(self.history_file, "a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
+
+    def _worth_of(self, line):
+        return self._worth(line.get(line.get("main"), math.nan))
 
     def _worth(self, figure):
         """The main figure as a number that is the higher the better; the lowest of all where there is none."""
@@ -64,12 +75,13 @@ class Scores(keras.callbacks.Callback):
 
     def _score(self, logs):
         result = evaluate(self.scored, self.dataset, verbose=False)
-        worth = self._worth(result[self.main])
-        if worth > self.best or not os.path.exists(self.best_file):
-            self.best = worth
-            self.scored.save(self.best_file)
         logs |= {name: value for name, value in result.items() if isinstance(value, float)}
         return {"main": self.main, **result}
+
+    def _keep_best(self, worth):
+        if worth > self.best or not os.path.exists(self.best_file):
+            self.best = worth
+            save_whole(self.scored, self.best_file)
 
 
 def _lines(path):

@@ -95,14 +95,17 @@ def head_of_an_hrnet(task, num_classes, **options):
 
 builders.HRNetV2W18SmallV1 = head_of_an_hrnet
 
-def train(strategy, output):
+def train(strategy, output, **changes):
     with strategy.scope():
-        return training.train(Recipe.load(sys.argv[1], output=output), verbose=0)
+        return training.train(Recipe.load(sys.argv[1], output=output, **changes), verbose=0)
 
 one = train(tf.distribute.get_strategy(), sys.argv[2] + "/one")
 reduce = tf.distribute.ReductionToOneDevice()
-two = train(tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"], cross_device_ops=reduce), sys.argv[2] + "/two")
-np.testing.assert_allclose(one.history["loss"], two.history["loss"], rtol=1e-4)
+mirrored = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"], cross_device_ops=reduce)
+train(mirrored, sys.argv[2] + "/two", train={"epochs": 2})
+two = train(mirrored, sys.argv[2] + "/two")  # goes on where replicas had been
+assert two.epoch == [2]
+np.testing.assert_allclose(one.history["loss"][2:], two.history["loss"], rtol=1e-4)
 kernels = [np.asarray(h.model.get_layer("conv1").kernel) for h in (one, two)]
 assert np.abs(kernels[0] - kernels[1]).max() < 1e-4 * np.abs(kernels[0]).max()
 """
@@ -113,7 +116,7 @@ def test_two_replicas_learn_what_one_does(tmp_path, root):
     path = tmp_path / "street.yaml"
     path.write_text(
         f"model: {{name: HRNetV2W18SmallV1}}\ndata: {{name: folder, root: '{root}', crop: [32, 32], scale: null}}\n"
-        "train: {epochs: 3, batch: 4, learning_rate: 0.02}\n"
+        "train: {epochs: 3, batch: 4, learning_rate: 0.02, schedule: constant}\n"
     )
     done = subprocess.run([sys.executable, "-c", TWO_REPLICAS, path, tmp_path], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]

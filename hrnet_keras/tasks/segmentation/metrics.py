@@ -44,25 +44,39 @@ class Metric:
         self.confusion += np.bincount(truth * classes + found, minlength=classes**2).reshape(classes, classes)
 
     def result(self):
-        """Returns a dict: `mIoU`, `pixel_accuracy`, `mean_accuracy` (0..1), and per class `IoU` and `accuracy`."""
+        """Returns a dict: `mIoU`, `pixel_accuracy`, `mean_accuracy` (0..1), and per class `IoU` and `accuracy`.
+
+        `absent` lists the classes that have a pixel neither in truth nor in prediction; `mIoU_present` is the mean
+        without them, as mmsegmentation takes it (0 where all are absent).
+        """
         hits = np.diag(self.confusion).astype(np.float64)
         truth, found = self.confusion.sum(1), self.confusion.sum(0)
         iou = hits / np.maximum(1, truth + found - hits)
         accuracy = hits / np.maximum(1, truth)
+        present = truth + found > 0
         return {
             "mIoU": float(iou.mean()),
+            "mIoU_present": float(iou[present].mean()) if present.any() else 0.0,
             "pixel_accuracy": float(hits.sum() / max(1, truth.sum())),
             "mean_accuracy": float(accuracy.mean()),
             "IoU": dict(zip(self.names, iou.tolist(), strict=True)),
             "accuracy": dict(zip(self.names, accuracy.tolist(), strict=True)),
+            "absent": [name for name, is_there in zip(self.names, present, strict=True) if not is_there],
         }
 
 
 def table(result):
-    """A result as readable text: a row per class, then the means."""
-    width = max(map(len, (*result["IoU"], "pixel accuracy")))
+    """A result as readable text: a row per class, absent ones marked, then the means."""
+    absent = set(result.get("absent", ()))
+    beside = "mean of the present"
+    width = max(map(len, (*result["IoU"], "pixel accuracy", *([beside] if absent else []))))
     lines = [f"{'class':<{width}}    IoU  accuracy"]
-    lines += [f"{name:<{width}}  {iou:.3f}  {result['accuracy'][name]:8.3f}" for name, iou in result["IoU"].items()]
-    lines.append(f"{'mean':<{width}}  {result['mIoU']:.3f}  {result['mean_accuracy']:8.3f}")
+    for name, iou in result["IoU"].items():
+        note = "  absent: no pixel in truth or prediction" if name in absent else ""
+        lines.append(f"{name:<{width}}  {iou:.3f}  {result['accuracy'][name]:8.3f}{note}")
+    note = f"  over all, {len(absent)} absent counted 0" if absent else ""
+    lines.append(f"{'mean':<{width}}  {result['mIoU']:.3f}  {result['mean_accuracy']:8.3f}{note}")
+    if absent:
+        lines.append(f"{beside:<{width}}  {result['mIoU_present']:.3f}")
     lines.append(f"{'pixel accuracy':<{width}}         {result['pixel_accuracy']:8.3f}")
     return "\n".join(lines)

@@ -51,3 +51,25 @@ def test_refuses_other_shapes_and_strange_classes():
         metric.update({"label_map": np.zeros((2, 3), int)}, {"label_map": np.zeros((2, 2), int), "name": "street"})
     with pytest.raises(ValueError, match=r"street: class id 7, expected 0\.\.1 or 255"):
         metric.update({"label_map": np.full((2, 2), 7)}, {"label_map": np.zeros((2, 2), int), "name": "street"})
+
+
+def test_absent_classes_count_as_officially_and_are_marked():
+    """Four classes: a half right, b wholly, c predicted without being there, d nowhere."""
+    metric = Metric(Facts("four", class_names=("a", "b", "c", "d")))
+    truth, found = np.array([[0, 0, 1, 1, 255]]), np.array([[0, 2, 1, 1, 3]])
+    metric.update({"label_map": found}, {"label_map": truth, "name": "x"})
+    result = metric.result()
+    assert result["IoU"] == {"a": 0.5, "b": 1.0, "c": 0.0, "d": 0.0}
+    assert result["mIoU"] == 1.5 / 4 and result["mIoU_present"] == 1.5 / 3 and result["absent"] == ["d"]
+    lines = table(result).splitlines()
+    assert [line for line in lines if "absent: no pixel" in line] == [line for line in lines if line.startswith("d ")]
+    assert lines[-3].split()[:2] == ["mean", "0.375"] and "1 absent counted 0" in lines[-3]
+    assert lines[-2].split() == ["mean", "of", "the", "present", "0.500"]
+
+
+def test_where_every_class_is_there_the_means_are_one_and_nothing_is_marked():
+    metric = Metric(Facts("two", class_names=("a", "b")))
+    metric.update({"label_map": np.array([[0, 1]])}, {"label_map": np.array([[0, 0]]), "name": "x"})
+    result = metric.result()
+    assert result["mIoU"] == result["mIoU_present"] and result["absent"] == []
+    assert "absent" not in table(result) and "present" not in table(result)

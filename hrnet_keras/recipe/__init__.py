@@ -1,10 +1,10 @@
 """What an experiment says: dataclasses read from YAML, strict about unknown keys and wrong types."""
 
 import os
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from jsonargparse import ArgumentError, ArgumentParser
+from hrnet_keras.recipe.keys import flat, read_file, read_words, set_values
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,8 @@ class DataRecipe:
     train: str = "train"
     evaluate: str = "val"
     options: dict[str, Any] = field(default_factory=dict)
-    crop: tuple[int, int] = (512, 1024)
-    scale: tuple[float, float] | None = (0.5, 2.1)
+    crop: tuple[int, int] = field(default=(512, 1024), metadata={"parts": "height, width"})
+    scale: tuple[float, float] | None = field(default=(0.5, 2.1), metadata={"parts": "lowest, highest"})
     scale_step: float | None = 0.1
     base_size: int | None = None
     flip: float = 0.5
@@ -165,72 +165,66 @@ class Recipe:
         """Reads a recipe.
 
         Args:
-            path: of a YAML file.
+            path: of a YAML file, or a `Recipe`.
             overrides: values that replace the file's; keys are dotted (`{"train.epochs": 3}`) or sections.
 
         Raises:
             ValueError: unreadable, unknown key, wrong type, or a value out of range; names file and key.
         """
-        path = os.fspath(path)
-        if not os.path.isfile(path):
-            raise ValueError(f"recipe {path}: no such file")
-        return cls.parse(["--recipe", path, *_as_options(overrides)], origin=path)
+        if isinstance(path, cls):
+            values, origin = flat(cls, asdict(path)), path.output or "recipe"
+        else:
+            values, origin = read_file(cls, path), os.fspath(path)
+        return cls._of(values | flat(cls, overrides), origin)
 
     @classmethod
-    def parse(cls, options, *, origin="recipe"):
-        """Makes a recipe from command-line words: `--recipe FILE` and `--section.key VALUE`."""
-        parser = parser_of_recipe()
+    def parse(cls, words, *, origin="recipe"):
+        """Makes a recipe from command-line words: `--recipe FILE` and `--section.key VALUE`.
+
+        Raises:
+            ValueError: as `load`; a word that is no option.
+        """
+        return cls._of(read_words(cls, words), origin)
+
+    @classmethod
+    def _of(cls, values, origin):
         try:
-            recipe = from_namespace(parser, parser.parse_args(options))
-        except ArgumentError as error:
-            raise ValueError(f"recipe {origin}: {one_line(error)}") from None
+            recipe = set_values(cls, values)
+        except ValueError as error:
+            raise ValueError(f"recipe {origin}: {error}") from None
         if recipe.output is None:
             name = os.path.splitext(os.path.basename(origin))[0]
-            recipe = Recipe(recipe.model, recipe.data, recipe.train, os.path.join("runs", name))
+            recipe = cls(recipe.model, recipe.data, recipe.train, os.path.join("runs", name))
         recipe.check(origin)
         return recipe
 
     def check(self, origin="recipe"):
         """Raises `ValueError` where a number is out of its range."""
         train, data = self.train, self.data
-        positive = {
+        for key, value in {
             "train.epochs": train.epochs, "train.batch": train.batch, "train.learning_rate": train.learning_rate,
-            "train.evaluate_every": train.evaluate_every, "data.crop": min(data.crop),
-        }  # fmt: skip
-        for key, value in positive.items():
-            if value <= 0:
+            "train.evaluate_every": train.evaluate_every, "data.crop": min(data.crop), "data.base_size": data.base_size,
+            "data.scale": data.scale and min(data.scale), "data.scale_step": data.scale_step, "data.sigma": data.sigma,
+            "train.milestones": min(train.milestones, default=None),
+        }.items():  # fmt: skip
+            if value is not None and not 0 < value < float("inf"):
                 raise ValueError(f"recipe {origin}: {key}: expected a number above 0, given {value}")
-        if not 0 <= data.flip <= 1:
-            raise ValueError(f"recipe {origin}: data.flip: expected a probability, given {data.flip}")
-
-
-def parser_of_recipe(**kwargs):
-    """The parser that knows every key of a recipe, as a file (`--recipe`) and as options."""
-    parser = ArgumentParser(exit_on_error=False, allow_abbrev=False, **kwargs)
-    parser.add_argument("--recipe", action="config", help="YAML file of the experiment.")
-    parser.add_class_arguments(Recipe)
-    return parser
-
-
-def from_namespace(parser, namespace):
-    """The recipe that a parser read."""
-    found = parser.instantiate(namespace)
-    return Recipe(**{f.name: found[f.name] for f in fields(Recipe)})
-
-
-def one_line(error):
-    """A parser's message without its line breaks."""
-    return " ".join(str(error).split())
-
-
-def _as_options(overrides):
-    import json
-
-    options = []
-    for key, value in overrides.items():
-        if isinstance(value, dict) and not key.startswith(("data.options", "train.rate_factors")):
-            options += _as_options({f"{key}.{name}": inner for name, inner in value.items()})
-        else:
-            text = value if isinstance(value, str) else json.dumps(value)
-            options += [f"--{key}", text]
-    return options
+        for key, value in {
+            "train.weight_decay": train.weight_decay, "train.warmup_epochs": train.warmup_epochs,
+            "train.warmup_steps": train.warmup_steps, "train.auxiliary_weight": train.auxiliary_weight,
+            "train.ohem_min_kept": train.ohem_min_kept, "train.seed": train.seed, "data.brightness": data.brightness,
+            "data.contrast": data.contrast, "data.saturation": data.saturation, "data.scaling": data.scaling,
+            "data.rotation": data.rotation,
+        }.items():  # fmt: skip
+            if value is not None and not 0 <= value < float("inf"):
+                raise ValueError(f"recipe {origin}: {key}: expected 0 or more, given {value}")
+        for key, value in {
+            "data.flip": data.flip, "data.half_body": data.half_body, "data.shift": data.shift,
+            "train.ohem_threshold": train.ohem_threshold,
+        }.items():  # fmt: skip
+            if value is not None and not 0 <= value <= 1:
+                raise ValueError(f"recipe {origin}: {key}: expected a probability, given {value}")
+        if not 0 <= train.momentum < 1:
+            raise ValueError(f"recipe {origin}: train.momentum: expected 0 up to 1, given {train.momentum}")
+        if data.scale is not None and data.scale[0] > data.scale[1]:
+            raise ValueError(f"recipe {origin}: data.scale: expected lowest before highest, given {list(data.scale)}")
