@@ -32,7 +32,8 @@ def decorated_classes():
 
 
 def map_names(decorators):
-    return [call.func.attr for call in decorators if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute)]
+    calls = [one.func for one in decorators if isinstance(one, ast.Call)]
+    return [function.attr for function in calls if isinstance(function, ast.Attribute)]
 
 
 @pytest.mark.parametrize("imports", ["import hrnet_keras, keras", "import keras, hrnet_keras"])
