@@ -14,6 +14,7 @@ from hrnet_keras import builders, datasets
 from hrnet_keras.layers.normalization import by_groups
 from hrnet_keras.recipe import DataRecipe, Recipe
 from hrnet_keras.tasks import part
+from hrnet_keras.training import naming
 from hrnet_keras.training.callbacks import Backup, Scores
 from hrnet_keras.training.optimizers import PolySchedule, StepSchedule, TorchAdam, TorchSGD
 from hrnet_keras.training.statistics import Statistics
@@ -47,11 +48,16 @@ def train(recipe, *, verbose=None, **overrides):
     verbose = (1 if sys.stdout.isatty() else 2) if verbose is None else verbose
     keras.utils.set_random_seed(recipe.train.seed)
     data, held_out = _open_data(recipe)
+    naming.check_counts(recipe, data)
+    naming.check_splits(recipe, data, held_out)
     if first_epoch == 0:
+        naming.tell_sides(data, recipe)
         _look_at_files(recipe, data, held_out)
     batch = recipe.train.batch
     with _precision(recipe.train.precision), _strategy(batch).scope():
         model = build(recipe, data)
+        if first_epoch > 0:
+            naming.check_resumed(recipe.output, model)
         steps = steps_per_epoch(recipe, data)
         fitted = compile_for(model, recipe.train, data, steps)
 
@@ -66,7 +72,8 @@ def train(recipe, *, verbose=None, **overrides):
         scores = Scores(model, held_out, recipe.output, every=recipe.train.evaluate_every)
         callbacks = [Backup(os.path.join(recipe.output, "backup")), scores]
         if recipe.train.precise_batch_norm:  # before the backup, so that a resumed run goes on from the same numbers
-            callbacks.insert(0, Statistics(model, functools.partial(stream_from, cache=False), steps=steps, batch=batch, every=scores.every))
+            uncached = functools.partial(stream_from, **({"cache": False} if "cache" in augmentation else {}))
+            callbacks.insert(0, Statistics(model, uncached, steps=steps, batch=batch, every=scores.every))
         callbacks.append(keras.callbacks.TensorBoard(os.path.join(recipe.output, "tensorboard"), write_graph=False))
         try:
             history = fitted.fit(
@@ -88,9 +95,10 @@ def build(recipe, data):
         raise ValueError(f"model.name={recipe.model.name!r}: expected one of {', '.join(names)}")
     task = recipe.model.task
     options = {name: value for name, value in asdict(recipe.model).items() if name not in ("name", "task")}
-    count, names = part(task, "head").COUNTS
-    options[count] = options[count] or len(getattr(data.facts, names))
+    count, word = part(task, "head").COUNTS
+    options[count] = options[count] or len(getattr(data.facts, word))
     model = builder(task, **options)
+    naming.fit_last_layer(model, recipe.model.weights, getattr(data.facts, word))
     facts = builders.facts_of(model)
     for word in ("published", "crop_box"):  # what the weights that it starts from were is not what it becomes
         facts.pop(word, None)

@@ -51,3 +51,10 @@ def test_refuses_other_shapes_and_strange_classes():
         metric.update({"label_map": np.zeros((2, 3), int)}, {"label_map": np.zeros((2, 2), int), "name": "street"})
     with pytest.raises(ValueError, match=r"street: class id 7, expected 0\.\.1 or 255"):
         metric.update({"label_map": np.full((2, 2), 7)}, {"label_map": np.zeros((2, 2), int), "name": "street"})
+
+
+def test_pixels_of_no_class_are_refused():
+    metric = Metric(Facts("two", class_names=("a", "b")))
+    found = {"label_map": np.array([[0, 1], [255, 1]], np.uint8)}
+    with pytest.raises(ValueError, match="street: the model's logits are no finite numbers"):
+        metric.update(found, {"label_map": np.zeros((2, 2), np.uint8), "name": "street"})
