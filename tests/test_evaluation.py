@@ -186,7 +186,9 @@ def test_pictures_with_nobody_count_nobody():
 
 def test_classes_in_another_order_are_scored_by_name(root):
     """The same pictures and the same model: only the order of the classes changes, and with it no figure."""
-    model = hk.HRNetV2W18SmallV1("seg", num_classes=3)
+    image = keras.Input((None, None, 3))
+    logits = keras.layers.Conv2D(3, 5, padding="same")(image / 64)
+    model = keras.Model(image, Answer({"task": "seg", "num_classes": 3, "output_stride": 1}, name="logits")(logits))
     name_answers(model, datasets.load("folder", "val", root).facts)
     before = hk.evaluate(model, "folder", root=root, verbose=False, save=root / "before")
     names = ("Bar", "ground", "SQUARE")
@@ -202,9 +204,7 @@ def test_classes_in_another_order_are_scored_by_name(root):
     served = hk.evaluate(hk.export(model, root / "net"), "folder", root=root, verbose=False)
     assert served["pixel_accuracy"] == pytest.approx(before["pixel_accuracy"], abs=0.01)
     (root / "classes.txt").write_text("bar\nground\ncircle\n")
-    with pytest.raises(
-        ValueError, match="the model has ground, square, bar; .* has bar, ground, circle; only the model"
-    ):
+    with pytest.raises(ValueError, match=r"the model has ground, square, bar; .* has bar, ground, circle; only"):
         hk.evaluate(model, "folder", root=root, verbose=False)
 
 

@@ -45,9 +45,9 @@ def test_what_stands_in_its_place_stays(facts, data):
 @pytest.mark.parametrize(
     ("facts", "names", "complaint"),
     [
-        (SEG, ("sky", "left arm", "leg"), "the model has sky, left arm, right arm; data set 'mine' has sky, left arm, leg; "
-         "only the model has right arm; only data set 'mine' has leg: expected the same classes in both"),
-        (SEG, ("sky", "left arm"), "the model has 3 classes, data set 'mine' has 2: the model has sky, left arm, right arm"),
+        (SEG, ("sky", "left arm", "leg"), "^the model has sky, left arm, right arm; data set 'mine' has sky, left arm, "
+         "leg; only the model has right arm; only data set 'mine' has leg: expected the same classes in both$"),
+        (SEG, ("sky", "left arm"), "^the model has 3 classes, data set 'mine' has 2: the model has sky, left arm, "),
         (SEG | {"class_names": []}, ("sky", "left arm"), "^the model has 3 classes, data set 'mine' has 2$"),
     ],
 )  # fmt: skip

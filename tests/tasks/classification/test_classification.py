@@ -141,9 +141,7 @@ def test_classes_are_scored_by_name(tmp_path):
     result = hk.evaluate(seeing(names), "imagenet", split="test", root=tmp_path, verbose=False)
     assert result == {"top1": 100, "top5": 100, "pictures": 3}
     (tmp_path / "test" / "dog").rename(tmp_path / "test" / "wolf")
-    with pytest.raises(
-        ValueError, match="has zebra, horse, cat, dog; .* has Zebra, cat, wolf; only the model has horse"
-    ):
+    with pytest.raises(ValueError, match=r"has zebra, horse, cat, dog; .* has Zebra, cat, wolf; only the model"):
         hk.evaluate(seeing(names), "imagenet", split="test", root=tmp_path, verbose=False)
 
 
