@@ -135,8 +135,8 @@ def name_answers(model, data):
 
     Args:
         model: a model of a task.
-        data: the data set's facts: `name` and, for classes, `class_names`, `palette` (RGB per class), `ignore_label`;
-            for points, `point_names`, `flip_pairs`, `edges`, `crop_box`, `stretch_first`.
+        data: the data set's facts: `name` and, for classes, `class_names`, `palette` (RGB per class), `ignore_label`,
+            `label_flip_pairs`; for points, `point_names`, `flip_pairs`, `edges`, `crop_box`, `stretch_first`.
     """
     facts = facts_of(model)
     facts["data"] = data.name
@@ -150,6 +150,7 @@ def name_answers(model, data):
     facts["class_names"] = list(data.class_names)
     facts["palette"] = [list(map(int, colour)) for colour in data.palette]
     facts["ignore_label"] = data.ignore_label
+    facts["label_flip_pairs"] = [list(pair) for pair in data.label_flip_pairs]
 
 
 def _name_published(model, entry):

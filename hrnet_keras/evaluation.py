@@ -6,10 +6,14 @@ import sys
 from hrnet_keras import datasets
 from hrnet_keras.prediction import open_model
 from hrnet_keras.tasks import part
+from hrnet_keras.tasks.agreement import in_data_order, places_of
 
 
 def evaluate(model, dataset, *, split="val", root=None, limit=None, protocol=None, save=None, verbose=True, **options):
     """Scores a model by its task's official protocol.
+
+    Classes and points are matched by name: where the data set has them in another order than the model, the model's
+    answers are brought into the data set's order, also those that are saved.
 
     Args:
         model: `keras.Model`, path of a `.keras` file or checkpoint, SavedModel directory, or published name.
@@ -30,7 +34,8 @@ def evaluate(model, dataset, *, split="val", root=None, limit=None, protocol=Non
         0..1, or `PCKh` or `PCK`, in percent.
 
     Raises:
-        ValueError: a model of another number of classes or points than the data set's, unknown names, bad files.
+        ValueError: a model of other classes or points than the data set's, unknown names, bad files, an answer that is
+            no finite number.
     """
     check_limit(limit)
     if isinstance(dataset, str):
@@ -39,13 +44,14 @@ def evaluate(model, dataset, *, split="val", root=None, limit=None, protocol=Non
         raise TypeError(f"options {sorted(options)} belong to a data set given by name")
     answer, facts = open_model(model, protocol=protocol, facts=dataset.facts)
     metrics = part(facts["task"], "metrics")
-    check_classes(facts, dataset)
+    places = places_of(facts, dataset.facts)
     metric = metrics.Metric(dataset.facts)
     examples = part(facts["task"], "pipeline").evaluation(dataset)
     needs = getattr(part(facts["task"], "inference"), "NEEDS", ())
     count = len(dataset) if limit is None else min(limit, len(dataset))
     for done, example in zip(range(1, count + 1), examples, strict=False):
         found = answer(example["image"], **{word: example[word] for word in needs if word in example})
+        found = in_data_order(found, places)
         metric.update(found, example)
         if save is not None:
             part(facts["task"], "inference").write(found, os.path.join(save, example["name"]), dataset.to_file)
@@ -70,15 +76,3 @@ def check_limit(limit):
     """Raises `ValueError` where so many pictures can't be scored."""
     if limit is not None and limit < 1:
         raise ValueError(f"limit={limit}: expected a number of pictures, 1 or more")
-
-
-def check_classes(facts, dataset):
-    """Raises `ValueError` where a model and a data set disagree on the number of classes or points."""
-    for word, names in (("num_classes", dataset.facts.class_names), ("num_keypoints", dataset.facts.point_names)):
-        expected = len(names)
-        given = facts.get(word, expected)
-        if word in facts and facts.get("codec") == "udp_combined":
-            given //= 3  # maps of every point
-        if given != expected:
-            what = "classes" if word == "num_classes" else "points"
-            raise ValueError(f"the model has {given} {what}, data set {dataset.facts.name!r} has {expected}")

@@ -13,6 +13,7 @@ from hrnet_keras.builders import facts_of
 from hrnet_keras.exporting import FACTS_FILE
 from hrnet_keras.loading import load
 from hrnet_keras.tasks import part
+from hrnet_keras.tasks.agreement import in_model_order
 
 
 class Prediction:
@@ -133,6 +134,8 @@ def open_model(model, *, scores=False, **how):
             return _open_saved_model(path, scores, how.get("facts"))
         model = load(path)
     facts = facts_of(model)
+    if how.get("facts") is not None:
+        how["facts"] = in_model_order(facts, how["facts"])
     return part(facts["task"], "inference").answerer(model, scores=scores, **how), facts
 
 

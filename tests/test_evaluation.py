@@ -9,6 +9,7 @@ from PIL import Image
 
 import hrnet_keras as hk
 from hrnet_keras import datasets
+from hrnet_keras.builders import name_answers
 from hrnet_keras.checkpoints import zoo
 from hrnet_keras.cli import main
 from hrnet_keras.datasets.cityscapes import TRAINED_IDS
@@ -181,3 +182,42 @@ def test_pictures_with_nobody_count_nobody():
     model = keras.Model(image, Answer({"task": "landmark", "num_keypoints": 68})(maps))
     result = hk.evaluate(model, dataset, verbose=False)
     assert result["faces"] == 0 and np.isnan(result["NME"])
+
+
+def test_classes_in_another_order_are_scored_by_name(root):
+    """The same pictures and the same model: only the order of the classes changes, and with it no figure."""
+    image = keras.Input((None, None, 3))
+    logits = keras.layers.Conv2D(3, 5, padding="same")(image / 64)
+    model = keras.Model(image, Answer({"task": "seg", "num_classes": 3, "output_stride": 1}, name="logits")(logits))
+    name_answers(model, datasets.load("folder", "val", root).facts)
+    before = hk.evaluate(model, "folder", root=root, verbose=False, save=root / "before")
+    names = ("Bar", "ground", "SQUARE")
+    (root / "classes.txt").write_text("\n".join(names))
+    ids = np.array([1, 2, 0], np.uint8)  # of ground, square and bar among them
+    for file in (root / "labels").glob("*.png"):
+        Image.fromarray(ids[np.asarray(Image.open(file))]).save(file)
+    after = hk.evaluate(model, "folder", root=root, verbose=False, save=root / "after")
+    assert after["mIoU"] == pytest.approx(before["mIoU"], rel=1e-12) and len(set(before["IoU"].values())) > 1
+    assert {name.lower(): value for name, value in after["IoU"].items()} == before["IoU"]
+    saved = [np.asarray(Image.open(root / folder / "0.png")) for folder in ("before", "after")]
+    np.testing.assert_array_equal(ids[saved[0]], saved[1])
+    served = hk.evaluate(hk.export(model, root / "net"), "folder", root=root, verbose=False)
+    assert served["pixel_accuracy"] == pytest.approx(before["pixel_accuracy"], abs=0.01)
+    (root / "classes.txt").write_text("bar\nground\ncircle\n")
+    with pytest.raises(ValueError, match=r"the model has ground, square, bar; .* has bar, ground, circle; only"):
+        hk.evaluate(model, "folder", root=root, verbose=False)
+
+
+@pytest.mark.parametrize("task", ["landmark", "pose"])
+def test_columns_in_another_order_are_scored_by_name(tmp_path, task):
+    model, root = dots.model(task, (128, 128), "udp"), points_root(tmp_path / "data")
+    before = hk.evaluate(model, "points", root=root, verbose=False)
+    header, *rows = [line.split(",") for line in (root / "val.csv").read_text().splitlines()]
+    moved = [0, 5, 6, 1, 2, 3, 4, *range(7, 11)]  # the right eye first
+    (root / "val.csv").write_text("\n".join(",".join(row[i] for i in moved) for row in [header, *rows]))
+    after = hk.evaluate(model, "points", root=root, verbose=False)
+    main = "NME" if task == "landmark" else "PCK"
+    assert after[main] == pytest.approx(before[main], rel=1e-9, abs=1e-9)
+    (root / "val.csv").write_text((root / "val.csv").read_text().replace("nose", "tail"))
+    with pytest.raises(ValueError, match=r"the model has nose, left_eye, right_eye; .* has right_eye, tail, left_eye"):
+        hk.evaluate(model, "points", root=root, verbose=False)

@@ -18,6 +18,7 @@ import numpy as np
 
 from hrnet_keras.datasets.checking import check as check, glance as glance
 from hrnet_keras.datasets.reading import DataError as DataError, read_image, read_label_map
+from hrnet_keras.datasets.sides import mirror_order
 from hrnet_keras.spelling import did_you_mean, nearest
 
 NAMES = (
@@ -31,6 +32,9 @@ MODULES = {"300w": "face_300w", "points": "points_folder"}  # where a module is 
 class Facts:
     """What is true of every picture of a data set.
 
+    Raises:
+        ValueError: a point or class stands in two pairs.
+
     Attributes:
         name: of the data set.
         class_names: in the order of the class ids.
@@ -42,7 +46,8 @@ class Facts:
         edges: pairs of points joined by a line in a drawing.
         source: where the data comes from.
         terms: what it may be used for.
-        label_flip_pairs: class ids of a label map that change places when a picture is mirrored (left arm, right arm).
+        label_flip_pairs: class ids that change places when a picture is mirrored (left arm, right arm), in label maps
+            and of whole pictures.
         metric: how points are scored: `"nme"` (landmark), `"oks"`, `"pckh"` or `"pck"` (pose).
         normaliser: what the normalised mean error divides by: two points whose distance it is, or `"size"`, the length
             that the example states in `sizes`.
@@ -74,6 +79,10 @@ class Facts:
     crop_drop: float | None = None
     stretch_first: bool = True
     crop_box: str = "tight"
+
+    def __post_init__(self):
+        for word in ("flip_pairs", "label_flip_pairs"):
+            mirror_order(None, getattr(self, word), f"data set {self.name!r}: {word}")
 
 
 class Dataset:

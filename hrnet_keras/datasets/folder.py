@@ -5,6 +5,7 @@ from pathlib import Path
 
 from hrnet_keras.datasets import DataError, Dataset, Facts, distinct_colour
 from hrnet_keras.datasets.balance import balanced_weights, count_pixels
+from hrnet_keras.datasets.sides import mirror_pairs
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
 
@@ -15,7 +16,8 @@ def load(split, root=None, *, class_weights=None):
     The files lie in `<root>/<split>/{images,labels}`, or in `<root>/{images,labels}`, which then is every split. A
     picture is jpg, jpeg, png or bmp; its label map is a png of the same stem, grey or palette: the pixel value is the
     class id, 255 is ignored. `<root>/classes.txt` names the classes in the order of their ids, one per line, with a
-    colour behind the name if wanted: `traffic light 250 170 30`.
+    colour behind the name if wanted: `traffic light 250 170 30`. Classes whose names differ by left and right (`left
+    arm`, `right arm`) change places when a picture is mirrored.
 
     Args:
         split: for example `"train"`.
@@ -105,7 +107,10 @@ def _read_facts(root):
     if twice is not None:
         raise DataError(f"{file}: names {twice!r} twice: expected every class once")
     palette = tuple(_colour(words) or distinct_colour(i) for i, words in enumerate(lines))
-    return Facts(name=root.resolve().name, class_names=names, palette=palette, source=str(root))
+    return Facts(
+        name=root.resolve().name, class_names=names, palette=palette, source=str(root),
+        label_flip_pairs=mirror_pairs(names),
+    )  # fmt: skip
 
 
 def _colour(words):

@@ -3,17 +3,23 @@
 from pathlib import Path
 
 from hrnet_keras.datasets import DataError, Dataset, Facts, read_image
+from hrnet_keras.datasets.matching import places_in
 from hrnet_keras.datasets.prepared import check_place, open_prepared
 from hrnet_keras.datasets.published import published
+from hrnet_keras.datasets.sides import mirror_pairs
 
+TRAIN = "train"  # the split whose folders are the classes of all
 SUFFIXES = (".jpeg", ".jpg", ".png")
 
 
 def load(split, root=None, *, prepared=None):
-    """Opens `<root>/<split>/<class>/<picture>`; the class id is the rank of the folder's name.
+    """Opens `<root>/<split>/<class>/<picture>`.
 
-    A thousand folders are taken for ImageNet's (`n01440764`, ...), whose names in words are known; else a class has the
-    name of its folder.
+    The classes are the folders of `<root>/train`, where there is such a split, else the split's own: a class id is the
+    rank of the folder's name among them, the same in every split. Another split need not have all of them; folders that
+    `train` lacks get ids behind the others, and no model of the training classes is scored on them. A thousand folders
+    are taken for ImageNet's (`n01440764`, ...), whose names in words are known; else a class has the name of its
+    folder. Classes whose names differ by left and right change places when a picture is mirrored.
 
     Args:
         split: for example `"train"` or `"val"`.
@@ -36,27 +42,47 @@ def load(split, root=None, *, prepared=None):
     top = Path(root) / split
     if not top.is_dir():
         raise DataError(f"{top}: no such folder: expected a folder per class in it")
-    folders = sorted(folder for folder in top.iterdir() if folder.is_dir() and not folder.name.startswith("."))
+    folders = _class_folders(top)
     if not folders:
         raise DataError(
             f"{top}: holds no folders: expected one per class; sort the pictures into their synsets' folders"
         )
+    classes, ids = _classes([folder.name for folder in folders], _class_folders(Path(root) / TRAIN))
     names, files, labels = [], [], []
-    for label, folder in enumerate(folders):
+    for label, folder in zip(ids, folders, strict=True):
         inside = sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES)
         if not inside:
             raise DataError(f"{folder}: holds no pictures: expected {', '.join(SUFFIXES)}")
         names += [f"{folder.name}/{file.stem}" for file in inside]
         files += inside
         labels += [label] * len(inside)
-    known = published("imagenet")
-    if len(folders) == len(known.class_names) and all(folder.name.startswith("n") for folder in folders):
-        facts = known
-    else:
-        facts = Facts(Path(root).resolve().name, class_names=tuple(folder.name for folder in folders), source=str(root))
-    found = Labelled(facts, split, names, files)
+    found = Labelled(_facts(classes, root), split, names, files)
     found.labels = tuple(labels)
     return found
+
+
+def _class_folders(top):
+    """The folders in `top`, by name; none where it is no folder."""
+    if not top.is_dir():
+        return []
+    return sorted(folder for folder in top.iterdir() if folder.is_dir() and not folder.name.startswith("."))
+
+
+def _classes(names, trained):
+    """The names of all classes, and the id of each of `names`, a split's folders; `trained`: folders of `train`."""
+    classes = [folder.name for folder in trained]
+    known = places_in(names, classes)
+    classes += [name for name, place in zip(names, known, strict=True) if place is None]
+    return classes, places_in(names, classes)
+
+
+def _facts(classes, root):
+    known = published("imagenet")
+    if len(classes) == len(known.class_names) and all(name.startswith("n") for name in classes):
+        return known
+    return Facts(
+        Path(root).resolve().name, class_names=tuple(classes), source=str(root), label_flip_pairs=mirror_pairs(classes)
+    )
 
 
 class Labelled(Dataset):

@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 from hrnet_keras.datasets import DataError, Facts
+from hrnet_keras.datasets.matching import difference, places_in, say_nothing
+from hrnet_keras.datasets.sides import mirror_pairs as guessed_pairs
 
 KEYWORDS = {"flip": 2, "line": 2, "normaliser": 2}
 
@@ -22,36 +24,20 @@ def named_facts(name, point_names, edges=(), source=""):
     )  # fmt: skip
 
 
-def guessed_pairs(names):
-    """Pairs of indices whose names differ by "left" and "right" only, upper and lower case alike.
-
-    Example:
-        >>> guessed_pairs(("nose", "left_eye", "right_eye"))
-        ((1, 2),)
-    """
-    places = {name.lower(): i for i, name in enumerate(names)}
-    pairs = []
-    for i, name in enumerate(names):
-        other = places.get(name.lower().replace("left", "right"), i)
-        if other != i:
-            pairs.append((i, other))
-    return tuple(pairs)
-
-
 def read_names(file, facts):
     """`facts` with the points, pairs and lines that a plain file says; what it leaves out stays as it was.
 
-    A line of one word names a point; all of them, in their order. `flip a b` says that points a and b change places
-    when a picture is mirrored, and where there is such a line the pairs aren't guessed. `line a b` joins two points in
-    drawings, `normaliser a b` makes their distance what the mean error is divided by. Lines that begin with # are
-    comments.
+    A line of one word names a point; all of them, in their order: where the csv or json names its points, too, they
+    are brought into this order. `flip a b` says that points a and b change places when a picture is
+    mirrored, and where there is such a line the pairs aren't guessed. `line a b` joins two points in drawings,
+    `normaliser a b` makes their distance what the mean error is divided by. Lines that begin with # are comments.
 
     Args:
         file: its path.
         facts: known already, for example from a csv's header.
 
     Raises:
-        DataError: no text, a line of another kind, an unknown or repeated name.
+        DataError: no text, a line of another kind, an unknown or repeated name, a point in two lines `flip`.
     """
     try:
         lines = file.read_text(encoding="utf-8-sig").splitlines()
@@ -62,14 +48,47 @@ def read_names(file, facts):
     twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
     if twice is not None:
         raise DataError(f"{file}: names {twice!r} twice: expected every point once")
-    said = {keyword: [] for keyword in KEYWORDS}
+    said, lines_of = {keyword: [] for keyword in KEYWORDS}, {}
     for number, line in words:
         if len(line) > 1:
             said.setdefault(line[0], []).append(_points_of(line, names, f"{file}, line {number}"))
+        if line[0] == "flip" and len(line) > 1:
+            _check_pair(said["flip"][-1], names, lines_of, f"{file}, line {number}")
+            lines_of |= dict.fromkeys(said["flip"][-1], number)
     return replace(
         facts, point_names=names, flip_pairs=tuple(said["flip"]) or guessed_pairs(names),
         edges=tuple(said["line"]) or facts.edges, normaliser=(said["normaliser"] or [facts.normaliser])[-1],
     )  # fmt: skip
+
+
+def places_of(given, file, names, names_file):
+    """Where the points of an annotation file stand in the order of `points.txt`, a list of indices.
+
+    Args:
+        given, file: the annotation file's names, and its path.
+        names, names_file: those of points.txt, and its path.
+
+    Raises:
+        DataError: another number, or other names, unless those given were made up by counting.
+    """
+    if len(given) != len(names):
+        raise DataError(f"{names_file}: names {len(names)} points, {file} has {len(given)}")
+    if say_nothing(given) or say_nothing(names):
+        return list(range(len(names)))
+    places = places_in(given, names)
+    if None in places:
+        raise DataError(f"{difference(str(names_file), names, str(file), given)}: expected the same points in both")
+    return places
+
+
+def _check_pair(pair, names, lines_of, where):
+    """Raises `DataError` where a point of a line `flip` has one already; `lines_of`: {point: its line}."""
+    for point in pair:
+        if point in lines_of:
+            raise DataError(
+                f"{where}: {names[point]!r} changes places with another point already, by line {lines_of[point]}: "
+                "expected every point in one line flip"
+            )
 
 
 def _points_of(line, names, where):

@@ -1,12 +1,13 @@
 """Your own pictures with points: a csv, a row per face or person, or a json in COCO's layout."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from hrnet_keras.datasets import DataError
 from hrnet_keras.datasets.point_files import is_number, keypoints_of, parsed, read_coco, read_csv, size_of, xywh_of
-from hrnet_keras.datasets.point_names import named_facts, read_names
+from hrnet_keras.datasets.point_names import named_facts, places_of, read_names
 from hrnet_keras.datasets.points import (
     Instance,
     centers_and_scales,
@@ -34,7 +35,8 @@ def load(split, root=None, *, partial=False):
     are left out.
 
     Pairs that change places in a mirror are guessed from the names (`left_eye`, `right_eye`). `<root>/points.txt` says
-    otherwise, or names the points where nothing else does (`hrnet_keras.datasets.point_names.read_names`).
+    otherwise, names the points where nothing else does, and gives them one order in all splits
+    (`hrnet_keras.datasets.point_names.read_names`).
 
     Args:
         split: for example `"train"`.
@@ -58,14 +60,22 @@ def load(split, root=None, *, partial=False):
     if file is None:
         raise DataError(f"{root}: holds no annotations of split {split!r}: expected one of {', '.join(places)}")
     names, edges, instances, sizes = (_from_csv if file.suffix == ".csv" else _from_json)(file)
-    facts = named_facts(root.resolve().name, names, edges, str(root))
-    if (root / "points.txt").is_file():
-        facts = read_names(root / "points.txt", facts)
-    if len(facts.point_names) != len(names):
-        raise DataError(f"{root / 'points.txt'}: names {len(facts.point_names)} points, {file} has {len(names)}")
+    facts, names_file = named_facts(root.resolve().name, names, source=str(root)), root / "points.txt"
+    if names_file.is_file():
+        facts = read_names(names_file, facts)
+        places = places_of(names, file, facts.point_names, names_file)
+        instances = _in_order(instances, places)
+        edges = facts.edges or tuple((places[a], places[b]) for a, b in edges)
+    facts = replace(facts, edges=edges)
     rows = {picture: row | sizes.get(picture, {}) for picture, row in rows_of(instances).items()}
     folder = root / "images" if (root / "images").is_dir() else root
     return point_set(facts, split, rows, folder=folder, origin=file, archive="the pictures", partial=partial)
+
+
+def _in_order(instances, places):
+    """Instances whose point `i` stands at `places[i]`."""
+    order = np.argsort(places)
+    return [replace(one, points=one.points[order], visible=one.visible[order]) for one in instances]
 
 
 def _instance(where, picture, points, visible, box=None):

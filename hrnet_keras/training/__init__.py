@@ -14,6 +14,7 @@ from hrnet_keras.layers.normalization import by_groups
 from hrnet_keras.optimizers import PolySchedule, StepSchedule, TorchAdam, TorchSGD
 from hrnet_keras.recipe import DataRecipe, Recipe
 from hrnet_keras.tasks import part
+from hrnet_keras.training import naming
 from hrnet_keras.training.callbacks import Scores
 from hrnet_keras.training.output import Output, WriteError, save_whole
 from hrnet_keras.training.statistics import Statistics
@@ -59,12 +60,17 @@ def _train(recipe, output, verbose):
     state = output.find_state()
     keras.utils.set_random_seed(recipe.train.seed)
     data, held_out = _open_data(recipe)
+    naming.check_counts(recipe, data)
+    naming.check_splits(recipe, data, held_out)
     if state is None:
+        naming.tell_sides(data, recipe)
         _look_at_files(recipe, data, held_out)
     batch = recipe.train.batch
     strategy = _strategy(batch)
     with _precision(recipe.train.precision), strategy.scope():
         model = build(recipe, data)
+        if state is not None:
+            naming.check_resumed(recipe.output, model)
         steps = steps_per_epoch(recipe, data)
         fitted = compile_for(model, recipe.train, data, steps)
         variables = _variables(fitted)
@@ -159,9 +165,10 @@ def build(recipe, data):
         raise ValueError(f"model.name={recipe.model.name!r}: expected one of {', '.join(names)}")
     task = recipe.model.task
     options = {name: value for name, value in asdict(recipe.model).items() if name not in ("name", "task")}
-    count, names = part(task, "head").COUNTS
-    options[count] = options[count] or len(getattr(data.facts, names))
+    count, word = part(task, "head").COUNTS
+    options[count] = options[count] or len(getattr(data.facts, word))
     model = builder(task, **options)
+    naming.fit_last_layer(model, recipe.model.weights, getattr(data.facts, word))
     facts = builders.facts_of(model)
     for word in ("published", "crop_box"):  # what the weights that it starts from were is not what it becomes
         facts.pop(word, None)

@@ -6,10 +6,12 @@ import os
 import time
 
 import keras
+from keras import ops
 
 from hrnet_keras.builders import facts_of
 from hrnet_keras.evaluation import evaluate
 from hrnet_keras.tasks import part
+from hrnet_keras.tasks.finite import REASON, NotFiniteError
 from hrnet_keras.training.output import save_whole, write, writing
 
 
@@ -73,8 +75,19 @@ class Scores(keras.callbacks.Callback):
             return -math.inf
         return -figure if self.lower_is_better else figure
 
+    def _evaluated(self):
+        """The metric's result; raises `NotFiniteError` where the net has diverged."""
+        for weight in self.scored.weights:
+            if not math.isfinite(float(ops.sum(ops.abs(ops.cast(weight, "float32"))))):
+                raise NotFiniteError(f"weights {weight.path} are no finite numbers: {REASON}")
+        return evaluate(self.scored, self.dataset, verbose=False)
+
     def _score(self, logs):
-        result = evaluate(self.scored, self.dataset, verbose=False)
+        try:
+            result = self._evaluated()
+        except NotFiniteError as error:  # what has no score must not become the best
+            print(f"\nno score: {error}")
+            return {}
         logs |= {name: value for name, value in result.items() if isinstance(value, float)}
         return {"main": self.main, **result}
 

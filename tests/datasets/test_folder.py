@@ -202,3 +202,9 @@ def test_class_weights_by_how_often_classes_occur(tmp_path):
     assert given == (1.0, 2.0, 3.0)
     with pytest.raises(ValueError, match=r"class_weights=\[1\]: expected 'balanced' or 3 numbers"):
         datasets.load("folder", "train", root, class_weights=[1])
+
+
+def test_classes_with_a_side_change_places_in_a_mirror(root):
+    (root / "classes.txt").write_text("background\nright_arm 1 2 3\nhead\nleft_arm\n")
+    write(root, "a")
+    assert datasets.load("folder", "train", root).facts.label_flip_pairs == ((3, 1),)

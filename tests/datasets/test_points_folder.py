@@ -231,6 +231,7 @@ def test_a_file_of_pairs_only_keeps_the_header_s_names(tmp_path):
         ("a\nb\nflip a c\n", r"line 3: 'a c': expected two of the points a, b"),
         ("a\nb\nflip a a\n", r"line 3: 'a a': expected two of the points a, b"),
         ("a\nb\nflip a\n", r"line 3: 'flip a': expected the name of a point \(one word\), or flip, line or"),
+        ("a\nb\nflip a b\nflip b a\n", r"line 4: 'b' changes places with another point already, by line 3: expected"),
         ("a\nb\nleft eye\n", r"line 3: 'left eye': expected the name of a point"),
         ("a\nb\nc\n", r"points\.txt: names 3 points, .*train\.csv has 2"),
     ],
@@ -245,3 +246,28 @@ def test_names_that_are_no_text(tmp_path):
     (tmp_path / "points.txt").write_bytes(b"\xff\xfe")
     with pytest.raises(DataError, match="not UTF-8 text"):
         read_names(tmp_path / "points.txt", named_facts("mine", ("a", "b")))
+
+
+def test_a_point_in_two_pairs_is_refused(tmp_path):
+    (tmp_path / "points.txt").write_text("flip nose left_eye\n\nflip right_eye nose\n")
+    with pytest.raises(DataError, match=r"points\.txt, line 3: 'nose' changes places with .* already, by line 1"):
+        opened(tmp_path, f"{HEADER}\na.jpg,1,2,3,4,5,6\n")
+
+
+def test_the_order_of_the_file_of_names_is_that_of_all_splits(tmp_path):
+    """The header's columns are found by their names, not by their places."""
+    (tmp_path / "points.txt").write_text("Right Eye\n".replace(" ", "_") + "nose\nleft-eye\n")
+    found = opened(tmp_path, f"{HEADER}\na.jpg,1,2,3,4,5,6\nb.jpg,,,9,8,7,5\n")
+    assert found.facts.point_names == ("Right_Eye", "nose", "left-eye") and found.facts.flip_pairs == ((2, 0),)
+    np.testing.assert_array_equal(found.annotations(0)["points"], [[[5, 6], [1, 2], [3, 4]]])
+    np.testing.assert_array_equal(found.annotations(1)["visible"], [[1, 0, 1]])
+    (tmp_path / "points.txt").write_text("nose\nleft_ear\nright_eye\n")
+    with pytest.raises(DataError, match=r"points\.txt has nose, left_ear, right_eye; .*train\.csv has nose, left_eye"):
+        opened(tmp_path, f"{HEADER}\na.jpg,1,2,3,4,5,6\n")
+
+
+def test_lines_of_a_json_follow_its_points(tmp_path):
+    (tmp_path / "points.txt").write_text("right_ear\nleft_ear\nnose\n")
+    found = coco_set(tmp_path)
+    assert found.facts.edges == ((2, 1), (2, 0)) and found.facts.flip_pairs == ((1, 0),)
+    np.testing.assert_array_equal(found.annotations(0)["points"][0], [[90, 60], [30.5, 44], [10, 20]])

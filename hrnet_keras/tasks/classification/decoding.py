@@ -14,11 +14,12 @@ def decode(logits, *, scores=False):
 
     Returns:
         Dict with `labels` int32 `(batch, 5)` (fewer where there are fewer classes) and, if asked, `scores` float32 of
-        the same shape.
+        the same shape. A picture with a logit that is no finite number gets labels of -1 and scores of 0.
     """
     logits = ops.cast(logits, "float32")
     values, ids = ops.top_k(logits, min(BEST, logits.shape[-1]))
-    answer = {"labels": ops.cast(ids, "int32")}
+    is_finite = ops.all(ops.isfinite(logits), axis=-1, keepdims=True)
+    answer = {"labels": ops.where(is_finite, ops.cast(ids, "int32"), -1)}
     if scores:
-        answer["scores"] = ops.exp(values - ops.logsumexp(logits, axis=-1, keepdims=True))
+        answer["scores"] = ops.where(is_finite, ops.exp(values - ops.logsumexp(logits, axis=-1, keepdims=True)), 0.0)
     return answer

@@ -18,7 +18,7 @@ def draw(image, answer, facts, *, count=5):
     Returns:
         uint8 RGB `(height + a line per class, width, 3)`.
     """
-    labels = [answer["label"]] if "label" in answer else list(answer["labels"])[:count]
+    labels = [answer["label"]] if "label" in answer else [label for label in answer["labels"] if label >= 0][:count]
     scores = answer.get("scores", [None] * len(labels))
     strip = Image.new("RGB", (image.shape[1], LINE * len(labels) + 4), "white")
     pen, font = ImageDraw.Draw(strip), ImageFont.load_default(12)

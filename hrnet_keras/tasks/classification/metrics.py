@@ -1,5 +1,9 @@
 """Top-1 and top-5 accuracy, in percent, as the official evaluation counts them."""
 
+from hrnet_keras.tasks.finite import REASON, NotFiniteError
+
+MAY_LACK_CLASSES = True  # a set of some of a model's classes can be scored: every picture counts by itself
+
 
 class Metric:
     """Counts how often the true class is the most probable one, and among the five most probable.
@@ -21,9 +25,14 @@ class Metric:
 
         Args:
             answer: dict with `labels`, best first.
-            example: dict with `label`.
+            example: dict with `label` and `name`.
+
+        Raises:
+            ValueError: the model's logits were no finite numbers; names the picture.
         """
         labels = [int(label) for label in answer["labels"]]
+        if min(labels) < 0:
+            raise NotFiniteError(f"{example['name']}: the model's logits are no finite numbers: {REASON}")
         self.seen += 1
         self.first += labels[0] == example["label"]
         self.among += example["label"] in labels[:5]

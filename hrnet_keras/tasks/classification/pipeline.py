@@ -21,6 +21,8 @@ def training(dataset, *, batch, crop, flip=0.5, seed=0, first_epoch=0, worker=0,
     Every epoch goes through the set in an order of its own and drops what does not fill a batch. All chance hangs on
     seed, epoch and place in the epoch alone.
 
+    A mirrored picture of a class of the set's `label_flip_pairs` (left turn, right turn) is one of its partner.
+
     Args:
         dataset: a `Dataset` whose examples have a `label`.
         batch: pictures per batch.
@@ -39,13 +41,16 @@ def training(dataset, *, batch, crop, flip=0.5, seed=0, first_epoch=0, worker=0,
     Source: the training transform of the official classification repository (torchvision's random resized crop).
     """
     crop = tuple(map(int, crop))
+    partners = dict(dataset.facts.label_flip_pairs) | {b: a for a, b in dataset.facts.label_flip_pairs}
 
     def prepare(epoch, place, index):
         rng = np.random.default_rng((seed, int(epoch), int(place)))
         example = dataset.example(int(index))
         image = cut_and_resize(example["image"], random_window(example["image"].shape[:2], rng), crop)
-        image = image[:, ::-1] if rng.random() < flip else image
-        return image.astype(np.float32), np.int32(example["label"])
+        label = example["label"]
+        if rng.random() < flip:
+            image, label = image[:, ::-1], partners.get(label, label)
+        return image.astype(np.float32), np.int32(label)
 
     def shaped(epoch, place, index):
         found = tf.numpy_function(prepare, [epoch, place, index], (tf.float32, tf.int32), stateful=False)

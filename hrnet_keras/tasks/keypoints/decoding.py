@@ -28,7 +28,7 @@ def decode(heatmaps, *, codec, input_size=None):
     Returns:
         Dict with `points` float32 `(batch, k, 2)` as (x, y) in pixels of the model's input, and `scores` float32
         `(batch, k)`, the height of the peak. A map without a positive value gives the point left above the first
-        pixel, (-1, -1) in pixels of the map.
+        pixel, (-1, -1) in pixels of the map; so does one with a value that is no finite number, with a score of 0.
 
     Raises:
         ValueError: unknown codec.
@@ -37,15 +37,31 @@ def decode(heatmaps, *, codec, input_size=None):
     """
     if codec not in CODECS:
         raise ValueError(f"codec={codec!r}: expected one of {', '.join(map(repr, CODECS))}")
-    heatmaps = ops.cast(heatmaps, "float32")
+    heatmaps = finite_maps(ops.cast(heatmaps, "float32"), maps=3 if codec == "udp_combined" else 1)
     if codec == "udp_combined":
         x, y, scores, offset = _combined(heatmaps)
     else:
         x, y, scores = peaks(heatmaps)
         offset = {"classic": _classic, "dark": _dark, "udp": _udp}[codec](heatmaps, x, y)
+    is_number = ops.all(ops.isfinite(offset), axis=-1)  # of huge values logarithms and blurs overflow
+    scores = ops.where(is_number, scores, 0.0)
     is_found = (scores > 0)[..., None]
     points = ops.where(is_found, ops.cast(ops.stack([x, y], axis=-1), "float32") + offset, -1.0)
     return {"points": to_input(points, heatmaps, codec, input_size), "scores": scores}
+
+
+def finite_maps(heatmaps, maps=1):
+    """Heat maps with nothing on those that hold NaN or infinity, so that no peak is found there.
+
+    Args:
+        heatmaps: float `(batch, height, width, maps * k)`.
+        maps: neighbouring channels that belong to one point.
+    """
+    is_finite = ops.all(ops.isfinite(heatmaps), axis=(1, 2), keepdims=True)
+    if maps > 1:
+        parts = [is_finite[..., part::maps] for part in range(maps)]
+        is_finite = ops.repeat(ops.all(ops.stack(parts), axis=0), maps, axis=-1)
+    return ops.where(is_finite, heatmaps, 0.0)
 
 
 def peaks(heatmaps):

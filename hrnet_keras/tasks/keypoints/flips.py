@@ -3,6 +3,8 @@
 import numpy as np
 from keras import ops
 
+from hrnet_keras.datasets.sides import mirror_order
+
 
 def order(count, flip_pairs):
     """Which point stands where after left and right changed places: indices, a list of `count`.
@@ -12,14 +14,9 @@ def order(count, flip_pairs):
         flip_pairs: pairs of indices that change places; the others stay.
 
     Raises:
-        ValueError: a pair names a point that there isn't.
+        ValueError: a pair names a point that there isn't, or a point stands in two pairs.
     """
-    places = list(range(count))
-    for a, b in flip_pairs:
-        if not 0 <= min(a, b) <= max(a, b) < count:
-            raise ValueError(f"flip_pairs names points {a} and {b}: expected 0..{count - 1}")
-        places[a], places[b] = b, a
-    return places
+    return mirror_order(count, flip_pairs)
 
 
 def mirror_points(points, span, flip_pairs=()):

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hrnet_keras.datasets.published import published
+from hrnet_keras.datasets.sides import mirror_pairs
 from hrnet_keras.layers import Answer
 from hrnet_keras.tasks.keypoints.flips import average
 
@@ -58,7 +60,8 @@ def reading_of(model, *, size, flip, symmetric, facts=None, protocol=None):
         flip: of rules -> whether published scores are measured with the mirrored crop, too.
         symmetric: codecs of the task by which a point and its mirror image get pixels of the map that mirror each
             other, to half a pixel; by the others mirrored maps lie one to the left.
-        facts: of the data set that is scored, for the pairs where the model brings none.
+        facts: of the data set that is scored, its points in the model's order, for the pairs where the model brings
+            none.
         protocol: what is to be different: a dict with `flip`.
 
     Returns:
@@ -70,7 +73,7 @@ def reading_of(model, *, size, flip, symmetric, facts=None, protocol=None):
     known = known_facts(model)
     rules = known.get("rules") or ("mmlab" if known.get("lineage") == "mmlab" else "official")
     fixed = model.input_shape[1:3] if None not in model.input_shape[1:3] else None
-    pairs = known.get("flip_pairs") or getattr(facts, "flip_pairs", ())
+    pairs = _flip_pairs(known, facts)
     if protocol is not None and not (isinstance(protocol, dict) and set(protocol) <= {"flip"}):
         raise ValueError(f"protocol={protocol!r}: expected a dict with flip alone where points are looked for")
     asked = (protocol or {}).get("flip")
@@ -86,6 +89,18 @@ def reading_of(model, *, size, flip, symmetric, facts=None, protocol=None):
         flip_pairs=tuple(tuple(pair) for pair in pairs),
         shift=codec not in symmetric,
     )
+
+
+def _flip_pairs(known, facts):
+    """The model's own pairs, else those of the data set that is scored, of its names, of the set it was trained on."""
+    trained_on = published(known.get("data"))
+    has_its_points = trained_on is not None and points_of(known.get("num_keypoints", 0), known.get("codec")) == len(
+        trained_on.point_names
+    )
+    return (
+        known.get("flip_pairs") or getattr(facts, "flip_pairs", ()) or mirror_pairs(known.get("point_names") or ())
+        or (trained_on.flip_pairs if has_its_points else ())
+    )  # fmt: skip
 
 
 def known_facts(model):

@@ -14,8 +14,9 @@ def decode(heatmaps, *, codec="official", input_size=None):
     Args:
         heatmaps: float `(batch, height, width, k)`, not activated; for udp_combined `(batch, height, width, 3 * k)`.
         codec: `"official"`: the middle of the highest pixel, and from pixels that aren't at the border a quarter pixel
-            toward the higher neighbours; a map without a positive value gives the pixel left above the first. The
-            others (`"classic"`, `"dark"`, `"udp"`, `"udp_combined"`): see
+            toward the higher neighbours; a map without a positive value gives the pixel left above the first, and so
+            does one with a value that is no finite number, with a score of 0. The others
+            (`"classic"`, `"dark"`, `"udp"`, `"udp_combined"`): see
             `hrnet_keras.tasks.keypoints.decoding.decode`.
         input_size: (height, width) of the model's input; default: four times the maps'.
 
@@ -33,7 +34,7 @@ def decode(heatmaps, *, codec="official", input_size=None):
         raise ValueError(f"codec={codec!r}: expected one of {', '.join(map(repr, CODECS))}")
     if codec != "official":
         return decoding.decode(heatmaps, codec=codec, input_size=input_size)
-    heatmaps = ops.cast(heatmaps, "float32")
+    heatmaps = decoding.finite_maps(ops.cast(heatmaps, "float32"))
     x, y, scores = decoding.peaks(heatmaps)
     height, width = decoding.size_of(heatmaps)
     inside = ops.logical_and(decoding.is_between(x, 0, width - 1), decoding.is_between(y, 0, height - 1))

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from hrnet_keras.tasks.finite import check_finite
+
 FAILURES = (0.08, 0.10)  # normalised errors above which a face counts as failed, in the official code
 AREA_UP_TO = 0.08  # normalised error up to which the area under the curve is taken, arXiv:1904.04514, table 300W test
 
@@ -42,7 +44,8 @@ class Metric:
                 in pixels where the normaliser is `"size"`.
 
         Raises:
-            ValueError: other shapes, a normaliser beyond the points, or no `sizes`; names the picture.
+            ValueError: other shapes, points that are no finite numbers, a normaliser beyond the points, or no `sizes`;
+                names the picture.
         """
         found, truth = np.asarray(answer["points"], np.float64), np.asarray(example["points"], np.float64)
         labelled = np.asarray(example["visible"]) > 0
@@ -51,6 +54,7 @@ class Metric:
                 f"{example['name']}: the answer's points have shape {found.shape}, the truth's {truth.shape} and its "
                 f"visible {labelled.shape}: expected (faces, points, 2) twice and (faces, points)"
             )
+        check_finite(example["name"], points=found)
         lengths = _lengths(truth, labelled, self.normaliser, example)
         usable = (lengths > 0) & labelled.any(1)
         self.errors.extend(normalised_errors(found[usable], truth[usable], lengths[usable]))

@@ -12,7 +12,8 @@ def decode(heatmaps, *, codec="official", input_size=None):
     Args:
         heatmaps: float `(batch, height, width, k)`, not activated; for udp_combined `(batch, height, width, 3 * k)`.
         codec: `"official"`: the peak, and from pixels that are neither among the first two nor the last along both
-            axes a quarter pixel toward the higher neighbours; a map without a positive value gives (0, 0). The others
+            axes a quarter pixel toward the higher neighbours; a map without a positive value gives (0, 0), and so does
+            one with a value that is no finite number, with a score of 0. The others
             (`"classic"`, `"dark"`, `"udp"`, `"udp_combined"`): see `hrnet_keras.tasks.keypoints.decoding.decode`.
         input_size: (height, width) of the model's input; default: four times the maps'.
 
@@ -30,7 +31,7 @@ def decode(heatmaps, *, codec="official", input_size=None):
         raise ValueError(f"codec={codec!r}: expected one of {', '.join(map(repr, CODECS))}")
     if codec != "official":
         return decoding.decode(heatmaps, codec=codec, input_size=input_size)
-    heatmaps = ops.cast(heatmaps, "float32")
+    heatmaps = decoding.finite_maps(ops.cast(heatmaps, "float32"))
     x, y, scores = decoding.peaks(heatmaps)
     height, width = decoding.size_of(heatmaps)
     inside = ops.logical_and(decoding.is_between(x, 1, width - 1), decoding.is_between(y, 1, height - 1))

@@ -5,6 +5,8 @@ import io
 
 import numpy as np
 
+from hrnet_keras.tasks.finite import check_finite
+
 CERTAIN = 0.2  # score above which a point counts in its person's score
 SAME_PERSON = 0.9  # similarity above which the less certain of two persons is dropped
 STATISTICS = ("AP", "AP50", "AP75", "AP_M", "AP_L", "AR", "AR50", "AR75", "AR_M", "AR_L")
@@ -52,7 +54,8 @@ class Oks:
                 COCO's files store them.
 
         Raises:
-            ValueError: shapes that do not belong together, or no `truth`; names the picture.
+            ValueError: shapes that do not belong together, values that are no finite numbers (pycocotools takes NaN for
+                a hit), or no `truth`; names the picture.
         """
         if "truth" not in example:
             raise ValueError(f"{example['name']}: no truth to score against: choose a split with annotations")
@@ -64,7 +67,11 @@ class Oks:
                 f"expected (persons, {len(self.sigmas)}, 2), (persons, {len(self.sigmas)}) and a box per person"
             )
         areas = answer["areas"] if "areas" in answer else crop_areas(boxes)
-        persons = person_scores(scores, answer.get("box_scores", np.ones(len(boxes))))
+        box_scores = answer.get("box_scores", np.ones(len(boxes)))
+        check_finite(
+            example["name"], points=points, scores=scores, boxes=boxes, areas=areas, box_scores=box_scores
+        )  # fmt: skip
+        persons = person_scores(scores, box_scores)
         height, width = map(int, example["size"])
         self.pictures.append({"id": example["image_id"], "height": height, "width": width})
         self.truth += [_truth(one, example["image_id"]) for one in example["truth"] if "keypoints" in one]

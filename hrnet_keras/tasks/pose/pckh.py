@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from hrnet_keras.tasks.finite import check_finite
+
 # Rows of MPII's sixteen joints that make up its published columns; left and right count alike.
 GROUPS = {
     "head": (9,), "shoulder": (12, 13), "elbow": (11, 14), "wrist": (10, 15), "hip": (2, 3), "knee": (1, 4),
@@ -46,7 +48,7 @@ class Pckh:
                 0.6 of the diagonal of the head's box, in pixels.
 
         Raises:
-            ValueError: other shapes, or no `sizes`; names the picture.
+            ValueError: other shapes, points that are no finite numbers, or no `sizes`; names the picture.
         """
         if "sizes" not in example:
             raise ValueError(
@@ -99,7 +101,7 @@ class Pck:
                 and `name`.
 
         Raises:
-            ValueError: other shapes; names the picture.
+            ValueError: other shapes, or points that are no finite numbers; names the picture.
         """
         boxes = np.asarray(example["boxes"], np.float64).reshape(-1, 4)
         errors, labelled = _errors(answer, example, np.max(boxes[:, 2:] - boxes[:, :2], axis=1))
@@ -134,5 +136,6 @@ def _errors(answer, example, lengths):
             f"{labelled.shape}, and there are {lengths.size} lengths: expected (persons, points, 2) twice, (persons, "
             "points) and one length per person"
         )
+    check_finite(example["name"], points=found)
     with np.errstate(divide="ignore", invalid="ignore"):  # nothing is near in lengths of 0
         return np.linalg.norm(found - truth, axis=-1) / lengths[:, None], labelled

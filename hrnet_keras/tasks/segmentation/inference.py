@@ -8,7 +8,10 @@ import keras
 import numpy as np
 from PIL import Image
 
+from hrnet_keras.datasets.published import published
+from hrnet_keras.datasets.sides import mirror_pairs
 from hrnet_keras.layers import Answer
+from hrnet_keras.tasks.finite import no_class
 from hrnet_keras.tasks.segmentation.decoding import decode
 from hrnet_keras.tasks.segmentation.protocol import Protocol, published_protocol
 from hrnet_keras.tasks.segmentation.score_map import score_map
@@ -24,7 +27,7 @@ def answerer(model, *, scores=False, protocol=None, facts=None):
         scores: also answers the probability of the class.
         protocol: a `protocol.Protocol`: scales, mirroring, windows; default: that of the published score of the model's
             weights, else of the data set, else the whole picture once. A dict changes some of that one's values.
-        facts: of the data set that is scored, for its name and its `label_flip_pairs`.
+        facts: of the data set that is scored, for its name and, where the model knows none, its `label_flip_pairs`.
 
     Returns:
         A function from a picture, uint8 RGB `(height, width, 3)`, to a dict with `label_map` `(height, width)` and,
@@ -67,17 +70,40 @@ def _known(model):
 
 def _by_protocol(model, protocol, facts, scores):
     aligned = _known(model).get("align_corners", False)
-    pairs = getattr(facts, "label_flip_pairs", ())
+    pairs = flip_pairs_of(_known(model), facts)
 
     def answer(image):
         found = score_map(
             image.astype(np.float32), model.predict_on_batch, protocol, align_corners=aligned, flip_pairs=pairs
         )
-        label_map = found.argmax(-1).astype(np.uint8 if found.shape[-1] <= 256 else np.int32)
-        more = {"scores": found.max(-1) / found.sum(-1)} if scores else {}
+        total, nothing = found.sum(-1), no_class(found.shape[-1])
+        is_finite = np.isfinite(total)
+        label_map = np.where(is_finite, found.argmax(-1), nothing)
+        label_map = label_map.astype(np.uint8 if nothing > 0 else np.int32)
+        more = {"scores": np.where(is_finite, found.max(-1) / total, np.float32(0))} if scores else {}
         return {"label_map": label_map, **more}
 
     return answer
+
+
+def flip_pairs_of(known, facts=None):
+    """Class ids that change places in a mirrored picture: the model's own, where it has any.
+
+    Files of earlier versions lack them: then those of its class names count, else those of the published set that it
+    was trained on, else those of the data set that is scored.
+
+    Args:
+        known: facts of the model.
+        facts: of the data set that is scored, its classes in the model's order.
+    """
+    if known.get("label_flip_pairs"):
+        return known["label_flip_pairs"]
+    if known.get("class_names"):
+        return mirror_pairs(known["class_names"])
+    trained_on = published(known.get("data"))
+    if trained_on is not None and len(trained_on.class_names) == known.get("num_classes"):
+        return trained_on.label_flip_pairs
+    return getattr(facts, "label_flip_pairs", ())
 
 
 def write(answer, path, to_file=None):

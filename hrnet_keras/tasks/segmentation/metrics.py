@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from hrnet_keras.tasks.finite import REASON, NotFiniteError, no_class
+
 
 class Metric:
     """Counts a confusion matrix over pictures of any sizes.
@@ -30,11 +32,14 @@ class Metric:
             example: dict with `label_map` of the same shape, and `name`.
 
         Raises:
-            ValueError: other shapes, or class ids beyond the classes; names the picture.
+            ValueError: other shapes, class ids beyond the classes, or pixels whose logits were no finite numbers; names
+                the picture.
         """
         truth, found = example["label_map"], answer["label_map"]
         if truth.shape != found.shape:
             raise ValueError(f"{example['name']}: truth has shape {truth.shape}, the answer {found.shape}")
+        if (found == no_class(len(self.names))).any():
+            raise NotFiniteError(f"{example['name']}: the model's logits are no finite numbers: {REASON}")
         counted = truth != self.ignore_label
         truth, found = truth[counted].astype(np.int64), found[counted].astype(np.int64)
         classes = len(self.names)

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from hrnet_keras.datasets.sides import mirror_order
 from hrnet_keras.layers.normalize import MEAN
 from hrnet_keras.layers.resizing import resize_bilinear
 
@@ -24,7 +25,7 @@ def score_map(image, forward, protocol, *, padding=0.0, align_corners=False, fli
 
     Returns:
         float32 `(height, width, classes)`: the sum over scales of exp(logits), as the official evaluation adds them (no
-        probabilities), or their mean probability with `combine="softmax"`.
+        probabilities), or their mean probability with `combine="softmax"`; NaN where logits are no finite numbers.
     """
     size, image, filled = image.shape[:2], *_prepared(image, protocol)
     softmax = protocol.combine == "softmax"
@@ -51,13 +52,11 @@ def _look(forward, protocol, align_corners, flip_pairs):
     """The function from a picture to what the rule adds up: exp(mean logits), or (both sides') logits as they are."""
 
     def look(x):
-        logits = _resized(forward(x[None])[0], x.shape[:2], align_corners)
+        logits = _marked(_resized(forward(x[None])[0], x.shape[:2], align_corners))
         sides = [logits]
         if protocol.flip:
-            mirrored = _resized(forward(x[None, :, ::-1])[0], x.shape[:2], align_corners)[:, ::-1]
-            for one, other in flip_pairs:
-                mirrored = _swapped(mirrored, one, other)
-            sides.append(mirrored)
+            mirrored = _marked(_resized(forward(x[None, :, ::-1])[0], x.shape[:2], align_corners)[:, ::-1])
+            sides.append(mirrored[..., mirror_order(mirrored.shape[-1], flip_pairs, "label_flip_pairs")])
         if protocol.combine == "softmax":
             return np.concatenate(sides, axis=-1)
         return np.exp(np.minimum(sum(sides) / len(sides), HIGHEST))
@@ -165,7 +164,7 @@ def _resized(maps, size, align_corners):
     return np.asarray(resize_bilinear(maps[None], tuple(size), align_corners=align_corners))[0]
 
 
-def _swapped(maps, one, other):
-    order = np.arange(maps.shape[-1])
-    order[[one, other]] = other, one
-    return maps[..., order]
+def _marked(logits):
+    """Logits, all of a pixel NaN where one is no finite number: exponentials would turn some of them into numbers."""
+    is_finite = np.isfinite(logits.sum(-1, keepdims=True))
+    return logits if is_finite.all() else np.where(is_finite, logits, np.float32(np.nan))

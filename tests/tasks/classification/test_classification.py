@@ -1,9 +1,11 @@
 """Classification: preparation and accuracies against the official code (goldens), and the way through the verbs."""
 
 import math
+import shutil
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -11,8 +13,11 @@ from PIL import Image
 import hrnet_keras as hk
 from hrnet_keras import datasets
 from hrnet_keras.datasets import DataError
+from hrnet_keras.layers import Answer
 from hrnet_keras.tasks.classification import pipeline
+from hrnet_keras.tasks.classification.decoding import decode
 from hrnet_keras.tasks.classification.metrics import Metric, table
+from hrnet_keras.transforms import order
 from tests import published_sets
 
 
@@ -104,3 +109,60 @@ def test_from_pictures_to_a_served_answer(tmp_path, capsys):
     assert served == str(hk.predict(model, str(tmp_path / "smooth.png"))[0].labels.tolist())
     with pytest.raises(ValueError, match="looks at the middle of a picture once"):
         hk.evaluate(model, "imagenet", root=root, protocol="windows")
+
+
+def test_a_split_has_the_class_ids_of_the_training_folders(tmp_path):
+    root = published_sets.imagenet(tmp_path, {"train": 1, "val": 1})
+    shutil.rmtree(root / "val" / "n00000000")
+    (root / "val" / "n00000002").rename(root / "val" / "N00000002")
+    found = datasets.load("imagenet", "val", root)
+    assert found.facts.class_names == ("n00000000", "n00000001", "n00000002")
+    assert dict(zip(found.names, found.labels, strict=True)) == {"N00000002/2_0": 2, "n00000001/1_0": 1}
+
+
+def seeing(names):
+    """A net that takes a picture's grey for its class: 0 is the first, 10 the second, and so on."""
+    image = keras.Input((8, 8, 3))
+    grey = keras.layers.GlobalAveragePooling2D()(image)
+    logits = keras.layers.Dense(len(names))(grey)
+    model = keras.Model(image, Answer({"task": "cls", "num_classes": len(names), "class_names": list(names)})(logits))
+    ids = np.arange(len(names))
+    model.layers[-2].set_weights([np.tile(2 * 10.0 * ids / 3, (3, 1)), -((10.0 * ids) ** 2)])
+    return model
+
+
+def test_classes_are_scored_by_name(tmp_path):
+    """The set has other folders than the model has classes, so its ids are others; every picture is known."""
+    names = ("zebra", "horse", "cat", "dog")
+    for name in ("cat", "dog", "Zebra"):
+        (tmp_path / "test" / name).mkdir(parents=True)
+        grey = 10 * names.index(name.lower())
+        Image.fromarray(np.full((8, 8, 3), grey, np.uint8)).save(tmp_path / "test" / name / "a.png")
+    result = hk.evaluate(seeing(names), "imagenet", split="test", root=tmp_path, verbose=False)
+    assert result == {"top1": 100, "top5": 100, "pictures": 3}
+    (tmp_path / "test" / "dog").rename(tmp_path / "test" / "wolf")
+    with pytest.raises(ValueError, match=r"has zebra, horse, cat, dog; .* has Zebra, cat, wolf; only the model"):
+        hk.evaluate(seeing(names), "imagenet", split="test", root=tmp_path, verbose=False)
+
+
+def test_mirrored_pictures_of_a_side_are_of_the_other(tmp_path):
+    for name in ("left_turn", "right_turn", "straight"):
+        (tmp_path / "train" / name).mkdir(parents=True)
+        Image.fromarray(np.zeros((40, 40, 3), np.uint8)).save(tmp_path / "train" / name / "a.png")
+    dataset = datasets.load("imagenet", "train", tmp_path)
+    assert dataset.facts.label_flip_pairs == ((0, 1),)
+    for flip, expected in ((0, [0, 1, 2]), (1, [1, 0, 2])):
+        streams = pipeline.training(dataset, batch=3, crop=(32, 32), flip=flip, seed=1).take(1)
+        places = order.places(3, 3, seed=1, first_epoch=0, worker=0, workers=1).take(3)
+        shown = [int(index) for _, _, index in places]
+        ((_, labels),) = [(x.numpy(), y.numpy()) for x, y in streams]
+        assert [expected[i] for i in shown] == labels.tolist()
+
+
+def test_logits_that_are_no_numbers_are_refused():
+    found = decode(np.array([[1, 2, 3], [1, np.nan, 3]], np.float32), scores=True)
+    np.testing.assert_array_equal(found["labels"], [[2, 1, 0], [-1, -1, -1]])
+    assert np.asarray(found["scores"])[1].tolist() == [0, 0, 0]
+    metric = Metric(datasets.Facts("three", class_names=("a", "b", "c")))
+    with pytest.raises(ValueError, match="street: the model's logits are no finite numbers"):
+        metric.update({"labels": np.asarray(found["labels"])[1]}, {"label": 0, "name": "street"})

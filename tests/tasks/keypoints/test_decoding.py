@@ -159,6 +159,7 @@ import keras
 from hrnet_keras.tasks.keypoints.decoding import CODECS, decode
 assert keras.backend.backend() == sys.argv[1]
 maps = np.random.default_rng(2).normal(0, 1, (2, 32, 24, 6)).astype(np.float32)
+maps[1, 3, 3, 4] = np.nan
 found = {codec: keras.ops.convert_to_numpy(decode(maps, codec=codec)["points"]).tolist() for codec in CODECS}
 assert sys.argv[1] == "tensorflow" or "tensorflow" not in sys.modules
 print("FOUND", json.dumps(found))
@@ -177,6 +178,33 @@ def test_other_backends_decode_alike(backend):
     assert done.returncode == 0, done.stderr[-3000:]
     found = json.loads(done.stdout.split("FOUND", 1)[1])
     maps = np.random.default_rng(2).normal(0, 1, (2, 32, 24, 6)).astype(np.float32)
+    maps[1, 3, 3, 4] = np.nan
     for codec in CODECS:
         expected = np.asarray(decode(maps, codec=codec)["points"])
         np.testing.assert_allclose(found[codec], expected, rtol=1e-3, atol=1e-2)  # Newton steps on noise magnify
+
+
+@pytest.mark.parametrize("part", range(3))
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("codec", CODECS)
+def test_a_map_with_a_value_that_is_no_number_has_no_point(codec, value, part):
+    """One pixel far from the peak; the other points stay as they are, to the last bit."""
+    count = 3 if codec == "udp_combined" else 1
+    maps = np.random.default_rng(3).normal(0, 1, (2, 32, 24, 4 * count)).astype(np.float32)
+    expected = decode(maps, codec=codec)
+    broken = maps.copy()
+    broken[1, 5, 7, 2 * count + part % count] = value
+    found = {word: np.asarray(values) for word, values in decode(broken, codec=codec).items()}
+    assert np.isfinite(found["points"]).all() and found["scores"][1, 2] == 0
+    nobody = np.asarray(decode(np.zeros_like(maps), codec=codec)["points"])
+    np.testing.assert_array_equal(found["points"][1, 2], nobody[1, 2])
+    others = np.arange(8).reshape(2, 4) != 6
+    for word, values in expected.items():
+        np.testing.assert_array_equal(found[word][others], np.asarray(values)[others])
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_maps_of_enormous_values_have_finite_points(codec):
+    maps = np.random.default_rng(4).normal(0, 1, (1, 32, 24, 6)) * np.float32(3e38)
+    found = decode(np.clip(maps, -3e38, 3e38).astype(np.float32), codec=codec)
+    assert np.isfinite(found["points"]).all() and np.isfinite(found["scores"]).all()

@@ -54,3 +54,15 @@ def test_mmpose(golden):
 def test_unknown_codecs_are_named():
     with pytest.raises(ValueError, match="codec='best': expected one of 'official', 'classic'"):
         decode(np.zeros((1, 16, 16, 1)), codec="best")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_map_with_a_value_that_is_no_number_has_no_point(value):
+    maps = np.random.default_rng(3).normal(0, 1, (1, 16, 16, 3)).astype(np.float32)
+    broken = maps.copy()
+    broken[0, 9, 4, 1] = value
+    found, expected = decode(broken), decode(maps)
+    assert np.isfinite(found["points"]).all() and np.asarray(found["scores"])[0, 1] == 0
+    np.testing.assert_array_equal(np.asarray(found["points"])[0, 1], -2)  # as on a map without a positive value
+    for word in found:
+        np.testing.assert_array_equal(np.asarray(found[word])[0, ::2], np.asarray(expected[word])[0, ::2])

@@ -94,3 +94,10 @@ def test_what_does_not_belong_together_is_refused():
         metric.update({"points": np.zeros((1, 5, 2))}, example)
     with pytest.raises(ValueError, match="street: no sizes"):
         Metric(Facts("faces", normaliser="size")).update({"points": np.zeros((1, 5, 2))}, example)
+
+
+def test_points_that_are_no_numbers_are_refused():
+    example = {"name": "face", "points": np.zeros((1, 2, 2)), "visible": np.ones((1, 2)), "sizes": np.ones(1)}
+    found = np.full((1, 2, 2), np.inf)
+    with pytest.raises(ValueError, match="face: the answer's points are no finite numbers"):
+        Metric(Facts("mine", normaliser="size")).update({"points": found}, example)

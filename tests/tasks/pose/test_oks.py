@@ -132,3 +132,14 @@ def test_what_is_refused(monkeypatch):
     monkeypatch.setitem(sys.modules, "pycocotools.coco", None)
     with pytest.raises(ImportError, match="pip install pycocotools"):
         Oks(FACTS)
+
+
+@pytest.mark.parametrize("word", ["points", "scores", "boxes", "box_scores", "areas"])
+def test_what_is_no_number_is_refused_and_not_a_hit(word):
+    """pycocotools takes a NaN for closer than everything, so that NaN points reached an AP of 1."""
+    answer = {"points": np.zeros((1, 17, 2)), "scores": np.ones((1, 17)), "boxes": np.array([[0.0, 0, 9, 9]]),
+              "box_scores": np.ones(1), "areas": np.ones(1)}  # fmt: skip
+    answer[word].flat[0] = np.nan
+    example = {"name": "street", "image_id": 1, "size": (9, 9), "truth": []}
+    with pytest.raises(ValueError, match=f"street: the answer's {word} are no finite numbers"):
+        Oks(FACTS).update(answer, example)

@@ -68,3 +68,13 @@ def test_what_is_refused():
         Pckh(BODY).update({"points": np.zeros((1, 16, 2))}, {**example, "sizes": np.ones(2)})
     with pytest.raises(ValueError, match="street: 16 points, the data set has 2"):
         Pck(Facts("people", point_names=("nose", "tail"))).update({"points": np.zeros((1, 16, 2))}, example)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_points_that_are_no_numbers_are_refused(value):
+    example = {"name": "street", "points": np.zeros((1, 16, 2)), "visible": np.ones((1, 16)), "boxes": np.ones((1, 4))}
+    found = np.zeros((1, 16, 2))
+    found[0, 3, 1] = value
+    for metric in (Pckh(BODY), Pck(BODY)):
+        with pytest.raises(ValueError, match="street: the answer's points are no finite numbers"):
+            metric.update({"points": found}, {**example, "sizes": np.ones(1)})

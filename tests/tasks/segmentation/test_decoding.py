@@ -18,3 +18,12 @@ def test_more_than_256_classes_do_not_wrap_round():
     logits = np.zeros((1, 1, 1, 300), np.float32)
     logits[..., 299] = 1
     assert np.asarray(decode(logits)["label_map"]).item() == 299
+
+
+def test_logits_that_are_no_numbers_have_no_class():
+    logits = np.tile(np.array([1.0, 3, 2], np.float32), (1, 2, 2, 1))
+    logits[0, 0, 1, 2], logits[0, 1, 0, 0] = np.nan, np.inf
+    found = decode(logits, scores=True)
+    np.testing.assert_array_equal(found["label_map"], [[[1, 255], [255, 1]]])
+    share = np.exp(3) / np.exp([1, 3, 2]).sum()
+    np.testing.assert_allclose(found["scores"], [[[share, 0], [0, share]]], rtol=1e-6)

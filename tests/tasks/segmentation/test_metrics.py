@@ -73,3 +73,10 @@ def test_where_every_class_is_there_the_means_are_one_and_nothing_is_marked():
     result = metric.result()
     assert result["mIoU"] == result["mIoU_present"] and result["absent"] == []
     assert "absent" not in table(result) and "present" not in table(result)
+
+
+def test_pixels_of_no_class_are_refused():
+    metric = Metric(Facts("two", class_names=("a", "b")))
+    found = {"label_map": np.array([[0, 1], [255, 1]], np.uint8)}
+    with pytest.raises(ValueError, match="street: the model's logits are no finite numbers"):
+        metric.update(found, {"label_map": np.zeros((2, 2), np.uint8), "name": "street"})

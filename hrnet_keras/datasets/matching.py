@@ -1,0 +1,69 @@
+"""Classes and points of two lists are the same where they are called the same, wherever they stand."""
+
+import re
+import unicodedata
+
+SEPARATORS = re.compile(r"[\s_.-]+")
+MADE_UP = re.compile(r"(?:class|label|category|point|keypoint|landmark|joint)[\s_-]*(\d+)", re.IGNORECASE)
+SHOWN = 6  # names of a long list in a message
+
+
+def places_in(names, among):
+    """Where each of `names` stands in `among`.
+
+    Upper and lower case, spaces, underscores, hyphens and dots make no difference (`traffic light`, `Traffic_Light`),
+    unless two names of a list differ by them alone.
+
+    Args:
+        names, among: lists of names.
+
+    Returns:
+        A list of indices, as long as `names`; `None` for a name that is not in `among`.
+    """
+    if list(names) == list(among):  # also where names are there twice, as "crane" is in ImageNet
+        return list(range(len(among)))
+    for spelling in (_letters, _words, str):
+        own, others = [spelling(name) for name in names], [spelling(name) for name in among]
+        if len(set(own)) == len(own) and len(set(others)) == len(others):
+            places = {name: i for i, name in enumerate(others)}
+            return [places.get(name) for name in own]
+    return [None] * len(names)
+
+
+def say_nothing(names):
+    """Whether names are none, or were made up by counting (`point_0`, `point_1`, ...; from 0 or from 1)."""
+    numbers = [MADE_UP.fullmatch(name) for name in names]
+    if not all(numbers):
+        return False
+    counted = [int(number.group(1)) for number in numbers]
+    return counted in (list(range(len(names))), list(range(1, len(names) + 1)))
+
+
+def difference(mine, own, yours, others):
+    """Two lists of names in words, and what each has that the other lacks.
+
+    Args:
+        mine, yours: whose lists they are, such as "the model" and "data set 'street'".
+        own, others: their names.
+    """
+    parts = [f"{mine} has {in_words(own)}", f"{yours} has {in_words(others)}"]
+    for whose, names, among in ((mine, own, others), (yours, others, own)):
+        lonely = [name for name, place in zip(names, places_in(names, among), strict=True) if place is None]
+        if lonely and len(lonely) < len(names):
+            parts.append(f"only {whose} has {in_words(lonely)}")
+    return "; ".join(parts)
+
+
+def in_words(names):
+    """Names with commas between them; of a long list the first, and how many there are."""
+    if len(names) <= SHOWN:
+        return ", ".join(names) or "none"
+    return f"{', '.join(names[:SHOWN])}, ... ({len(names)} in all)"
+
+
+def _words(name):
+    return SEPARATORS.sub(" ", unicodedata.normalize("NFKC", name).casefold()).strip()
+
+
+def _letters(name):
+    return _words(name).replace(" ", "")

@@ -1,0 +1,139 @@
+"""Before the first step: the recipe, both splits and the weights to start from must mean the same classes or points."""
+
+import json
+import os
+import zipfile
+
+from hrnet_keras.builders import facts_of
+from hrnet_keras.checkpoints.starting import LAST_LAYERS
+from hrnet_keras.datasets.matching import difference, in_words, places_in, say_nothing
+from hrnet_keras.datasets.sides import without_partner
+from hrnet_keras.tasks import part
+from hrnet_keras.tasks.agreement import KINDS, names_of, places_of
+
+
+def check_counts(recipe, data):
+    """Raises `ValueError` where a recipe asks for another number of classes or points than its data set has."""
+    count, _, names = _learnt(recipe, data)
+    what, asked = KINDS[count][0], getattr(recipe.model, count)
+    if not names:
+        raise ValueError(
+            f"data set {data.facts.name!r} has no {what}: expected one with {what} for task {recipe.model.task!r}"
+        )
+    if asked is not None and asked != len(names):
+        raise ValueError(
+            f"model.{count}={asked}: data set {data.facts.name!r} has {len(names)} {what} ({in_words(names)}): leave "
+            f"model.{count} out, it follows from the data"
+        )
+
+
+def check_splits(recipe, data, held_out):
+    """Raises `ValueError` where the held-out split can't be scored with what is learnt from the training split.
+
+    Args:
+        recipe: for the task and the names of the splits.
+        data, held_out: the `Dataset` of each.
+    """
+    count, word, names = _learnt(recipe, data)
+    try:
+        places_of({"task": recipe.model.task, count: len(names), word: names}, held_out.facts)
+    except ValueError as error:
+        raise ValueError(
+            f"split {recipe.data.evaluate!r} does not go with split {recipe.data.train!r}, whose "
+            f"{KINDS[count][0]} the model learns: {error}"
+        ) from error
+
+
+def check_resumed(output, model):
+    """Raises `ValueError` where a run that goes on has other classes or points than the model it left.
+
+    Args:
+        output: folder of the run, with its `best.keras` where there was a score already.
+        model: the one built anew, with the names of the data set as it is today.
+    """
+    path = os.path.join(output, "best.keras")
+    before = facts_in(path) if os.path.exists(path) else {}
+    if not before:
+        return
+    (what, _, then), (_, _, now) = names_of(before), names_of(facts_of(model))
+    if then != now and not (say_nothing(then) or say_nothing(now)):
+        raise ValueError(
+            f"output {output}: the data set's {what} are not those that the run began with: "
+            f"{difference('the run', then, 'the data set', now)}: put them back, or choose another output"
+        )
+
+
+def fit_last_layer(model, weights, names):
+    """Brings the last layer of a model that started from named weights into the order of a data set's names.
+
+    Where the weights' names are others, the last layer starts anew, and both lists are printed.
+
+    Args:
+        model: as its builder left it, the names of published weights in its facts.
+        weights: what the builder was given; the names of a `.keras` file are read from it.
+        names: of the data set's classes or points.
+    """
+    facts = facts_of(model)
+    before = facts_in(weights) if str(weights or "").endswith(".keras") else facts
+    if before.get("task") != facts.get("task"):
+        return  # the last layer is new already
+    what, _, own = names_of(before)
+    if len(own) != len(names) or say_nothing(own) or say_nothing(names) or before.get("codec") == "udp_combined":
+        return
+    places = places_in(names, own)
+    layers = [model.get_layer(name) for name in _last_layers(facts)]
+    if None in places:
+        _start_anew(layers)
+        print(
+            f"{weights}: {difference('it', own, 'the data set', names)}: these {what} can't be matched, so the last "
+            "layer starts at random"
+        )
+    elif places != list(range(len(own))):
+        for layer in layers:
+            layer.set_weights([value[..., places] for value in layer.get_weights()])
+        print(f"{weights}: its {what} are in another order than the data set's: the last layer is reordered")
+
+
+def tell_sides(data, recipe):
+    """Says which classes change places in mirrored pictures, and which names have a side but no partner."""
+    _, word, names = _learnt(recipe, data)
+    pairs = data.facts.label_flip_pairs if word == "class_names" else data.facts.flip_pairs
+    if not recipe.data.flip:
+        return
+    if pairs and word == "class_names":
+        swapped = in_words([f"{names[a]} and {names[b]}" for a, b in pairs])
+        print(f"mirrored pictures (data.flip={recipe.data.flip:g}) exchange {swapped}")
+    lonely = without_partner(names, pairs)
+    if lonely:
+        print(
+            f"no partner on the other side: {in_words(lonely)}: in mirrored pictures (data.flip={recipe.data.flip:g}) "
+            "they keep their names; name the partners alike, or set data.flip to 0"
+        )
+
+
+def _learnt(recipe, data):
+    """The words for the number and the names of what a task learns, and these names of a data set."""
+    count, word = part(recipe.model.task, "head").COUNTS
+    return count, word, getattr(data.facts, word)
+
+
+def facts_in(path):
+    """The facts in a `.keras` file, without building its model; an empty dict where there are none."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            layers = json.loads(file.read("config.json"))["config"]["layers"]
+    except (OSError, zipfile.BadZipFile, KeyError, TypeError, ValueError):
+        return {}  # whoever loads it says what is wrong
+    return next((layer["config"]["facts"] for layer in layers if layer.get("class_name") == "Answer"), {})
+
+
+def _last_layers(facts):
+    task = facts["task"]
+    return LAST_LAYERS["seg ocr" if task == "seg" and facts.get("head") == "ocr" else task]
+
+
+def _start_anew(layers):
+    for layer in layers:
+        layer.kernel.assign(layer.kernel_initializer(layer.kernel.shape, layer.kernel.dtype))
+        if layer.bias is not None:
+            layer.bias.assign(layer.bias_initializer(layer.bias.shape, layer.bias.dtype))
