@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import functools
+import itertools
 import os
 import re
 import signal
@@ -359,7 +360,7 @@ class _Parser(argparse.ArgumentParser):
         return super().add_argument(*names, **options)
 
     def parse_args(self, words):
-        for word in words:
+        for word in itertools.takewhile(lambda word: word != "--", words):
             name = word.partition("=")[0]
             if re.match("--?[a-z]", name) and name not in self.options:
                 raise ValueError(f"{name}: no such option: {did_you_mean(name, self.options)}")

@@ -65,9 +65,7 @@ def _train(recipe, output, verbose):
     if state is None:
         naming.tell_sides(data, recipe)
         _look_at_files(recipe, data, held_out)
-    batch = recipe.train.batch
-    strategy = _strategy(batch)
-    with _precision(recipe.train.precision), strategy.scope():
+    with _precision(recipe.train.precision), _strategy(recipe.train.batch).scope():
         model = build(recipe, data)
         if state is not None:
             naming.check_resumed(recipe.output, model)
@@ -84,28 +82,16 @@ def _train(recipe, output, verbose):
         if state is not None:
             state.restore(variables)
             scores.go_on(state.history)
-            if verbose and state.recipe["train"]["epochs"] != recipe.train.epochs:
-                print(_new_length(recipe.train, state, steps), flush=True)
-
-        def stream_from(epoch, **changes):
-            options = {"batch": batch, "seed": recipe.train.seed, "first_epoch": epoch, **augmentation, **changes}
-            return part(recipe.model.task, "pipeline").training(data, **options)
-
-        done = 0 if state is None else state.epoch
-        stream = stream_from(done)
-        outputs = len(fitted.outputs)
-        if outputs > 1:  # every output learns from the same labels
-            stream = stream.map(lambda image, labels: (image, (labels,) * outputs))
-        callbacks = [scores]
+        options = {"batch": recipe.train.batch, "seed": recipe.train.seed, **augmentation}
+        stream_from = functools.partial(part(recipe.model.task, "pipeline").training, data, **options)
+        callbacks = [scores, keras.callbacks.TensorBoard(output.path("tensorboard"), write_graph=False)]
         if recipe.train.precise_batch_norm:  # before the scores, and the state that a run goes on from
-            once = {"cache": False} if "cache" in augmentation else {}
-            anew = functools.partial(stream_from, **once)
-            callbacks.insert(0, Statistics(model, anew, steps=steps, batch=batch, every=scores.every))
-        callbacks.append(keras.callbacks.TensorBoard(output.path("tensorboard"), write_graph=False))
+            callbacks.insert(0, _statistics(recipe, model, stream_from, steps))
+        done = 0 if state is None else state.epoch
         try:
             history = fitted.fit(
-                stream, initial_epoch=done, epochs=recipe.train.epochs, steps_per_epoch=steps, shuffle=False,
-                callbacks=callbacks, verbose=verbose,
+                _for_every_output(fitted, stream_from(first_epoch=done)), initial_epoch=done,
+                epochs=recipe.train.epochs, steps_per_epoch=steps, shuffle=False, callbacks=callbacks, verbose=verbose,
             )  # fmt: skip
         except Exception as error:
             _name_bad_file(error, data)
@@ -116,8 +102,24 @@ def _train(recipe, output, verbose):
 
 def _variables(fitted):
     """All that a training goes on from: weights, states of random layers, and the optimizer's numbers."""
-    fitted.optimizer.build(fitted.trainable_variables)
+    if not fitted.optimizer.built:
+        fitted.optimizer.build(fitted.trainable_variables)
     return [*fitted.variables, *fitted.optimizer.variables]
+
+
+def _for_every_output(fitted, stream):
+    """The stream with the same labels for every output that learns from them."""
+    outputs = len(fitted.outputs)
+    return stream if outputs == 1 else stream.map(lambda image, labels: (image, (labels,) * outputs))
+
+
+def _statistics(recipe, model, stream_from, steps):
+    once = {"cache": False} if "cache" in stream_from.keywords else {}  # its pictures are looked at once
+
+    def stream(epoch):
+        return stream_from(first_epoch=epoch, **once)
+
+    return Statistics(model, stream, steps=steps, batch=recipe.train.batch, every=recipe.train.evaluate_every)
 
 
 def introduction(recipe, model, data, held_out, steps, state):
@@ -138,6 +140,8 @@ def introduction(recipe, model, data, held_out, steps, state):
     where = "new" if state is None else f"resumed after epoch {state.epoch}"
     epochs = f"{recipe.train.epochs} epochs of {steps} steps of {recipe.train.batch}"
     yield f"run: {where}, {epochs}, in {recipe.output}"
+    if state is not None and state.recipe["train"]["epochs"] != recipe.train.epochs:
+        yield _new_length(recipe.train, state, steps)
 
 
 def _gpus():
