@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from hrnet_keras.datasets import DataError
+from hrnet_keras.datasets.matching import difference, places_in
 from hrnet_keras.datasets.point_files import keypoints_of, number_of, read_coco, read_json, size_of, value_of, xywh_of
 from hrnet_keras.datasets.points import check_box, check_inside, point_set
 from hrnet_keras.datasets.published import published
@@ -112,7 +113,20 @@ def _picture(truth, number, where):
     return {"image_id": number, "size": size_of(truth.pictures[number], where), "truth": truth.annotations[number]}
 
 
+def _check_names(category, file):
+    """Raises `DataError` where the json names other keypoints than COCO's, or in another order."""
+    named, expected = category.get("keypoints"), published("coco").point_names
+    if isinstance(named, list) and named and places_in(list(map(str, named)), expected) != list(range(COUNT)):
+        raise DataError(
+            f"{file}: {difference('its category person', list(map(str, named)), 'coco', expected)}: expected COCO's "
+            "keypoints in COCO's order; data set 'points' reads any"
+        )
+
+
 def _annotated(truth, file, lineage):
+    for entry in truth.categories:
+        if entry.get("name") == "person":
+            _check_names(entry, file)
     ids = {entry.get("id") for entry in truth.categories if entry.get("name") == "person"}
     rows = {}
     for number, entry in truth.pictures.items():

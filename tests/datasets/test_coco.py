@@ -9,6 +9,7 @@ import pytest
 from hrnet_keras import datasets
 from hrnet_keras.datasets import DataError
 from hrnet_keras.datasets.coco import cut_box
+from hrnet_keras.datasets.published import published
 from tests import point_files
 
 DETECTIONS = "test_coco_det_AP_H_56.json"
@@ -256,3 +257,22 @@ def test_a_person_whose_box_the_cut_leaves_without_width_still_has_a_box(root):
     boxes = np.concatenate([row["boxes"] for row in datasets.load("coco", "val", root).rows])
     widths = boxes[:, 2] - boxes[:, 0]
     assert 0 < widths.min() < 0.01 and len(boxes) == 12
+
+
+def test_keypoints_in_another_order_are_refused(tmp_path):
+    """A file that says its own order would be read in COCO's without a word."""
+    names = published("coco").point_names
+    for order in (names, names[::-1]):
+        root = tmp_path / order[0]
+        point_files.coco(root, {"val": 1})
+        file = root / "annotations" / "person_keypoints_val2017.json"
+        whole = json.loads(file.read_text())
+        whole["categories"][0]["keypoints"] = list(order)
+        file.write_text(json.dumps(whole))
+        if order == names:
+            assert len(datasets.load("coco", "val", root)) == 1
+            continue
+        with pytest.raises(
+            DataError, match=r"its category person has right_ankle, .* expected COCO"
+        ):
+            datasets.load("coco", "val", root)
