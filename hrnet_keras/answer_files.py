@@ -77,7 +77,10 @@ def _check_asked(task, boxes, label_maps, points):
 
 def _different(pictures):
     """The pictures without those that were named before, by an overlapping pattern for example."""
-    return list({os.path.abspath(path): path for path in reversed(pictures)}.values())[::-1]
+    different = {}
+    for path in pictures:
+        different.setdefault(os.path.abspath(path), path)
+    return list(different.values())
 
 
 def _places(pictures, output, more, keep):

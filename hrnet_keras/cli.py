@@ -172,8 +172,8 @@ def _predict(words):
     parser.add_argument("--label-maps", action="store_true", help="also write the class ids as grey PNG files")
     parser.add_argument("--boxes", type=str | None, default=None, help=_BOXES)
     parser.add_argument("--json", action="store_true", help="also write points, their scores and boxes as JSON files")
-    parser.add_argument("--size", type=str, nargs="+", default=None, metavar="PIXELS", help=_SIZE)
-    options = parser.parse_args(words)
+    parser.add_argument("--size", type=str | None, default=None, metavar="HEIGHT WIDTH", help=_SIZE)
+    options = parser.parse_args(_with_one_word(words, "--size"))
     size = None if options.size is None else _size(options.size)
     from hrnet_keras.answer_files import answer_files
 
@@ -181,12 +181,22 @@ def _predict(words):
                  label_maps=options.label_maps, points=options.json)  # fmt: skip
 
 
-def _size(words):
+def _with_one_word(words, option):
+    """The words with all numbers after an option in one, so that what follows them stands for itself."""
+    if option not in words:
+        return words
+    first = words.index(option) + 1
+    last = first + 1  # one word in any case: the option's own check complains of it
+    while last < len(words) and words[last].strip("[],").isdecimal():
+        last += 1
+    return [*words[: first - 1], f"{option}={' '.join(words[first:last])}", *words[last:]]
+
+
+def _size(text):
     """Height and width, or a long side: `512 1024`, `[512, 1024]`, `1024`."""
-    text = " ".join(words)
-    numbers = [word for word in text.replace("[", " ").replace("]", " ").replace(",", " ").split() if word]
+    numbers = text.replace("[", " ").replace("]", " ").replace(",", " ").split()
     if len(numbers) not in (1, 2) or not all(word.isdecimal() and int(word) for word in numbers):
-        raise ValueError(f"--size {text}: expected HEIGHT WIDTH or LONG_SIDE in pixels, after the pictures")
+        raise ValueError(f"--size {text}: expected HEIGHT WIDTH, or one long side, in pixels")
     return int(numbers[0]) if len(numbers) == 1 else (int(numbers[0]), int(numbers[1]))
 
 
