@@ -65,13 +65,14 @@ def answer_files(model, images, output="predictions", *, boxes=None, label_maps=
 
 def _check_asked(task, boxes, label_maps, points):
     """Raises `ValueError` where other answers are asked for than a model of the task gives."""
-    of_points = task in ("landmark", "pose")
-    if label_maps and task != "seg":
-        more = ": --json writes its points" if of_points else ""
+    inference = part(task, "inference")
+    written = getattr(inference, "ENDING", None)  # label maps as pictures, points as json
+    if label_maps and written != ".png":
+        more = ": --json writes its points" if written == ".json" else ""
         raise ValueError(f"--label-maps: a model of task {task!r} answers none{more}")
-    if points and not of_points:
+    if points and written != ".json":
         raise ValueError(f"--json: writes points, a model of task {task!r} answers none")
-    if boxes is not None and not of_points:
+    if boxes is not None and "boxes" not in getattr(inference, "NEEDS", ()):
         raise ValueError(f"--boxes: a model of task {task!r} looks at whole pictures: expected none")
 
 

@@ -181,3 +181,36 @@ def test_pictures_with_nobody_count_nobody():
     model = keras.Model(image, Answer({"task": "landmark", "num_keypoints": 68})(maps))
     result = hk.evaluate(model, dataset, verbose=False)
     assert result["faces"] == 0 and np.isnan(result["NME"])
+
+
+def test_answers_stay_in_their_folder_and_leave_the_data_alone(root, tmp_path):
+    model, dataset = hk.HRNetV2W18SmallV1("seg", num_classes=3), datasets.load("folder", "val", root)
+    truth = {path: path.read_bytes() for path in (root / "labels").iterdir()}
+    asked = []
+    answered = lambda example: asked.append(example["name"])  # noqa: E731
+    with pytest.raises(ValueError, match=r"labels/0\.png: was given and would be overwritten"):
+        hk.evaluate(model, Watched(dataset, answered), save=root / "labels", verbose=False)
+    assert not asked and {path: path.read_bytes() for path in (root / "labels").iterdir()} == truth
+    dataset.names = ("../one/0", "../two/0")
+    hk.evaluate(model, Watched(dataset, answered), save=tmp_path / "deep" / "out", verbose=False)
+    written = sorted(str(path.relative_to(tmp_path / "deep")) for path in (tmp_path / "deep").rglob("*.png"))
+    assert written == ["out/one/0.png", "out/two/0.png"] and asked == ["../one/0", "../two/0"]
+    dataset.names = ("0", "x/../0")
+    with pytest.raises(ValueError, match="the answer about '0' would have the name of another one's"):
+        hk.evaluate(model, dataset, save=tmp_path / "out", verbose=False)
+    classes = hk.HRNetV2W18SmallV1("cls", num_classes=3)
+    with pytest.raises(ValueError, match="a model of task 'cls' writes no answers"):
+        hk.evaluate(classes, dataset, save=tmp_path / "out", verbose=False)
+
+
+class Watched(datasets.Dataset):
+    """A data set that says which of its examples are read."""
+
+    def __init__(self, dataset, said):
+        super().__init__(dataset.facts, "val", dataset.names, dataset.image_files, dataset.label_files, dataset.ids)
+        self.said = said
+
+    def example(self, i):
+        example = super().example(i)
+        self.said(example)
+        return example

@@ -1,6 +1,7 @@
 """Answers as files: told apart, inside their folder, over nothing that was given, and never half."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -117,10 +118,10 @@ def test_files_are_whole_or_not_there(here):
     with pytest.raises(RuntimeError), whole("a.txt") as path:
         touch(path)
         raise RuntimeError("the light went out")
-    assert os.listdir() == ["a.txt"] and open("a.txt", encoding="utf-8").read() == "a.txt"
+    assert os.listdir() == ["a.txt"] and Path("a.txt").read_text() == "a.txt"
     with whole("a.txt") as path, open(path, "w", encoding="utf-8") as file:
         file.write("new")
-    assert os.listdir() == ["a.txt"] and open("a.txt", encoding="utf-8").read() == "new"
+    assert os.listdir() == ["a.txt"] and Path("a.txt").read_text() == "new"
     with whole(os.devnull) as path:
         assert path == os.devnull  # no regular file is put in a device's place
     with pytest.raises(OSError), whole("no/folder.txt"):
