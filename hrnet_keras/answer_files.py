@@ -37,7 +37,7 @@ def answer_files(model, images, output="predictions", *, boxes=None, label_maps=
     told = None if boxes is None else boxes_for(pictures, boxes)
     inference = part(facts["task"], "inference")
     more = (["_labels.png"] if label_maps else []) + ([inference.ENDING] if points else [])
-    keep = [path for path in (boxes, model) if isinstance(path, str)]
+    keep = [boxes] if boxes is not None and os.path.isfile(boxes) else []
     drawings, stems = _places(pictures, output, more, keep)
     for path in drawings:
         os.makedirs(os.path.dirname(path) or ".", exist_ok=True)

@@ -170,11 +170,10 @@ def _known(model):
 def _by_protocol(model, protocol, facts, scores):
     aligned = _known(model).get("align_corners", False)
     pairs = getattr(facts, "label_flip_pairs", ())
+    forward = _at_own_stride(model).predict_on_batch  # the score map resizes as the model would
 
     def answer(image):
-        found = score_map(
-            image.astype(np.float32), model.predict_on_batch, protocol, align_corners=aligned, flip_pairs=pairs
-        )
+        found = score_map(image.astype(np.float32), forward, protocol, align_corners=aligned, flip_pairs=pairs)
         label_map = found.argmax(-1).astype(np.uint8 if found.shape[-1] <= 256 else np.int32)
         more = {"scores": found.max(-1) / found.sum(-1)} if scores else {}
         return {"label_map": label_map, **more}
