@@ -9,7 +9,6 @@ import re
 import signal
 import sys
 import textwrap
-from glob import glob
 from typing import Literal
 
 from hrnet_keras import __version__
@@ -36,6 +35,7 @@ hrnet-keras COMMAND --help lists a command's options; --debug shows where an err
 INTERRUPTED = 130  # the exit status of a program that Ctrl-C ended
 
 _MODEL = "a .keras file, SavedModel directory, checkpoint or published name"
+_SIZE = "show the net segmented pictures at HEIGHT WIDTH, or at one long side; the answer keeps the picture's own size"
 _BOXES = "faces or persons: [[left, top, right, bottom], ...], or a JSON file of {picture: such a list}"
 
 
@@ -225,51 +225,36 @@ def _predict(words):
     parser = _parser("predict", "Answers a model's question about pictures and writes the drawn answers.")
     parser.add_argument("model", type=str, help=_MODEL)
     parser.add_argument("images", type=str, nargs="+", help="pictures or glob patterns")
-    parser.add_argument("--output", type=str, default="predictions", help="folder of the drawings")
+    parser.add_argument("--output", type=str, default="predictions", help="folder of the drawings; of one, a file")
     parser.add_argument("--label-maps", action="store_true", help="also write the class ids as grey PNG files")
     parser.add_argument("--boxes", type=str | None, default=None, help=_BOXES)
     parser.add_argument("--json", action="store_true", help="also write points, their scores and boxes as JSON files")
-    options = parser.parse_args(words)
-    from hrnet_keras.loading import load
-    from hrnet_keras.prediction import open_model, predict
-    from hrnet_keras.tasks import part
+    parser.add_argument("--size", type=str | None, default=None, metavar="HEIGHT WIDTH", help=_SIZE)
+    options = parser.parse_args(_with_one_word(words, "--size"))
+    size = None if options.size is None else _size(options.size)
+    from hrnet_keras.answer_files import answer_files
 
-    model = options.model if os.path.isdir(options.model) else load(options.model)
-    if options.label_maps or options.json or options.boxes is not None:
-        _check_answers(options, open_model(model)[1]["task"])
-    images, boxes = options.images, None
-    if options.boxes is not None:
-        from hrnet_keras.datasets.boxes import boxes_for
-
-        images = [
-            path for word in images for path in ([word] if os.path.isfile(word) else sorted(glob(word)) or [word])
-        ]
-        boxes = boxes_for(images, options.boxes)
-    os.makedirs(options.output, exist_ok=True)
-    for found in predict(model, images, boxes=boxes):
-        stem = os.path.join(options.output, os.path.splitext(os.path.basename(found.path))[0])
-        print(found.save(f"{stem}.png"))
-        if options.label_maps:
-            from PIL import Image
-
-            Image.fromarray(found.label_map).save(f"{stem}_labels.png")
-            print(f"{stem}_labels.png")
-        if options.json:
-            answer = {"points": found.points, "scores": found.scores, "boxes": found.boxes}
-            part(found.facts["task"], "inference").write(answer, stem)
-            print(f"{stem}.json")
+    answer_files(options.model, options.images, options.output, boxes=options.boxes, size=size,
+                 label_maps=options.label_maps, points=options.json)  # fmt: skip
 
 
-def _check_answers(options, task):
-    """Raises `ValueError` where other answers are asked for than a model of the task gives."""
-    of_points = task in ("landmark", "pose")
-    if options.label_maps and task != "seg":
-        more = ": --json writes its points" if of_points else ""
-        raise ValueError(f"--label-maps: a model of task {task!r} answers none{more}")
-    if options.json and not of_points:
-        raise ValueError(f"--json: writes points, a model of task {task!r} answers none")
-    if options.boxes is not None and not of_points:
-        raise ValueError(f"--boxes: a model of task {task!r} looks at whole pictures: expected none")
+def _with_one_word(words, option):
+    """The words with all numbers after an option in one, so that what follows them stands for itself."""
+    if option not in words:
+        return words
+    first = words.index(option) + 1
+    last = first + 1  # one word in any case: the option's own check complains of it
+    while last < len(words) and words[last].strip("[],").isdecimal():
+        last += 1
+    return [*words[: first - 1], f"{option}={' '.join(words[first:last])}", *words[last:]]
+
+
+def _size(text):
+    """Height and width, or a long side: `512 1024`, `[512, 1024]`, `1024`."""
+    numbers = text.replace("[", " ").replace("]", " ").replace(",", " ").split()
+    if len(numbers) not in (1, 2) or not all(word.isdecimal() and int(word) for word in numbers):
+        raise ValueError(f"--size {text}: expected HEIGHT WIDTH, or one long side, in pixels")
+    return int(numbers[0]) if len(numbers) == 1 else (int(numbers[0]), int(numbers[1]))
 
 
 def _export(words):

@@ -7,6 +7,7 @@ from hrnet_keras import datasets
 from hrnet_keras.prediction import open_model
 from hrnet_keras.tasks import part
 from hrnet_keras.tasks.agreement import in_data_order, places_of
+from hrnet_keras.writing import stems_inside
 
 
 def evaluate(model, dataset, *, split="val", root=None, limit=None, protocol=None, save=None, verbose=True, **options):
@@ -24,7 +25,9 @@ def evaluate(model, dataset, *, split="val", root=None, limit=None, protocol=Non
         protocol: how pictures are shown to the net; for segmentation a `tasks.segmentation.protocol.Protocol`, or a
             dict of what is to be different from the default: that of the weights' published score, else of the
             data set's (single scale). For points a dict with `flip`: whether the mirrored crop is looked at, too.
-        save: folder that gets every answer as a file: label maps in the data set's own coding, points as JSON.
+        save: folder that gets every answer as a file, named like its example: label maps in the data set's own coding,
+            points as JSON. Answers of an earlier run are replaced, files of the data set never; names that lead out of
+            the folder (`../x`) are taken from their common folder on.
         verbose: prints progress and the table.
         **options: of the data set given by name.
 
@@ -35,7 +38,8 @@ def evaluate(model, dataset, *, split="val", root=None, limit=None, protocol=Non
 
     Raises:
         ValueError: a model of other classes or points than the data set's, unknown names, bad files, an answer that is
-            no finite number.
+            no finite number, answers that can't be told apart or would overwrite the data set's files (before anything
+            is scored).
     """
     check_limit(limit)
     if isinstance(dataset, str):
@@ -49,12 +53,13 @@ def evaluate(model, dataset, *, split="val", root=None, limit=None, protocol=Non
     examples = part(facts["task"], "pipeline").evaluation(dataset)
     needs = getattr(part(facts["task"], "inference"), "NEEDS", ())
     count = len(dataset) if limit is None else min(limit, len(dataset))
+    stems = None if save is None else _stems(save, dataset, facts["task"])
     for done, example in zip(range(1, count + 1), examples, strict=False):
         found = answer(example["image"], **{word: example[word] for word in needs if word in example})
         found = in_data_order(found, places)
         metric.update(found, example)
         if save is not None:
-            part(facts["task"], "inference").write(found, os.path.join(save, example["name"]), dataset.to_file)
+            part(facts["task"], "inference").write(found, stems[done - 1], dataset.to_file)
         if verbose and sys.stderr.isatty():
             print(f"\r{done}/{count} pictures", end="\n" if done == count else "", file=sys.stderr, flush=True)
     result = metric.result()
@@ -62,6 +67,15 @@ def evaluate(model, dataset, *, split="val", root=None, limit=None, protocol=Non
         print(metrics.table(result))
         _print_published(facts, dataset)
     return result
+
+
+def _stems(folder, dataset, task):
+    """Where the answers about the examples of a data set go, in its order: paths without their ending."""
+    inference = part(task, "inference")
+    if not hasattr(inference, "write"):
+        raise ValueError(f"save={str(folder)!r}: a model of task {task!r} writes no answers: expected None")
+    keep = [file for file in (*dataset.image_files, *dataset.label_files) if isinstance(file, (str, os.PathLike))]
+    return stems_inside(os.fspath(folder), dataset.names, inference.ENDING, keep=keep)
 
 
 def _print_published(facts, dataset):

@@ -1,8 +1,11 @@
 """Pictures -> answers in the pictures' own coordinates, and their drawings."""
 
+import collections
 import glob
 import json
 import os
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,20 +17,31 @@ from hrnet_keras.exporting import FACTS_FILE
 from hrnet_keras.loading import load
 from hrnet_keras.tasks import part
 from hrnet_keras.tasks.agreement import in_model_order
+from hrnet_keras.tasks.keypoints.reading import checked_boxes
+from hrnet_keras.transforms.upright import BACK, STORED, orientation_of, turned, turned_answer, turned_boxes
+from hrnet_keras.writing import whole
+
+KEPT = 256_000_000  # bytes of pictures that a list of predictions holds; of later ones it knows the path
 
 
 class Prediction:
     """What a model found in one picture.
 
     Attributes:
-        image: the picture, uint8 RGB `(height, width, 3)`.
         path: where it came from, or `None`.
         facts: of the model: `task`, `class_names`, `palette`.
-        label_map, labels, points, scores, boxes, ...: the task's answer, see its `inference`.
+        orientation: 1, or how the picture's EXIF data says that its pixels are to be turned to be upright, 2..8.
+        label_map, labels, points, scores, boxes, ...: the task's answer, see its `inference`, in pixels of the picture
+            as stored.
     """
 
-    def __init__(self, image, path, facts, answer):
-        self.image, self.path, self.facts, self._answer = image, path, facts, answer
+    def __init__(self, image, path, facts, answer, orientation=STORED):
+        self._image, self.path, self.facts, self._answer, self.orientation = image, path, facts, answer, orientation
+
+    @property
+    def image(self):
+        """The picture as stored, uint8 RGB `(height, width, 3)`; of a long list it is read from its path again."""
+        return datasets.read_image(self.path) if self._image is None else self._image
 
     def __getattr__(self, name):
         answer = self.__dict__.get("_answer", {})
@@ -36,37 +50,48 @@ class Prediction:
         return answer[name]
 
     def draw(self, **options):
-        """Draws the answer over the picture: uint8 RGB; options as in the task's `drawing.draw`."""
-        facts = SimpleNamespace(**self.facts)
-        return part(self.facts["task"], "drawing").draw(self.image, self._answer, facts, **options)
+        """Draws the answer over the picture, upright: uint8 RGB; options as in the task's `drawing.draw`."""
+        facts, image = SimpleNamespace(**self.facts), self.image
+        answer = turned_answer(self._answer, self.orientation, image.shape[:2])
+        return part(self.facts["task"], "drawing").draw(turned(image, self.orientation), answer, facts, **options)
 
     def save(self, path, **options):
-        """Writes the drawing to `path` (format by its extension) and returns the path."""
+        """Writes the drawing to `path` (format by its extension; a file there is replaced) and returns the path."""
+        drawn = Image.fromarray(self.draw(**options))
         try:
-            Image.fromarray(self.draw(**options)).save(path)
+            with whole(path) as file:
+                drawn.save(file)
         except (OSError, ValueError) as error:
             raise OSError(f"can't write {path}: {error}") from error
         return path
 
 
-def predict(model, images, *, scores=False, boxes=None, **how):
+def predict(model, images, *, scores=False, boxes=None, size=None, stream=False, unreadable="raise", **how):
     """Answers a model's question about pictures.
+
+    A photograph that is stored turned is looked at and drawn upright, as its EXIF data says; boxes that are given, and
+    every answer, are in pixels as stored, like the label maps and annotations of data sets.
 
     Args:
         model: `keras.Model`, path of a `.keras` file or of a checkpoint of PyTorch, SavedModel directory (with or
             without its version), or a published name (`hk.list_weights()`).
-        images: path, glob pattern, uint8 RGB array `(height, width, 3)`, or a list of these.
+        images: path, glob pattern, uint8 RGB array `(height, width, 3)`, or a list or iterator of these.
         scores: also answers the probability of the class (Keras models and SavedModels alike).
         boxes: for landmark and pose: the faces or persons to look at, `(n, 4)` xyxy in pixels; with several pictures a
             list of one such array per picture. Landmark looks for the faces itself where none are given.
+        size: for segmentation: at which the net sees every picture, `(height, width)` or one number for the long side;
+            the answer is at the picture's own size. Default: the picture's own, or 2048x2048 pixels where it has more.
+        stream: answers one by one: pictures are read shortly before it is their turn and forgotten after it, so any
+            number of them takes the memory of three.
+        unreadable: `"raise"`, or `"skip"`: files that are no readable pictures are left out, with a warning each.
         **how: for the task's `inference.answerer`: `protocol`, and for landmark `passes` and `box_kind`.
 
     Returns:
-        A list of `Prediction`, one per picture.
+        A list of `Prediction`, one per picture; with `stream=True` an iterator over them.
 
     Raises:
         ValueError: no such file, unreadable picture, a model that is none, an array of another shape, a box without
-            area or outside of its picture, no boxes for a pose model.
+            area or outside of its picture, no boxes for a pose model, a size that can't be.
         ImportError: faces are to be looked for without the extra `faces`.
 
     Example:
@@ -74,17 +99,94 @@ def predict(model, images, *, scores=False, boxes=None, **how):
         >>> model = hk.HRNetV2W18SmallV1(task="seg", num_classes=11)
         >>> hk.predict(model, np.zeros((60, 80, 3), "uint8"))[0].label_map.shape
         (60, 80)
+        >>> for found in hk.predict(model, iter([np.zeros((60, 80, 3), "uint8")]), stream=True):
+        ...     print(found.label_map.shape)
+        (60, 80)
     """
-    answer, facts = open_model(model, scores=scores, **how)
-    facts = with_names(facts)
-    pictures = list(_pictures(images))
+    if unreadable not in ("raise", "skip"):
+        raise ValueError(f"unreadable={unreadable!r}: expected 'raise' or 'skip'")
+    answer, facts = open_model(model, scores=scores, size=size, **how)
     if boxes is not None and "boxes" not in getattr(part(facts["task"], "inference"), "NEEDS", ()):
         raise ValueError(f"boxes: a model of task {facts['task']!r} looks at whole pictures: expected none")
-    told = [{} for _ in pictures] if boxes is None else [{"boxes": own} for own in _per_picture(boxes, len(pictures))]
-    return [
-        Prediction(image, path, facts, answer(image, **more))
-        for (path, image), more in zip(pictures, told, strict=True)
-    ]
+    pictures = pictures_of(images)
+    if boxes is not None:
+        pictures = list(pictures)
+        boxes = _per_picture(boxes, len(pictures))
+    found = answers(answer, facts, pictures, boxes, unreadable=_left_out if unreadable == "skip" else None)
+    return found if stream else _few_pictures(found)
+
+
+def answers(answer, facts, pictures, boxes=None, *, unreadable=None):
+    """The predictions about pictures, one by one, the next ones read while the net works.
+
+    Args:
+        answer, facts: as `open_model` gives them.
+        pictures: paths and arrays; of an iterator, none is asked for before its turn.
+        boxes: `None`, or the boxes of every picture.
+        unreadable: a function that is given the path and the error of a picture that can't be read or whose boxes don't
+            fit; it is left out. `None`: the error is raised.
+    """
+    facts = with_names(facts)
+    told = None if boxes is None else iter(boxes)
+    for picture, reading in _read_ahead(pictures):
+        own = None if told is None else next(told)
+        path = picture if isinstance(picture, str) else None
+        try:
+            image, orientation = reading.result()
+            found = _answered(answer, image, orientation, own, path)
+        except datasets.DataError as error:
+            if unreadable is None or path is None:
+                raise
+            unreadable(path, error)
+            continue
+        yield Prediction(image, path, facts, found, orientation)
+
+
+def _answered(answer, image, orientation, boxes, path):
+    """The answer about the upright picture, in pixels of the stored one."""
+    upright = turned(image, orientation)
+    told = {} if boxes is None else {"boxes": boxes}
+    try:
+        if orientation != STORED and boxes is not None:
+            told = {"boxes": turned_boxes(checked_boxes(boxes, image), orientation, image.shape[:2])}
+        found = answer(upright, **told)
+    except datasets.DataError as error:
+        raise datasets.DataError(f"{path}: {error}" if path else str(error)) from error
+    return turned_answer(found, BACK[orientation], upright.shape[:2])
+
+
+def _read_ahead(pictures):
+    """Every picture and the future of its pixels and orientation."""
+    ahead = 0 if isinstance(pictures, collections.abc.Iterator) else 1
+    waiting = collections.deque()
+    with ThreadPoolExecutor(1) as pool:
+        for picture in pictures:
+            waiting.append((picture, pool.submit(_read, picture)))
+            if len(waiting) > ahead:
+                yield waiting.popleft()
+        yield from waiting
+
+
+def _read(picture):
+    if isinstance(picture, str):
+        return datasets.read_image(picture), orientation_of(picture)
+    return picture, STORED
+
+
+def _few_pictures(found):
+    """The predictions as a list that holds the first pictures: so it stays small, however long it gets."""
+    held, kept = [], 0
+    for prediction in found:
+        kept += prediction.image.nbytes
+        if kept > KEPT and prediction.path is not None:
+            prediction._image = None
+        held.append(prediction)
+    return held
+
+
+def _left_out(path, error):
+    del path  # the error names it
+    warnings.warn(f"left out: {error}", stacklevel=2)
 
 
 def _per_picture(boxes, count):
@@ -114,11 +216,11 @@ def with_names(facts):
     return {**facts, "class_names": names, "palette": palette}
 
 
-def open_model(model, *, scores=False, **how):
+def open_model(model, *, scores=False, size=None, **how):
     """Opens whatever the verbs take as a model.
 
     Args:
-        model, scores: as in `predict`.
+        model, scores, size: as in `predict`.
         **how: for the task's `inference.answerer`, such as `protocol`. A SavedModel answers its own way, and of these
             takes only `facts`, those of a data set that is scored.
 
@@ -131,12 +233,24 @@ def open_model(model, *, scores=False, **how):
             given = [word for word in ("protocol", "passes", "box_kind") if how.get(word) is not None]
             if given:
                 raise ValueError(f"model {path}: a SavedModel answers its own way: give a .keras file for {given[0]}")
-            return _open_saved_model(path, scores, how.get("facts"))
+            answer, facts = _open_saved_model(path, scores, how.get("facts"))
+            if _knows_sizes(facts["task"], size):
+                answer = part(facts["task"], "inference").served_at(answer, size, bounded=how.get("facts") is None)
+            return answer, facts
         model = load(path)
     facts = facts_of(model)
     if how.get("facts") is not None:
         how["facts"] = in_model_order(facts, how["facts"])
-    return part(facts["task"], "inference").answerer(model, scores=scores, **how), facts
+    more = {"size": size} if _knows_sizes(facts["task"], size) else {}
+    return part(facts["task"], "inference").answerer(model, scores=scores, **more, **how), facts
+
+
+def _knows_sizes(task, size):
+    """Whether a task's pictures can be shown at another size; raises `ValueError` where that is asked in vain."""
+    knows = getattr(part(task, "inference"), "SIZES", False)
+    if size is not None and not knows:
+        raise ValueError(f"size={size!r}: a model of task {task!r} sees all pictures at its own size: expected no size")
+    return knows
 
 
 def _open_saved_model(path, scores, data):
@@ -180,18 +294,25 @@ def _first(answer):
     return {name: np.asarray(value[0]) for name, value in answer.items()}
 
 
-def _pictures(images):
-    """`(path or None, uint8 RGB array)` of everything given."""
+def pictures_of(images):
+    """Everything given, as paths and uint8 RGB arrays: a list, or of an iterator an iterator.
+
+    Raises:
+        ValueError: no such file, or an array of another shape.
+    """
+    if isinstance(images, collections.abc.Iterator):
+        return (picture for image in images for picture in _expanded(image))
     if isinstance(images, np.ndarray) and images.ndim == 4:
         images = list(images)
     if not isinstance(images, (list, tuple)):
         images = [images]
-    for image in images:
-        if isinstance(image, (str, os.PathLike)):
-            for path in _matching(os.fspath(image)):
-                yield path, datasets.read_image(path)
-        else:
-            yield None, _checked(np.asarray(image))
+    return [picture for image in images for picture in _expanded(image)]
+
+
+def _expanded(image):
+    if isinstance(image, (str, os.PathLike)):
+        return _matching(os.fspath(image))
+    return [_checked(np.asarray(image))]
 
 
 def _matching(path):

@@ -10,10 +10,14 @@ import pytest
 from PIL import Image
 
 import hrnet_keras as hk
-from hrnet_keras import cli
+from hrnet_keras import answer_files, cli
 from hrnet_keras.builders import name_answers
 from hrnet_keras.datasets import Facts
-from tests import streets
+from hrnet_keras.prediction import load_keras
+from hrnet_keras.tasks.landmark import inference as landmark
+from hrnet_keras.tasks.segmentation import inference as segmentation
+from hrnet_keras.transforms import upright
+from tests import dots, streets
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +50,159 @@ def test_predict_export_and_evaluate(model_file, tmp_path, capsys):
     assert cli.main(words) == 0
     assert "pixel accuracy" in capsys.readouterr().out
     assert set(json.loads((tmp_path / "r.json").read_text())["IoU"]) == set(streets.CLASSES)
+
+
+@pytest.fixture(scope="module")
+def model(model_file):
+    return load_keras(model_file)
+
+
+@pytest.fixture
+def predict(model, monkeypatch):
+    """The command, given the model that is open already."""
+    monkeypatch.setattr("hrnet_keras.answer_files.load", lambda path: model)
+    return lambda *words: cli.main(["predict", "net.keras", *map(str, words)])
+
+
+def noise(path, size=(32, 48), **options):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image = np.random.default_rng(len(str(path))).integers(0, 256, (*size, 3), dtype=np.uint8)
+    Image.fromarray(image).save(path, **options)
+    return path
+
+
+def test_answers_keep_the_tree_of_their_pictures(predict, tmp_path, capsys):
+    cams, out = tmp_path / "cams", tmp_path / "out"
+    for i, inner in enumerate(("a/1.png", "b/1.png", "b/1.jpg", "b/1_labels.jpg")):
+        noise(cams / inner, (32, 40 + i))
+    assert predict(cams / "*" / "*", cams / "a" / ".." / "a" / "1.png", "--output", out, "--label-maps") == 0
+    names = ["a/1", "b/1.jpg", "b/1.png", "b/1_labels.jpg"]
+    expected = [str(out / f"{name}{ending}") for name in names for ending in (".png", "_labels.png")]
+    assert capsys.readouterr().out.split() == expected
+    widths = [Image.open(path).width for path in expected[1::2]]
+    assert widths == [40, 42, 41, 43]
+    before = {path: path.read_bytes() for path in cams.rglob("*.*")}
+    assert predict(cams / "a" / "1.png", "--output", cams / "a") == 1
+    assert "1.png: was given and would be overwritten" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in cams.rglob("*.*")} == before
+
+
+def test_answers_are_written_as_they_come_and_the_unreadable_counted(predict, tmp_path, monkeypatch, capsys):
+    for name in ("1.png", "3.png", "5.png"):
+        noise(tmp_path / "in" / name)
+    (tmp_path / "in" / "2.png").write_text("no picture")
+    (tmp_path / "in" / "4.png").write_bytes((tmp_path / "in" / "3.png").read_bytes()[:900])
+    out, there = tmp_path / "out", []
+    real = answer_files._say
+    monkeypatch.setattr(answer_files, "_say", lambda *words: there.append(len(list(out.iterdir()))) or real(*words))
+    assert predict(tmp_path / "in" / "*.png", "--output", out) == 1
+    printed = capsys.readouterr()
+    assert printed.out.split() == [str(out / f"{i}.png") for i in (1, 3, 5)] and there == [1, 2, 3]
+    first, second, last = printed.err.splitlines()
+    assert "2.png: cannot be read" in first and "4.png: cannot be read" in second
+    assert last == f"hrnet-keras: 2 of 5 pictures could not be answered; the others are in {out}"
+    assert predict(tmp_path / "in" / "2.png", "--output", out) == 1
+    assert capsys.readouterr().err.count("\n") == 1  # of a single one, its own line says all
+
+
+def test_what_is_written_before_an_interrupt_stays(predict, tmp_path, monkeypatch, capsys):
+    for i in range(4):
+        noise(tmp_path / "in" / f"{i}.png")
+    said = []
+
+    def say(*words):
+        said.append(words)
+        if len(said) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(answer_files, "_say", say)
+    assert predict(tmp_path / "in" / "*.png", "--output", tmp_path / "out") != 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["0.png", "1.png"]
+
+
+def test_the_output_of_one_picture_may_be_a_file(predict, tmp_path, capsys):
+    one, two = noise(tmp_path / "in" / "1.png"), noise(tmp_path / "in" / "2.png")
+    assert predict(one, "--output", tmp_path / "new" / "out.jpg", "--label-maps") == 0
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["out.jpg", "out_labels.png"]
+    assert Image.open(tmp_path / "new" / "out.jpg").format == "JPEG"
+    (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / "shots.png").mkdir()
+    assert predict(one, two, "--output", tmp_path / "shots.png") == 0  # a folder, whatever its name
+    capsys.readouterr()
+    for words, expected in (
+        ((one, two, "--output", tmp_path / "out.png"), "out.png: names a file: expected a folder for the answers of 2"),
+        ((one, two, "--output", tmp_path / "notes.txt"), "notes.txt: names a file: expected a folder"),
+        ((one, "--output", tmp_path / "notes.txt"), "notes.txt: is a file and no picture: expected a folder"),
+        ((one, "--output", one), "1.png: was given and would be overwritten"),
+    ):
+        assert predict(*words) == 1
+        printed = capsys.readouterr()
+        assert expected in printed.err and printed.err.count("\n") == 1 and not printed.out
+    assert (tmp_path / "notes.txt").read_text() == "mine" and not (tmp_path / "out.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--size", "24", "36"], (24, 36)), (["--size", "[24,36]"], (24, 36)), (["--size=24 36"], (24, 36)),
+        (["--size", "24"], 24), (["--size", "big"], None), (["--size", "0"], None), (["--size", "1", "2", "3"], None),
+        (["--size"], None),
+    ],
+)  # fmt: skip
+def test_sizes_stand_before_or_behind_the_pictures(monkeypatch, capsys, words, expected):
+    asked = []
+    monkeypatch.setattr(answer_files, "answer_files", lambda *given, size, **more: asked.append((given[:2], size)))
+    for whole in ([*words, "net.keras", "a.png"], ["net.keras", "a.png", *words]):
+        status = cli.main(["predict", *whole])
+        assert status == (0 if expected else 1), whole
+        if not expected:
+            assert capsys.readouterr().err.count("\n") == 1
+    assert asked == ([(("net.keras", ["a.png"]), expected)] * 2 if expected else [])
+
+
+def test_pictures_seen_at_another_size_and_turned_ones_are_remarked(predict, tmp_path, monkeypatch, capsys):
+    exif = Image.Exif()
+    exif[upright.TAG] = 6
+    path = noise(tmp_path / "in" / "photo.jpg", (32, 48), exif=exif)
+    out = tmp_path / "out"
+    assert predict(path, "--output", out, "--label-maps", "--size", "16", "24") == 0
+    assert capsys.readouterr().out.splitlines() == [
+        str(out / "photo.png"), f"{out / 'photo_labels.png'}: of the pixels as stored, not turned by EXIF",
+    ]  # fmt: skip
+    assert Image.open(out / "photo.png").width == 32 and Image.open(out / "photo_labels.png").size == (48, 32)
+    monkeypatch.setattr(segmentation, "LARGEST", 32 * 48 // 4)
+    assert predict(path, "--output", out) == 0
+    assert "photo.png: shown to the net at 16x24 (width x height; --size chooses another)" in capsys.readouterr().out
+
+
+def test_pictures_without_a_face_say_so(tmp_path, monkeypatch, capsys):
+    model = dots.model("landmark", (64, 64))
+    monkeypatch.setattr("hrnet_keras.answer_files.load", lambda path: model)
+    faces = {32: np.zeros((0, 4)), 33: np.array([[5.0, 5, 28, 28]])}  # by the height of the picture
+    monkeypatch.setattr(landmark, "find_faces", lambda image: (faces[len(image)], None))
+    pictures = [str(noise(tmp_path / "in" / f"{i}.png", (32 + i, 48))) for i in range(2)]
+    out = tmp_path / "out"
+    assert cli.main(["predict", "net.keras", *pictures, "--output", str(out), "--json"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"{out / '0.png'}: no face found", str(out / "0.json"), str(out / "1.png"), str(out / "1.json"),
+    ]  # fmt: skip
+    assert [len(json.loads((out / f"{i}.json").read_text())["points"]) for i in range(2)] == [0, 1]
+    np.testing.assert_array_equal(np.asarray(Image.open(out / "0.png")), np.asarray(Image.open(pictures[0])))
+    (found,) = hk.predict(model, pictures[0])
+    assert found.points.shape == (0, 3, 2)
+
+
+def test_a_box_that_does_not_fit_costs_one_picture(tmp_path, monkeypatch, capsys):
+    model = dots.model("pose", (64, 64))
+    monkeypatch.setattr("hrnet_keras.answer_files.load", lambda path: model)
+    pictures = [str(noise(tmp_path / "in" / f"{i}.png")) for i in range(2)]
+    boxes = '{"0.png": [[900, 5, 930, 40]], "1.png": [[5, 5, 30, 30]]}'
+    words = ["predict", "net.keras", *pictures, "--output", str(tmp_path / "out"), "--boxes", boxes]
+    assert cli.main(words) == 1
+    printed = capsys.readouterr()
+    assert printed.out.split() == [str(tmp_path / "out" / "1.png")]
+    assert f"{pictures[0]}: boxes[0] = (900, 5, 930, 40): lies outside the picture of 48x32" in printed.err
+    assert "1 of 2 pictures could not be answered" in printed.err
 
 
 @pytest.fixture(scope="module")

@@ -221,3 +221,36 @@ def test_columns_in_another_order_are_scored_by_name(tmp_path, task):
     (root / "val.csv").write_text((root / "val.csv").read_text().replace("nose", "tail"))
     with pytest.raises(ValueError, match=r"the model has nose, left_eye, right_eye; .* has right_eye, tail, left_eye"):
         hk.evaluate(model, "points", root=root, verbose=False)
+
+
+def test_answers_stay_in_their_folder_and_leave_the_data_alone(root, tmp_path):
+    model, dataset = hk.HRNetV2W18SmallV1("seg", num_classes=3), datasets.load("folder", "val", root)
+    truth = {path: path.read_bytes() for path in (root / "labels").iterdir()}
+    asked = []
+    answered = lambda example: asked.append(example["name"])  # noqa: E731
+    with pytest.raises(ValueError, match=r"labels/0\.png: was given and would be overwritten"):
+        hk.evaluate(model, Watched(dataset, answered), save=root / "labels", verbose=False)
+    assert not asked and {path: path.read_bytes() for path in (root / "labels").iterdir()} == truth
+    dataset.names = ("../one/0", "../two/0")
+    hk.evaluate(model, Watched(dataset, answered), save=tmp_path / "deep" / "out", verbose=False)
+    written = sorted(str(path.relative_to(tmp_path / "deep")) for path in (tmp_path / "deep").rglob("*.png"))
+    assert written == ["out/one/0.png", "out/two/0.png"] and asked == ["../one/0", "../two/0"]
+    dataset.names = ("0", "x/../0")
+    with pytest.raises(ValueError, match="the answer about '0' would have the name of another one's"):
+        hk.evaluate(model, dataset, save=tmp_path / "out", verbose=False)
+    classes = hk.HRNetV2W18SmallV1("cls", num_classes=3)
+    with pytest.raises(ValueError, match="a model of task 'cls' writes no answers"):
+        hk.evaluate(classes, dataset, save=tmp_path / "out", verbose=False)
+
+
+class Watched(datasets.Dataset):
+    """A data set that says which of its examples are read."""
+
+    def __init__(self, dataset, said):
+        super().__init__(dataset.facts, "val", dataset.names, dataset.image_files, dataset.label_files, dataset.ids)
+        self.said = said
+
+    def example(self, i):
+        example = super().example(i)
+        self.said(example)
+        return example

@@ -1,11 +1,17 @@
 """The prediction verb: what it takes, what it answers, what it refuses."""
 
+import gc
+import os
+import weakref
+
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 import hrnet_keras as hk
+from hrnet_keras import prediction
 from hrnet_keras.checkpoints import zoo
+from hrnet_keras.transforms import upright
 from tests import dots
 from tests.checkpoints.published import CASES, filled
 
@@ -168,3 +174,131 @@ def test_points_are_drawn_saved_and_told_by_a_keras_file(points_model, tmp_path)
     assert (drawn[y - 1 : y + 2, x - 1 : x + 2] != image[y - 1 : y + 2, x - 1 : x + 2]).any()
     with pytest.raises(AttributeError, match="this prediction has points, scores, boxes, areas, not 'label_map'"):
         _ = found.label_map
+
+
+def test_a_stream_reads_pictures_shortly_before_their_turn(model, pictures, monkeypatch):
+    for i in range(2, 8):
+        Image.fromarray(np.full((40, 60, 3), i, np.uint8)).save(pictures / f"{i}.png")
+    read = []
+    real = prediction.datasets.read_image
+    monkeypatch.setattr(prediction.datasets, "read_image", lambda path: read.append(path) or real(path))
+    stream = hk.predict(model, str(pictures / "*.png"), stream=True)
+    assert not read
+    seen = 0
+    for seen, found in enumerate(stream, start=1):
+        assert len(read) <= seen + 2 and found.label_map.shape == found.image.shape[:2]
+    assert seen == 8 == len(read)
+
+
+def test_a_stream_forgets_what_it_has_given(model, pictures):
+    alive = []
+    for found in hk.predict(model, [str(pictures / "0.png")] * 6, stream=True):
+        alive.append(weakref.ref(found))
+        del found
+        gc.collect()
+        assert sum(one() is not None for one in alive) <= 1
+
+
+def test_iterators_are_asked_for_a_picture_when_it_is_its_turn(model):
+    given = []
+
+    def frames():
+        for i in range(3):
+            given.append(i)
+            yield np.full((32, 48, 3), i, np.uint8)
+
+    for i, found in enumerate(hk.predict(model, frames(), stream=True)):
+        assert given == list(range(i + 1)) and (found.image == i).all() and found.path is None
+    assert [one.label_map.shape for one in hk.predict(model, frames())] == [(32, 48)] * 3
+
+
+def test_a_long_list_holds_the_first_pictures_alone(model, pictures, monkeypatch):
+    monkeypatch.setattr(prediction, "KEPT", 40 * 60 * 3)
+    first, second = hk.predict(model, str(pictures / "*.png"))
+    assert first._image is not None and second._image is None
+    np.testing.assert_array_equal(second.image, np.full((33, 47, 3), 40))
+    assert second.draw().shape[1] == 47
+    images = [np.zeros((60, 90, 3), np.uint8)] * 2
+    assert all(found.image is not None for found in hk.predict(model, images))  # nowhere to read them again
+    (pictures / "1.png").unlink()
+    with pytest.raises(ValueError, match=r"1\.png: no such file"):
+        second.draw()
+
+
+def test_unreadable_pictures_stop_or_are_left_out(model, pictures):
+    (pictures / "05.png").write_text("no picture")
+    with pytest.raises(ValueError, match=r"05\.png: cannot be read"):
+        hk.predict(model, str(pictures / "*.png"))
+    with pytest.warns(UserWarning, match=r"left out: .*05\.png: cannot be read"):
+        found = hk.predict(model, str(pictures / "*.png"), unreadable="skip")
+    assert [os.path.basename(one.path) for one in found] == ["0.png", "1.png"]
+    with pytest.raises(ValueError, match="unreadable='ignore': expected 'raise' or 'skip'"):
+        hk.predict(model, [], unreadable="ignore")
+
+
+def turned_file(path, image, orientation):
+    """A file that a viewer shows as `image`; returns the pixels that it stores."""
+    stored = upright.turned(image, upright.BACK[orientation])
+    exif = Image.Exif()
+    exif[upright.TAG] = orientation
+    Image.fromarray(stored).save(path, exif=exif)
+    with Image.open(path) as picture:
+        np.testing.assert_array_equal(np.asarray(ImageOps.exif_transpose(picture)), image)
+    return stored
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 7, 8])
+def test_a_photograph_that_is_stored_turned_is_seen_upright(model, tmp_path, orientation):
+    image = np.random.default_rng(3).integers(0, 256, (40, 64, 3), dtype=np.uint8)
+    stored = turned_file(tmp_path / "a.png", image, orientation)
+    (found,) = hk.predict(model, tmp_path / "a.png", scores=True)
+    (expected,) = hk.predict(model, image, scores=True)
+    assert found.orientation == orientation
+    np.testing.assert_array_equal(found.image, stored)
+    for word in ("label_map", "scores"):  # on the pixels as stored
+        assert getattr(found, word).shape == stored.shape[:2]
+        np.testing.assert_array_equal(upright.turned(getattr(found, word), orientation), getattr(expected, word))
+    np.testing.assert_array_equal(found.draw(), expected.draw())
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_points_of_a_turned_photograph_are_of_its_pixels_as_stored(points_model, tmp_path, orientation):
+    stored = turned_file(tmp_path / "a.png", dots.picture((60, 100), PAIR), orientation)
+    size, back = (60, 100), upright.BACK[orientation]
+    boxes = upright.turned_boxes(BOXES, back, size)
+    (found,) = hk.predict(points_model, tmp_path / "a.png", boxes=boxes)
+    assert np.abs(found.points - upright.turned_points(PAIR, back, size)).max() < 0.5
+    for (x, y), channel in zip(found.points[0].round().astype(int), (0, 1, 1), strict=True):
+        assert stored[y, x, channel] > 200  # there is a dot of its colour
+    np.testing.assert_array_equal(found.boxes, boxes)
+    assert found.draw().shape == (60, 100, 3)
+    with pytest.raises(ValueError, match=r"a\.png: boxes\[0\] = .* has no area"):
+        hk.predict(points_model, tmp_path / "a.png", boxes=[[9, 9, 5, 30]])
+
+
+def test_sizes_are_for_segmentation(model, points_model, tmp_path, monkeypatch):
+    image = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
+    (found,) = hk.predict(model, image, size=(24, 36))
+    assert found.label_map.shape == (40, 60) and found.shown_size == (24, 36)
+    exported = lambda image: {"label_map": image[..., 0]}, {"task": "seg", "num_classes": 256}
+    monkeypatch.setattr(prediction, "_open_saved_model", lambda *words: exported)
+    (served,) = hk.predict(tmp_path, image, size=(80, 120))
+    assert served.label_map.shape == (40, 60) and served.shown_size == (80, 120)
+    with pytest.raises(ValueError, match="size=64: a model of task 'pose' sees all pictures at its own size"):
+        hk.predict(points_model, image, boxes=BOXES, size=64)
+
+
+def test_drawings_are_whole_or_not_there(model, pictures, monkeypatch):
+    (found,) = hk.predict(model, pictures / "0.png")
+    (pictures / "drawn.png").write_text("of yesterday")
+
+    def half(self, path):
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("half of")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(Image.Image, "save", half)
+    with pytest.raises(OSError, match="disk full"):
+        found.save(pictures / "drawn.png")
+    assert (pictures / "drawn.png").read_text() == "of yesterday"
+    assert sorted(os.listdir(pictures)) == ["0.png", "1.png", "drawn.png"]

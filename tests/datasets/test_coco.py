@@ -272,7 +272,5 @@ def test_keypoints_in_another_order_are_refused(tmp_path):
         if order == names:
             assert len(datasets.load("coco", "val", root)) == 1
             continue
-        with pytest.raises(
-            DataError, match=r"its category person has right_ankle, .* expected COCO"
-        ):
+        with pytest.raises(DataError, match=r"its category person has right_ankle, .* expected COCO"):
             datasets.load("coco", "val", root)

@@ -3,6 +3,8 @@
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from hrnet_keras.tasks.lettering import lettering
+
 LINE = 18
 
 
@@ -21,8 +23,10 @@ def draw(image, answer, facts, *, count=5):
     labels = [answer["label"]] if "label" in answer else [label for label in answer["labels"] if label >= 0][:count]
     scores = answer.get("scores", [None] * len(labels))
     strip = Image.new("RGB", (image.shape[1], LINE * len(labels) + 4), "white")
-    pen, font = ImageDraw.Draw(strip), ImageFont.load_default(12)
+    pen, plain = ImageDraw.Draw(strip), ImageFont.load_default(12)
     for i, (label, score) in enumerate(zip(labels, scores, strict=False)):
         share = "" if score is None else f"{100 * float(score):5.1f} %  "
-        pen.text((4, 3 + LINE * i), f"{share}{facts.class_names[int(label)]}", fill="black", font=font)
+        font, name = lettering(facts.class_names[int(label)], int(label), 12)
+        pen.text((4, 3 + LINE * i), share, fill="black", font=plain)
+        pen.text((4 + plain.getlength(share), 3 + LINE * i), name, fill="black", font=font)
     return np.concatenate([image, np.asarray(strip)])

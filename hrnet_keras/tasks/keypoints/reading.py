@@ -6,12 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hrnet_keras.datasets import DataError
 from hrnet_keras.datasets.published import published
 from hrnet_keras.datasets.sides import mirror_pairs
 from hrnet_keras.layers import Answer
 from hrnet_keras.tasks.keypoints.flips import average
+from hrnet_keras.writing import whole
 
 CHUNK = 32  # crops per call of the model
+ENDING = ".json"  # of the files that `write` makes
 
 
 @dataclass(frozen=True)
@@ -129,25 +132,25 @@ def checked_boxes(boxes, image):
     """Boxes of a picture as float64 `(n, 4)`.
 
     Raises:
-        ValueError: another shape, a number that is none, a box without area or outside of the picture; names the box.
+        DataError: another shape, a number that is none, a box without area or outside of the picture; names the box.
     """
     expected = "expected (n, 4), each left, top, right, bottom in pixels"
     try:
         found = np.asarray(boxes, np.float64)
     except (TypeError, ValueError):  # rows of several lengths, words
-        raise ValueError(f"boxes={boxes!r}: {expected}") from None
+        raise DataError(f"boxes={boxes!r}: {expected}") from None
     found = found.reshape(-1, 4) if found.size == 0 or found.shape == (4,) else found
     if found.ndim != 2 or found.shape[1] != 4:
-        raise ValueError(f"boxes of shape {found.shape}: {expected}")
+        raise DataError(f"boxes of shape {found.shape}: {expected}")
     height, width = image.shape[:2]
     for i, (left, top, right, bottom) in enumerate(found):
         said = f"boxes[{i}] = ({left:g}, {top:g}, {right:g}, {bottom:g})"
         if not np.isfinite((left, top, right, bottom)).all():
-            raise ValueError(f"{said}: expected numbers")
+            raise DataError(f"{said}: expected numbers")
         if right <= left or bottom <= top:
-            raise ValueError(f"{said}: has no area: expected left, top, right, bottom, the latter two larger")
+            raise DataError(f"{said}: has no area: expected left, top, right, bottom, the latter two larger")
         if right <= 0 or bottom <= 0 or left >= width or top >= height:
-            raise ValueError(f"{said}: lies outside the picture of {width}x{height} (width x height)")
+            raise DataError(f"{said}: lies outside the picture of {width}x{height} (width x height)")
     return found
 
 
@@ -171,7 +174,7 @@ def write(answer, path, to_file=None):
     found = {key: np.asarray(value).round(4).tolist() for key, value in answer.items()}
     try:
         os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-        with open(f"{path}.json", "w", encoding="utf-8") as file:
+        with whole(f"{path}{ENDING}") as scratch, open(scratch, "w", encoding="utf-8") as file:
             json.dump(found, file)
     except OSError as error:
         raise ValueError(f"{path}.json: can't be written ({error.strerror or error})") from error

@@ -7,6 +7,7 @@ import numpy as np
 from hrnet_keras.datasets.points import square_box
 from hrnet_keras.tasks.keypoints import affine
 from hrnet_keras.tasks.keypoints.reading import (
+    ENDING as ENDING,
     checked_boxes,
     empty_answer,
     heat_maps,
@@ -20,6 +21,7 @@ from hrnet_keras.tasks.landmark.faces import boxes_to_centers_scales, find_faces
 from hrnet_keras.tasks.landmark.pipeline import FLIP, SIZE, SYMMETRIC
 
 NEEDS = ("centers", "scales", "boxes")  # what of an example the answerer is told beside the picture
+NOBODY = "no face found"  # said of a picture in which faces were looked for
 
 
 def answerer(model, *, scores=False, protocol=None, facts=None, passes=None, box_kind=None):

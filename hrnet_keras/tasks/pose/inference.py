@@ -4,6 +4,7 @@ import numpy as np
 
 from hrnet_keras.tasks.keypoints import affine
 from hrnet_keras.tasks.keypoints.reading import (
+    ENDING as ENDING,
     checked_boxes,
     empty_answer,
     heat_maps,

@@ -3,6 +3,8 @@
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from hrnet_keras.tasks.lettering import lettering
+
 OPACITY = 0.55
 
 
@@ -13,7 +15,8 @@ def draw(image, answer, facts, *, legend=True):
         image: uint8 RGB `(height, width, 3)`.
         answer: dict with `label_map` `(height, width)`: an answer or an example.
         facts: `palette` (RGB per class) and `class_names` as attributes.
-        legend: adds a strip that names the colours of the classes present.
+        legend: adds a strip that names the colours of the classes present (`lettering`: by their ids, where no font
+            here has the letters).
 
     Returns:
         uint8 RGB `(height, width, 3)`, taller by the legend.
@@ -49,18 +52,17 @@ def grid(rows, *, titles=(), gap=4):
 
 
 def _legend(present, facts, width):
-    font = ImageFont.load_default(12)
     boxes, x, y = [], 4, 3
     for i in present:
-        name = facts.class_names[i].replace("_", " ")
+        font, name = lettering(facts.class_names[i].replace("_", " "), i, 12)
         length = 18 + int(font.getlength(name)) + 10
         if x + length > width and x > 4:
             x, y = 4, y + 18
-        boxes.append((x, y, i, name))
+        boxes.append((x, y, i, name, font))
         x += length
     strip = Image.new("RGB", (width, y + 18), "white")
     pen = ImageDraw.Draw(strip)
-    for x, y, i, name in boxes:
+    for x, y, i, name, font in boxes:
         pen.rectangle([x, y, x + 12, y + 12], fill=tuple(facts.palette[i]), outline="black")
         pen.text((x + 17, y - 1), name, fill="black", font=font)
     return np.asarray(strip)

@@ -10,16 +10,27 @@ from PIL import Image
 
 from hrnet_keras.datasets.published import published
 from hrnet_keras.datasets.sides import mirror_pairs
-from hrnet_keras.layers import Answer
+from hrnet_keras.layers import Answer, Resize
 from hrnet_keras.tasks.finite import no_class
 from hrnet_keras.tasks.segmentation.decoding import decode
 from hrnet_keras.tasks.segmentation.protocol import Protocol, published_protocol
 from hrnet_keras.tasks.segmentation.score_map import score_map
+from hrnet_keras.tasks.segmentation.strips import decode_at
+from hrnet_keras.writing import whole as written_whole
+
+ENDING = ".png"  # of the files that `write` makes
+SIZES = True  # a picture can be shown to the net at another size than its own
+# Pixels up to which logits are made at the picture's size in one go: a frame of Cityscapes. Above it, strip by strip,
+# with the same answer.
+AT_ONCE = 2048 * 1024
+# Pixels up to which a picture is shown to the net as it is, where nobody says how: 2048x2048. The net's own maps take
+# about 400 bytes a pixel even in the smallest one.
+LARGEST = 2**22
 
 _DECODING = weakref.WeakKeyDictionary()  # model -> {scores: model with decoding}: traced once, not at every question
 
 
-def answerer(model, *, scores=False, protocol=None, facts=None):
+def answerer(model, *, scores=False, protocol=None, facts=None, size=None):
     """Prepares a model for answering pictures one by one.
 
     Args:
@@ -28,32 +39,46 @@ def answerer(model, *, scores=False, protocol=None, facts=None):
         protocol: a `protocol.Protocol`: scales, mirroring, windows; default: that of the published score of the model's
             weights, else of the data set, else the whole picture once. A dict changes some of that one's values.
         facts: of the data set that is scored, for its name and, where the model knows none, its `label_flip_pairs`.
+        size: at which the net sees every picture: `(height, width)`, or one number for the long side, the aspect ratio
+            kept; its logits are resized to the picture's own size. Default: the picture's own. Where neither a size
+            nor a protocol nor a data set is given, a picture of more than `LARGEST` pixels is shrunk to that many, so
+            that it takes no more memory than one of that size.
 
     Returns:
         A function from a picture, uint8 RGB `(height, width, 3)`, to a dict with `label_map` `(height, width)` and,
-        if asked, `scores`. A model of one fixed input size is shown the picture resized, and its answer is resized
-        back by nearest neighbour.
+        if asked, `scores`, and `shown_size`, `(height, width)`, where the net saw the picture at another size. A model
+        of one fixed input size is shown the picture resized, and its answer is resized back by nearest neighbour.
 
     Raises:
-        ValueError: the model's logits are not at input size.
+        ValueError: the model's logits are not at input size; a size that can't be, or one beside a protocol or for a
+            model of fixed size.
     """
+    size = checked_size(size)
     if model.output_shape[1:3] != model.input_shape[1:3]:
         raise ValueError(
             f"model {model.name!r} takes {model.input_shape[1:3]} and answers {model.output_shape[1:3]}: build it with "
             "output_stride=1"
         )
+    protocol_given = protocol is not None
     if protocol is None or isinstance(protocol, dict):
         base = published_protocol(facts.name, _known(model).get("published")) if facts is not None else Protocol()
         protocol = dataclasses.replace(base, **(protocol or {}))
+    fixed = model.input_shape[1:3] if None not in model.input_shape[1:3] else None
+    if size is not None and (fixed is not None or protocol != Protocol()):
+        said = "a protocol says how pictures are shown" if fixed is None else f"the model sees all pictures at {fixed}"
+        raise ValueError(f"size={size!r}: {said}: expected no size")
     if protocol != Protocol():
         return _by_protocol(model, protocol, facts, scores)
     known = _DECODING.setdefault(model, {})
     if scores not in known:
         known[scores] = keras.Model(model.inputs, decode(model.outputs[0], scores=scores))
     whole = known[scores]
-    fixed = model.input_shape[1:3] if None not in model.input_shape[1:3] else None
+    largest = None if protocol_given or facts is not None else LARGEST
 
     def answer(image):
+        shown = shown_size(image.shape[:2], size, largest)
+        if fixed is None and (shown != image.shape[:2] or image.size > 3 * AT_ONCE):
+            return _in_strips(model, image, shown, scores)
         shown = image if fixed is None else resize(image, fixed, Image.BILINEAR)
         found = whole.predict_on_batch(shown[None].astype("float32"))
         found = {name: np.asarray(value[0]) for name, value in found.items()}
@@ -64,6 +89,83 @@ def answerer(model, *, scores=False, protocol=None, facts=None):
     return answer
 
 
+def served_at(answer, size=None, *, bounded=True):
+    """The function of an exported model, which answers label maps alone, with pictures shown at another size.
+
+    Args:
+        answer: function from a picture to an answer at its size.
+        size: as in `answerer`; the answer is brought back by nearest neighbour.
+        bounded: whether pictures of more than `LARGEST` pixels are shrunk.
+
+    Returns:
+        A function as `answerer` gives it.
+    """
+    size = checked_size(size)
+
+    def resized(image):
+        shown = shown_size(image.shape[:2], size, LARGEST if bounded else None)
+        if shown == image.shape[:2]:
+            return answer(image)
+        found = answer(resize(image, shown, Image.BILINEAR))
+        found = {name: resize(value, image.shape[:2], Image.NEAREST) for name, value in found.items()}
+        return {**found, "shown_size": shown}
+
+    return resized
+
+
+def checked_size(size):
+    """`None`, a tuple of height and width, or a long side; raises `ValueError` for anything else."""
+    if size is None:
+        return None
+    numbers = [size] if np.isscalar(size) else list(size)
+    are_whole = all(isinstance(number, (int, np.integer)) and not isinstance(number, bool) for number in numbers)
+    if not are_whole or len(numbers) not in (1, 2) or min(numbers) < 1:
+        raise ValueError(f"size={size!r}: expected (height, width), or one number for the long side, in pixels")
+    return int(numbers[0]) if len(numbers) == 1 else (int(numbers[0]), int(numbers[1]))
+
+
+def shown_size(own, size, largest):
+    """Height and width at which the net sees a picture of `own` (height, width).
+
+    Args:
+        own: of the picture.
+        size: as `checked_size` gives it.
+        largest: pixels that it may have where no size is given, or `None`.
+    """
+    if isinstance(size, tuple):
+        return size
+    if size is not None:
+        factor = size / max(own)
+        return tuple(max(1, int(side * factor + 0.5)) for side in own)
+    if largest is None or own[0] * own[1] <= largest:
+        return tuple(own)
+    factor = (largest / (own[0] * own[1])) ** 0.5
+    return tuple(max(1, int(side * factor)) for side in own)
+
+
+def _in_strips(model, image, shown, scores):
+    """The answer from logits at the head's own stride: at the picture's size they would take most of the memory."""
+    logits = _at_own_stride(model).predict_on_batch(_resized_picture(image, shown)[None])[0]
+    aligned = _known(model).get("align_corners", False)
+    found = decode_at(logits, image.shape[:2], align_corners=aligned, scores=scores)
+    return found if shown == image.shape[:2] else {**found, "shown_size": shown}
+
+
+def _resized_picture(image, shown):
+    shown_image = image if shown == image.shape[:2] else resize(image, shown, Image.BILINEAR)
+    return shown_image.astype("float32")
+
+
+def _at_own_stride(model):
+    """The part of a model that ends before its logits are resized to the input's size."""
+    known = _DECODING.setdefault(model, {})
+    if "stride" not in known:
+        last = next((layer for layer in reversed(model.layers) if not isinstance(layer, Answer)), None)
+        resizes = isinstance(last, Resize) and last.name == "logits_at_input_size"
+        known["stride"] = keras.Model(model.inputs, last.input[0]) if resizes else model
+    return known["stride"]
+
+
 def _known(model):
     return next((layer.facts for layer in model.layers if isinstance(layer, Answer)), {})
 
@@ -71,11 +173,10 @@ def _known(model):
 def _by_protocol(model, protocol, facts, scores):
     aligned = _known(model).get("align_corners", False)
     pairs = flip_pairs_of(_known(model), facts)
+    forward = _at_own_stride(model).predict_on_batch  # the score map resizes as the model would
 
     def answer(image):
-        found = score_map(
-            image.astype(np.float32), model.predict_on_batch, protocol, align_corners=aligned, flip_pairs=pairs
-        )
+        found = score_map(image.astype(np.float32), forward, protocol, align_corners=aligned, flip_pairs=pairs)
         total, nothing = found.sum(-1), no_class(found.shape[-1])
         is_finite = np.isfinite(total)
         label_map = np.where(is_finite, found.argmax(-1), nothing)
@@ -115,7 +216,8 @@ def write(answer, path, to_file=None):
     label_map = answer["label_map"] if to_file is None else to_file(answer["label_map"])
     try:
         os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-        Image.fromarray(label_map).save(f"{path}.png")
+        with written_whole(f"{path}.png") as file:
+            Image.fromarray(label_map).save(file)
     except OSError as error:
         raise ValueError(f"{path}.png: can't be written ({error.strerror or error})") from error
 

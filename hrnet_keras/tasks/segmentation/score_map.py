@@ -59,7 +59,8 @@ def _look(forward, protocol, align_corners, flip_pairs):
             sides.append(mirrored[..., mirror_order(mirrored.shape[-1], flip_pairs, "label_flip_pairs")])
         if protocol.combine == "softmax":
             return np.concatenate(sides, axis=-1)
-        return np.exp(np.minimum(sum(sides) / len(sides), HIGHEST))
+        mean = np.minimum(sum(sides[1:], sides[0]) / len(sides), HIGHEST)
+        return np.exp(mean, out=mean)  # in place: these maps are large
 
     return look
 
