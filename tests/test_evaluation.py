@@ -47,7 +47,7 @@ def test_a_model_of_other_classes_is_refused(root):
 
 
 def test_unknown_data_sets_are_named():
-    with pytest.raises(ValueError, match="'cityscape': expected one of"):
+    with pytest.raises(ValueError, match="'cityscape': did you mean 'cityscapes'"):
         hk.evaluate(hk.HRNetV2W18SmallV1("seg"), "cityscape")
 
 

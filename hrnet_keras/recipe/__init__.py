@@ -165,7 +165,8 @@ class Recipe:
         """Reads a recipe.
 
         Args:
-            path: of a YAML file, or a `Recipe`.
+            path: of a YAML file, name of a recipe that comes with the package (`seg/camvid_hrnetv2_w18_small_v1`), or a
+                `Recipe`.
             overrides: values that replace the file's; keys are dotted (`{"train.epochs": 3}`) or sections.
 
         Raises:

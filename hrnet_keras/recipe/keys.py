@@ -4,10 +4,14 @@ import os
 import re
 import textwrap
 from dataclasses import MISSING, fields, is_dataclass
+from pathlib import Path
 from typing import get_origin
 
 from hrnet_keras.recipe.values import in_words, load_yaml, read_text, read_value, shown
 from hrnet_keras.spelling import nearest
+
+_BESIDE = Path(__file__).parents[1]  # in the package a link to the folder at the top, which not every system keeps
+SHIPPED = next((top / "recipes" for top in (_BESIDE, _BESIDE.parent) if (top / "recipes").is_dir()), _BESIDE)
 
 
 def keys_of(cls):
@@ -53,13 +57,38 @@ def flat(cls, mapping):
     return found
 
 
+def find_recipe(name):
+    """The file that a recipe is read from.
+
+    Args:
+        name: path of a file, or the name of a recipe that comes with the package, with or without `.yaml`: its place
+            among them (`seg/camvid_hrnetv2_w18_small_v1`, also as `recipes/seg/...`), or its last part alone.
+
+    Raises:
+        ValueError: there is neither; says the nearest name.
+    """
+    if os.path.isfile(name):
+        return name
+    shipped = {file.relative_to(SHIPPED).with_suffix("").as_posix(): str(file) for file in SHIPPED.glob("*/*.yaml")}
+    asked = name.removeprefix("recipes/").removesuffix(".yaml")
+    last_parts = [place for place in shipped if place.rpartition("/")[2] == asked]
+    if asked not in shipped and len(last_parts) == 1:
+        asked = last_parts[0]
+    if asked in shipped:
+        return shipped[asked]
+    near = nearest(asked, shipped)
+    hint = (
+        f": did you mean {near}?" if near else " nor one of the package's recipes, such as folder_hrnetv2_w18_small_v1"
+    )
+    raise ValueError(f"recipe {name}: no such file{hint}")
+
+
 def read_file(cls, path):
     """What a YAML file says, with dotted keys; raises `ValueError` where it can't be read or has unknown keys."""
     path = os.fspath(path)
-    if not os.path.isfile(path):
-        raise ValueError(f"recipe {path}: no such file")
+    file = find_recipe(path)
     try:
-        with open(path, "rb") as file:
+        with open(file, "rb") as file:
             said = load_yaml(file.read())
         if not isinstance(said, dict):
             raise ValueError(f"expected the sections {', '.join(sections_of(cls))}")

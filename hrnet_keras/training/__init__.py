@@ -28,7 +28,8 @@ def train(recipe, *, verbose=None, **overrides):
     the newest two epochs: at most one epoch is lost, and with more epochs a finished run is lengthened.
 
     Args:
-        recipe: path of a YAML file, or a `Recipe`.
+        recipe: path of a YAML file, name of a recipe that comes with the package (`seg/camvid_hrnetv2_w18_small_v1`),
+            or a `Recipe`.
         verbose: as in `keras.Model.fit`; default: a progress bar on a terminal, else a line per epoch.
         **overrides: values that replace the file's: `**{"train.epochs": 3}` or `train={"epochs": 3}`.
 
