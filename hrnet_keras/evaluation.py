@@ -4,17 +4,23 @@ import os
 import sys
 
 from hrnet_keras import datasets
-from hrnet_keras.prediction import open_model
+from hrnet_keras.builders import facts_of
+from hrnet_keras.checkpoints import zoo
+from hrnet_keras.datasets.published import scored_on
+from hrnet_keras.prediction import load_model, open_model
+from hrnet_keras.saved_model import saved_facts
 from hrnet_keras.tasks import part
 
 
-def evaluate(model, dataset, *, split="val", root=None, limit=None, protocol=None, save=None, verbose=True, **options):
+def evaluate(
+    model, dataset=None, *, split=None, root=None, limit=None, protocol=None, save=None, verbose=True, **options
+):
     """Scores a model by its task's official protocol.
 
     Args:
         model: `keras.Model`, path of a `.keras` file or checkpoint, SavedModel directory, or published name.
-        dataset: a `Dataset`, or the name of one.
-        split: of a data set given by name.
+        dataset: a `Dataset`, or the name of one; default: the one that the model was trained on.
+        split: of a data set given by name; default: the one that its published scores are of, mostly `"val"`.
         root: folder of its files.
         limit: number of pictures, from the front; default all.
         protocol: how pictures are shown to the net; for segmentation a `tasks.segmentation.protocol.Protocol`, or a
@@ -22,7 +28,8 @@ def evaluate(model, dataset, *, split="val", root=None, limit=None, protocol=Non
             data set's (single scale). For points a dict with `flip`: whether the mirrored crop is looked at, too.
         save: folder that gets every answer as a file: label maps in the data set's own coding, points as JSON.
         verbose: prints progress and the table.
-        **options: of the data set given by name.
+        **options: of the data set given by name. Where lineages read a set differently (COCO, COFW), it is read as the
+            model learnt it, unless `lineage` says otherwise.
 
     Returns:
         The metric's result as a dict; for segmentation `mIoU`, `pixel_accuracy`, `mean_accuracy`, and per class `IoU`
@@ -30,10 +37,11 @@ def evaluate(model, dataset, *, split="val", root=None, limit=None, protocol=Non
         0..1, or `PCKh` or `PCK`, in percent.
 
     Raises:
-        ValueError: a model of another number of classes or points than the data set's, unknown names, bad files.
+        ValueError: a model of another number of classes or points than the data set's, unknown names, bad files, no
+            data set for a model that does not say what it was trained on.
     """
-    if isinstance(dataset, str):
-        dataset = datasets.load(dataset, split, root, **options)
+    if dataset is None or isinstance(dataset, str):
+        model, dataset = _opened(model, dataset, split, root, options)
     elif options:
         raise TypeError(f"options {sorted(options)} belong to a data set given by name")
     answer, facts = open_model(model, protocol=protocol, facts=dataset.facts)
@@ -53,13 +61,32 @@ def evaluate(model, dataset, *, split="val", root=None, limit=None, protocol=Non
     result = metric.result()
     if verbose:
         print(metrics.table(result))
-        _print_published(facts, dataset)
+        _print_published(facts, dataset, options)
     return result
 
 
-def _print_published(facts, dataset):
+def _opened(model, name, split, root, options):
+    """The model, loaded where it was a file, and the data set that it is to be scored on."""
+    entry = next((entry for entry in zoo.entries() if entry.name == model), None)
+    if entry is not None:  # loaded later: a data set that isn't there is said before hundreds of megabytes are fetched
+        facts = {"data": entry.data, "lineage": entry.lineage}
+    elif isinstance(model, (str, os.PathLike)) and os.path.isdir(model):
+        facts = saved_facts(os.fspath(model))
+    else:
+        model = load_model(os.fspath(model)) if isinstance(model, (str, os.PathLike)) else model
+        facts = facts_of(model)
+    name = name or facts.get("data")
+    if name is None:
+        raise ValueError("dataset=None: expected one, as the model does not say what it was trained on")
+    name, usual, own = scored_on(name, facts.get("rules") or facts.get("lineage"))
+    return model, datasets.load(name, split or usual, root, **{**own, **options})
+
+
+def _print_published(facts, dataset, options):
     """The published score of published weights, under the measured one."""
     published = facts.get("published")
+    if published and dataset.facts.name == "coco" and "detections" not in options:
+        print("on the annotated boxes; the published score is of a detector's: --option '{detections: FILE}'")
     if published and facts.get("data") == dataset.facts.name:
         score = ", ".join(f"{name} {value:g}" for name, value in published["score"].items())
         print(f"published: {score}{' (' + published['note'] + ')' if published['note'] else ''}")

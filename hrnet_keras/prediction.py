@@ -1,7 +1,6 @@
 """Pictures -> answers in the pictures' own coordinates, and their drawings."""
 
 import glob
-import json
 import os
 from types import SimpleNamespace
 
@@ -13,7 +12,7 @@ from hrnet_keras.builders import facts_of
 from hrnet_keras.checkpoints import zoo
 from hrnet_keras.checkpoints.starting import CHECKPOINTS
 from hrnet_keras.converting import from_checkpoint, from_zoo
-from hrnet_keras.exporting import FACTS_FILE
+from hrnet_keras.saved_model import open_saved_model
 from hrnet_keras.tasks import part
 
 
@@ -132,7 +131,7 @@ def open_model(model, *, scores=False, **how):
             given = [word for word in ("protocol", "passes", "box_kind") if how.get(word) is not None]
             if given:
                 raise ValueError(f"model {path}: a SavedModel answers its own way: give a .keras file for {given[0]}")
-            return _open_saved_model(path, scores, how.get("facts"))
+            return open_saved_model(path, scores=scores, facts=how.get("facts"))
         model = load_model(path)
     facts = facts_of(model)
     return part(facts["task"], "inference").answerer(model, scores=scores, **how), facts
@@ -164,47 +163,6 @@ def load_keras(path):
         return keras.saving.load_model(path, compile=False)
     except Exception as error:  # Keras raises many kinds for a damaged file
         raise ValueError(f"model {path}: not a readable .keras file ({str(error).splitlines()[0]})") from error
-
-
-def _open_saved_model(path, scores, data):
-    import tensorflow as tf
-
-    folder = _version_folder(path)
-    facts_file = os.path.join(folder, FACTS_FILE)
-    if not os.path.isfile(facts_file):
-        raise ValueError(f"model {path}: a SavedModel, but not of this package ({FACTS_FILE} is missing)")
-    with open(facts_file, encoding="utf-8") as file:
-        facts = json.load(file)
-    loaded = tf.saved_model.load(folder)
-    if "picture" in loaded.signatures:
-        signature = loaded.signatures["picture"]
-
-        def call(image, boxes, owner=loaded):
-            contents = tf.io.encode_png(image, compression=0)  # it is decoded at once
-            found = signature(image_bytes=contents, boxes=tf.constant(boxes))
-            return {name: np.asarray(value, np.float64) for name, value in found.items()}
-
-        return part(facts["task"], "inference").served(call, facts, data), facts
-    if scores:
-        signature = loaded.signatures["scores"]
-        return lambda image: _first(signature(image_bytes=tf.io.encode_png(image)[None])), facts
-    signature = loaded.signatures["images"]
-    # `loaded` owns the variables: the function must keep it alive.
-    return lambda image, owner=loaded: _first(signature(images=tf.constant(image[None]))), facts
-
-
-def _version_folder(path):
-    """The folder that holds `saved_model.pb`: `path` itself or its highest version."""
-    if os.path.isfile(os.path.join(path, "saved_model.pb")):
-        return path
-    versions = [int(name) for name in os.listdir(path) if name.isdigit()]
-    if not versions:
-        raise ValueError(f"model {path}: expected a SavedModel, or a folder of versions 1, 2, ...")
-    return _version_folder(os.path.join(path, str(max(versions))))
-
-
-def _first(answer):
-    return {name: np.asarray(value[0]) for name, value in answer.items()}
 
 
 def _pictures(images):

@@ -135,4 +135,4 @@ def endpoints(model, facts):
         centers, sides = (boxes[:, :2] + boxes[:, 2:]) / 2, affine.PADDING * (boxes[:, 2:] - boxes[:, :2])
         return serving.look(picture, centers, sides, reading)
 
-    return serving.endpoints(model, reading, look=look, decoded=serving.decoded(decode, reading))
+    return serving.endpoints(model, reading, serving.Steps(look, serving.decoded(decode, reading)))
