@@ -130,6 +130,7 @@ def endpoints(model, facts):
     convention = facts.get("crop_box", "tight")
     is_official, stretch_first = reading.rules == "official", facts.get("stretch_first", True)
 
+    @tf.function  # written once for all that call it
     def look(picture, places):
         centers, sides = places[:, :2], places[:, 2] / affine.UNIT * affine.PADDING * affine.UNIT
         if not is_official:

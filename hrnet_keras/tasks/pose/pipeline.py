@@ -130,6 +130,7 @@ def endpoints(model, facts):
     del facts
     reading = reading_of(model, size=SIZE, flip=FLIP, symmetric=SYMMETRIC)
 
+    @tf.function  # written once for all that call it
     def look(picture, boxes):
         boxes = tf.cast(boxes, tf.float64)
         centers, sides = (boxes[:, :2] + boxes[:, 2:]) / 2, affine.PADDING * (boxes[:, 2:] - boxes[:, :2])
