@@ -201,9 +201,9 @@ def test_a_net_at_stride_4_is_exported_raw_alone(tmp_path):
     model = net("seg", (None, None, 3), 3, output_stride=4)
     folder = hk.export(model, tmp_path / "net")
     assert set(tf.saved_model.load(folder).signatures) == {"raw", "serving_default"}
-    for net in (model, folder):
+    for one in (model, folder):
         with pytest.raises(ValueError, match="build it with output_stride=1"):
-            hk.predict(net, np.zeros((40, 40, 3), np.uint8))
+            hk.predict(one, np.zeros((40, 40, 3), np.uint8))
 
 
 def test_what_is_no_model_of_a_task_is_named(tmp_path):

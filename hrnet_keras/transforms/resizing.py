@@ -99,7 +99,7 @@ class _Axis:
         weights = tf.math.divide_no_nan(weights, tf.reduce_sum(weights, axis=1, keepdims=True)) * 2**_BITS
         self.weights = tf.cast(weights + 0.5 * tf.sign(weights), tf.int32)  # truncates toward zero
         self.low = tf.reduce_min(tf.where(is_inside, self.first, source - 1))
-        self.high = tf.reduce_max(tf.where(is_inside, ends, 1))
+        self.high = tf.maximum(tf.reduce_max(tf.where(is_inside, ends, 1)), self.low + 1)  # one where none is wanted
 
     def lines(self, picture, left_out):
         """The wanted rows, of a picture without its first `left_out` rows."""
