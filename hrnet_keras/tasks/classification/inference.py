@@ -58,7 +58,7 @@ def served(ask, facts, scores=False):
     del scores
     if ask.answers("images") == {"labels", "scores"}:
         return lambda image: ask("images", images=image)
-    # Exported before version 0.7, whose `images` were to be prepared by whoever asked.
+    # Exported before graphs prepared pictures: its `images` are inputs of the net already.
     view = view_of(ask.picture_size("raw"), facts)
 
     def answer(image):
