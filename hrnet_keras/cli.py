@@ -175,14 +175,12 @@ def _evaluate(words):
     from hrnet_keras.evaluation import check_limit, evaluate
 
     check_limit(options.limit)  # before a model is loaded
-    model, entry, dataset, split, more = _what_to_score(options)
+    model = _what_to_score(options)
     changes = {"rule": options.rule, "window": options.window, "base_size": options.base_size}
     changes |= {"scales": options.scales and tuple(options.scales), "flip": _yes_or_no(options.flip, options.no_flip)}
     changes = {key: value for key, value in changes.items() if value is not None}
-    result = evaluate(model, dataset, root=options.root, split=options.split or split, limit=options.limit,
-                      protocol=changes or None, save=options.save, **more)  # fmt: skip
-    if entry is not None and dataset == "coco" and "detections" not in more:
-        print("on the annotated boxes; the published score is of a detector's: --option '{detections: FILE}'")
+    result = evaluate(model, options.dataset, root=options.root, split=options.split, limit=options.limit,
+                      protocol=changes or None, save=options.save, **(options.option or {}))  # fmt: skip
     if options.json:
         import json
 
@@ -191,30 +189,17 @@ def _evaluate(words):
 
 
 def _what_to_score(options):
-    """Model, its entry among the published weights or `None`, and of the data set: name, customary split, options."""
+    """The model, or the name of the published weights that are asked for."""
     from hrnet_keras.checkpoints.zoo import best, entries
-    from hrnet_keras.datasets.published import scored_on
 
-    if options.weights is None:
-        entry = next((entry for entry in entries() if entry.name == options.model), None)
-    elif options.model is None:
-        entry = best(options.weights, tasks=("cls", "seg", "landmark", "pose"))
-    else:
+    if options.weights is not None and options.model is not None:
         raise ValueError("evaluate: expected a model or --weights, not both")
-    model, data = (options.model, None) if entry is None else (entry.name, entry.data)
-    data = options.dataset or data
-    if model is None or data is None:
+    if options.weights is not None:
+        return best(options.weights, tasks=("cls", "seg", "landmark", "pose")).name
+    is_published = any(entry.name == options.model for entry in entries())
+    if options.model is None or (options.dataset is None and not is_published):
         raise ValueError("evaluate: expected MODEL and DATASET, or --weights NAME")
-    lineage = None if entry is None else entry.lineage
-    if entry is None and not os.path.isdir(model):
-        from hrnet_keras.builders import facts_of
-        from hrnet_keras.loading import load
-
-        model = load(model)
-        facts = facts_of(model)
-        lineage = facts.get("rules") or facts.get("lineage")
-    dataset, split, own = scored_on(data, lineage)  # where lineages read a set differently: as the model learnt it
-    return model, entry, dataset, split, own | (options.option or {})
+    return options.model
 
 
 def _yes_or_no(yes, no):
@@ -265,9 +250,8 @@ def _export(words):
     add("--version", metavar="NUMBER", type=int, help="default: one above the highest there")
     options = parser.parse_args(words)
     from hrnet_keras.exporting import export
-    from hrnet_keras.loading import load
 
-    print(export(load(options.model), options.directory, version=options.version))
+    print(export(options.model, options.directory, version=options.version))
 
 
 def _convert(words):

@@ -10,7 +10,6 @@ import numpy as np
 from PIL import Image
 
 from hrnet_keras import datasets
-from hrnet_keras.builders import facts_of
 from hrnet_keras.evaluation import evaluate
 from hrnet_keras.exporting import export
 from hrnet_keras.loading import load_keras
@@ -82,7 +81,7 @@ else:
 np.save(sys.argv[3], found)
 """
 
-PICTURE = """{{"b64": "'$(base64 -w0 {picture})'"}}"""
+PICTURE = '{{"b64": "\'$(base64 -w0 {picture})\'"}}'
 SERVE = """to serve it over HTTP with TensorFlow Serving:
   docker run -p 8501:8501 -v {base}:/models tensorflow/serving --model_name={name} --model_base_path=/models/{name}
   curl -d '{{"instances": [{instance}]}}' localhost:8501/v1/models/{name}:predict"""
@@ -122,12 +121,20 @@ def demo(task="seg", *, output="runs/demo", saved_models="saved_models"):
     name = "toytown_" + model.name.replace("small", "_small_")
     folder = export(model, os.path.join(saved_models, name))
     print("  ", os.path.abspath(folder))
-    _use_elsewhere(folder, model, recipe.output, next(_with_somebody(unseen)))
-    instance = PICTURE.format(picture=os.path.join(recipe.output, "scene.png"))
-    if show.told:
-        instance = f'{{"image_bytes": {instance}, "boxes": [10, 10, 90, 90]}}'
+    scene = next(_with_somebody(unseen))
+    _use_elsewhere(folder, model, recipe.output, scene)
+    instance = _instance(os.path.join(recipe.output, "scene.png"), scene, show.told)
     print(SERVE.format(base=os.path.abspath(saved_models), name=name, instance=instance))
     return result
+
+
+def _instance(picture, example, told):
+    """What a request says of a saved scene, as JSON with a shell command in it: its bytes and, of several, one box."""
+    contents = PICTURE.format(picture=picture)
+    if not told:
+        return contents
+    box = [round(float(edge), 1) for edge in example["boxes"][0]]
+    return f'{{"image_bytes": {contents}, "boxes": {box}}}'
 
 
 def _with_somebody(dataset):
@@ -156,10 +163,10 @@ def _use_elsewhere(folder, model, output, example):
     """Asks a process that imports only TensorFlow, and compares with what the model answers here."""
     picture, answer, boxes = (os.path.join(output, name) for name in ("scene.png", "scene.npy", "boxes.npy"))
     Image.fromarray(example["image"]).save(picture)
-    words, told, task = [sys.executable, "-c", CLIENT, folder, picture, answer], {}, facts_of(model)["task"]
+    words, told = [sys.executable, "-c", CLIENT, folder, picture, answer], {}
     if "points" in example and "label_map" not in example:
         np.save(boxes, example["boxes"].astype(np.float32))
-        words, told = [*words, boxes], {"boxes": example["boxes"]} | ({"passes": 1} if task == "landmark" else {})
+        words, told = [*words, boxes], {"boxes": example["boxes"]}
     subprocess.run(words, check=True, stderr=subprocess.DEVNULL)
     found, here = np.load(answer), predict(model, picture, **told)[0]
     if told:

@@ -4,13 +4,20 @@ import os
 import sys
 
 from hrnet_keras import datasets
+from hrnet_keras.builders import facts_of
+from hrnet_keras.checkpoints import zoo
+from hrnet_keras.datasets.published import scored_on
+from hrnet_keras.loading import load
 from hrnet_keras.prediction import open_model
+from hrnet_keras.saved_model import saved_facts
 from hrnet_keras.tasks import part
 from hrnet_keras.tasks.agreement import in_data_order, places_of
 from hrnet_keras.writing import stems_inside
 
 
-def evaluate(model, dataset, *, split="val", root=None, limit=None, protocol=None, save=None, verbose=True, **options):
+def evaluate(
+    model, dataset=None, *, split=None, root=None, limit=None, protocol=None, save=None, verbose=True, **options
+):
     """Scores a model by its task's official protocol.
 
     Classes and points are matched by name: where the data set has them in another order than the model, the model's
@@ -18,8 +25,8 @@ def evaluate(model, dataset, *, split="val", root=None, limit=None, protocol=Non
 
     Args:
         model: `keras.Model`, path of a `.keras` file or checkpoint, SavedModel directory, or published name.
-        dataset: a `Dataset`, or the name of one.
-        split: of a data set given by name.
+        dataset: a `Dataset`, or the name of one; default: the one that the model was trained on.
+        split: of a data set given by name; default: the one that its published scores are of, mostly `"val"`.
         root: folder of its files.
         limit: number of pictures, from the front; default all.
         protocol: how pictures are shown to the net; for segmentation a `tasks.segmentation.protocol.Protocol`, or a
@@ -29,7 +36,8 @@ def evaluate(model, dataset, *, split="val", root=None, limit=None, protocol=Non
             points as JSON. Answers of an earlier run are replaced, files of the data set never; names that lead out of
             the folder (`../x`) are taken from their common folder on.
         verbose: prints progress and the table.
-        **options: of the data set given by name.
+        **options: of the data set given by name. Where lineages read a set differently (COCO, COFW), it is read as the
+            model learnt it, unless `lineage` says otherwise.
 
     Returns:
         The metric's result as a dict; for segmentation `mIoU`, `pixel_accuracy`, `mean_accuracy`, and per class `IoU`
@@ -37,13 +45,13 @@ def evaluate(model, dataset, *, split="val", root=None, limit=None, protocol=Non
         0..1, or `PCKh` or `PCK`, in percent.
 
     Raises:
-        ValueError: a model of other classes or points than the data set's, unknown names, bad files, an answer that is
-            no finite number, answers that can't be told apart or would overwrite the data set's files (before anything
-            is scored).
+        ValueError: a model of other classes or points than the data set's, unknown names, bad files, no data set for a
+            model that does not say what it was trained on, an answer that is no finite number, answers that can't be
+            told apart or would overwrite the data set's files (before anything is scored).
     """
     check_limit(limit)
-    if isinstance(dataset, str):
-        dataset = datasets.load(dataset, split, root, **options)
+    if dataset is None or isinstance(dataset, str):
+        model, dataset = _opened(model, dataset, split, root, options)
     elif options:
         raise TypeError(f"options {sorted(options)} belong to a data set given by name")
     answer, facts = open_model(model, protocol=protocol, facts=dataset.facts)
@@ -65,7 +73,7 @@ def evaluate(model, dataset, *, split="val", root=None, limit=None, protocol=Non
     result = metric.result()
     if verbose:
         print(metrics.table(result))
-        _print_published(facts, dataset)
+        _print_published(facts, dataset, options)
     return result
 
 
@@ -78,9 +86,28 @@ def _stems(folder, dataset, task):
     return stems_inside(os.fspath(folder), dataset.names, inference.ENDING, keep=keep)
 
 
-def _print_published(facts, dataset):
+def _opened(model, name, split, root, options):
+    """The model, loaded where it was a file, and the data set that it is to be scored on."""
+    entry = next((entry for entry in zoo.entries() if entry.name == model), None)
+    if entry is not None:  # loaded later: a data set that isn't there is said before hundreds of megabytes are fetched
+        facts = {"data": entry.data, "lineage": entry.lineage}
+    elif isinstance(model, (str, os.PathLike)) and os.path.isdir(model):
+        facts = saved_facts(os.fspath(model))
+    else:
+        model = load(model) if isinstance(model, (str, os.PathLike)) else model
+        facts = facts_of(model)
+    name = name or facts.get("data")
+    if name is None:
+        raise ValueError("dataset=None: expected one, as the model does not say what it was trained on")
+    name, usual, own = scored_on(name, facts.get("rules") or facts.get("lineage"))
+    return model, datasets.load(name, split or usual, root, **{**own, **options})
+
+
+def _print_published(facts, dataset, options):
     """The published score of published weights, under the measured one."""
     published = facts.get("published")
+    if published and dataset.facts.name == "coco" and "detections" not in options:
+        print("on the annotated boxes; the published score is of a detector's: --option '{detections: FILE}'")
     if published and facts.get("data") == dataset.facts.name:
         score = ", ".join(f"{name} {value:g}" for name, value in published["score"].items())
         print(f"published: {score}{' (' + published['note'] + ')' if published['note'] else ''}")

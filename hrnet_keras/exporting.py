@@ -10,28 +10,30 @@ import keras
 
 from hrnet_keras.builders import facts_of
 from hrnet_keras.folding import fold_batch_norm
+from hrnet_keras.saved_model import FACTS_FILE
 from hrnet_keras.tasks import has_part, part
-
-FACTS_FILE = os.path.join("assets.extra", "hrnet_keras.json")  # TensorFlow Serving leaves assets.extra alone
 
 
 def export(model, directory, *, version=None, format="saved_model"):
-    """Writes a SavedModel into `directory/<version>/`.
+    """Writes a SavedModel into `directory/<version>/`: it does with a picture what `predict` does.
 
     Signatures of a segmentation model (every model has `raw`):
 
     | name | takes | answers |
     |---|---|---|
-    | `serving_default` | `image_bytes`: `(batch,)` JPEG or PNG files | `label_map` `(batch, height, width)` |
+    | `serving_default` | `image_bytes`: `(batch,)` JPEG or PNG files | `label_map` `(batch, height, width)`, `sizes` |
     | `images` | `images`: uint8 RGB `(batch, height, width, 3)` | `label_map` |
-    | `scores` | `image_bytes` | `label_map` and `scores`, float32: the probability of the class |
+    | `scores` | `image_bytes` | `label_map`, `sizes` and `scores`, float32: the probability of the class |
     | `raw` | `image`: float32 as the model takes it | the model's own outputs |
 
-    A landmark or pose model takes `boxes` beside `image_bytes` and answers `points` and `scores`
-    (`tasks.keypoints.serving`).
+    Pictures of a batch may differ in size (`sizes` says which part of the padded answer is whose), and bytes that are
+    no picture get an empty answer and disturb no other: see `tasks.segmentation.serving`. A classifier answers `labels`
+    and `scores` (`tasks.classification.pipeline.endpoints`), a landmark or pose model takes `boxes` beside
+    `image_bytes` and answers `points` and `scores` (`tasks.keypoints.serving`).
 
     Args:
-        model: a `keras.Model` of this package, of any precision; the export computes in float32.
+        model: a `keras.Model` of this package, of any precision (the export computes in float32); or what `predict`
+            takes: path of a `.keras` file or of a checkpoint of PyTorch, or a published name.
         directory: of the model in the model base, such as `saved_models/street`.
         version: positive number; default: one above the highest there.
         format: `"saved_model"`.
@@ -40,13 +42,16 @@ def export(model, directory, *, version=None, format="saved_model"):
         Path of the version's folder.
 
     Raises:
-        ValueError: unknown format, a version that exists, or a backend other than TensorFlow.
+        ValueError: unknown format, a version that exists, a model that is none or a SavedModel already, or a backend
+            other than TensorFlow.
         OSError: the folder can't be written; nothing half-written stays behind.
     """
     if format != "saved_model":
         raise ValueError(f"format={format!r}: expected 'saved_model'")
     if keras.backend.backend() != "tensorflow":
         raise ValueError(f"a SavedModel needs the TensorFlow backend, this is {keras.backend.backend()!r}")
+    if isinstance(model, (str, os.PathLike)):
+        model = _opened(os.fspath(model))
     directory = os.fspath(directory)
     target = os.path.join(directory, str(_version(directory, version)))
     try:
@@ -66,6 +71,14 @@ def export(model, directory, *, version=None, format="saved_model"):
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return target
+
+
+def _opened(path):
+    if os.path.isdir(path):
+        raise ValueError(f"model {path}: is a folder, as of a SavedModel: expected the .keras file that it was made of")
+    from hrnet_keras.loading import load  # here, as a finished model is exported without it
+
+    return load(path)
 
 
 def _version(directory, version):
@@ -88,9 +101,8 @@ def _write(model, folder):
         facts = facts_of(model)
     raw = tf.TensorSpec(folded.inputs[0].shape, tf.float32, name="image")
     endpoints = [("raw", lambda image: _named(folded, folded(image, training=False)), [raw])]
-    if facts and has_part(facts["task"], "decoding") and has_part(facts["task"], "pipeline"):
-        own = getattr(part(facts["task"], "pipeline"), "endpoints", _task_endpoints)
-        endpoints += own(folded, facts)
+    if facts and has_part(facts["task"], "pipeline"):
+        endpoints += part(facts["task"], "pipeline").endpoints(_TracedOnce(folded, raw), facts)
     signatures = {name: tf.function(function, input_signature=takes) for name, function, takes in endpoints}
     signatures.setdefault("serving_default", signatures["raw"])
     # Keras's ExportArchive would do, but writes every variable twice (3.15).
@@ -102,27 +114,17 @@ def _write(model, folder):
         json.dump({"name": model.name, **facts}, file, indent=1)
 
 
-def _task_endpoints(model, facts):
-    """The signatures that take pictures: `(name, function, what it takes)`."""
-    import tensorflow as tf
+class _TracedOnce:
+    """A model whose graph is written once for all the signatures that call it: half of the file and of the time."""
 
-    decoding, pipeline = part(facts["task"], "decoding"), part(facts["task"], "pipeline")
-    size = model.input_shape[1:3]
+    def __init__(self, model, taken):
+        import tensorflow as tf
 
-    def decoded(image_bytes):
-        picture = tf.TensorSpec((*size, 3), tf.uint8)
-        return tf.map_fn(pipeline.serving, image_bytes, fn_output_signature=picture)
+        self.input_shape, self.output_shape, self.layers = model.input_shape, model.output_shape, model.layers
+        self._forward = tf.function(lambda image: model(image, training=False), input_signature=[taken])
 
-    def answer(images, **options):
-        return decoding.decode(model(tf.cast(images, tf.float32), training=False), **options)
-
-    files = [tf.TensorSpec([None], tf.string, name="image_bytes")]
-    pixels = [tf.TensorSpec([None, *size, 3], tf.uint8, name="images")]
-    return [
-        ("serving_default", lambda image_bytes: answer(decoded(image_bytes)), files),
-        ("images", lambda images: answer(images), pixels),
-        ("scores", lambda image_bytes: answer(decoded(image_bytes), scores=True), files),
-    ]
+    def __call__(self, image, training=False):
+        return self._forward(image)
 
 
 def _named(model, outputs):

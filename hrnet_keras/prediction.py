@@ -2,7 +2,6 @@
 
 import collections
 import glob
-import json
 import os
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -13,8 +12,8 @@ from PIL import Image
 
 from hrnet_keras import datasets
 from hrnet_keras.builders import facts_of
-from hrnet_keras.exporting import FACTS_FILE
 from hrnet_keras.loading import load
+from hrnet_keras.saved_model import open_saved_model
 from hrnet_keras.tasks import part
 from hrnet_keras.tasks.agreement import in_model_order
 from hrnet_keras.tasks.keypoints.reading import checked_boxes
@@ -233,7 +232,7 @@ def open_model(model, *, scores=False, size=None, **how):
             given = [word for word in ("protocol", "passes", "box_kind") if how.get(word) is not None]
             if given:
                 raise ValueError(f"model {path}: a SavedModel answers its own way: give a .keras file for {given[0]}")
-            answer, facts = _open_saved_model(path, scores, how.get("facts"))
+            answer, facts = open_saved_model(path, scores=scores, facts=how.get("facts"))
             if _knows_sizes(facts["task"], size):
                 answer = part(facts["task"], "inference").served_at(answer, size, bounded=how.get("facts") is None)
             return answer, facts
@@ -251,47 +250,6 @@ def _knows_sizes(task, size):
     if size is not None and not knows:
         raise ValueError(f"size={size!r}: a model of task {task!r} sees all pictures at its own size: expected no size")
     return knows
-
-
-def _open_saved_model(path, scores, data):
-    import tensorflow as tf
-
-    folder = _version_folder(path)
-    facts_file = os.path.join(folder, FACTS_FILE)
-    if not os.path.isfile(facts_file):
-        raise ValueError(f"model {path}: a SavedModel, but not of this package ({FACTS_FILE} is missing)")
-    with open(facts_file, encoding="utf-8") as file:
-        facts = json.load(file)
-    loaded = tf.saved_model.load(folder)
-    if "picture" in loaded.signatures:
-        signature = loaded.signatures["picture"]
-
-        def call(image, boxes, owner=loaded):
-            contents = tf.io.encode_png(image, compression=0)  # it is decoded at once
-            found = signature(image_bytes=contents, boxes=tf.constant(boxes))
-            return {name: np.asarray(value, np.float64) for name, value in found.items()}
-
-        return part(facts["task"], "inference").served(call, facts, data), facts
-    if scores:
-        signature = loaded.signatures["scores"]
-        return lambda image: _first(signature(image_bytes=tf.io.encode_png(image)[None])), facts
-    signature = loaded.signatures["images"]
-    # `loaded` owns the variables: the function must keep it alive.
-    return lambda image, owner=loaded: _first(signature(images=tf.constant(image[None]))), facts
-
-
-def _version_folder(path):
-    """The folder that holds `saved_model.pb`: `path` itself or its highest version."""
-    if os.path.isfile(os.path.join(path, "saved_model.pb")):
-        return path
-    versions = [int(name) for name in os.listdir(path) if name.isdigit()]
-    if not versions:
-        raise ValueError(f"model {path}: expected a SavedModel, or a folder of versions 1, 2, ...")
-    return _version_folder(os.path.join(path, str(max(versions))))
-
-
-def _first(answer):
-    return {name: np.asarray(value[0]) for name, value in answer.items()}
 
 
 def pictures_of(images):

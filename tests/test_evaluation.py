@@ -254,3 +254,48 @@ class Watched(datasets.Dataset):
         example = super().example(i)
         self.said(example)
         return example
+
+
+def test_a_served_classifier_is_scored_as_the_keras_model(tmp_path):
+    """Pictures wider than high, whose middle the net has to see: what lies beside it would be another class."""
+    root = tmp_path / "data"
+    for name, middle, border in (("blue", (20, 20, 230), (230, 20, 20)), ("red", (230, 20, 20), (20, 20, 230))):
+        (root / "val" / name).mkdir(parents=True)
+        for i, (height, width) in enumerate(((64, 192), (75, 301), (200, 90))):
+            image = np.full((height, width, 3), border, np.uint8)
+            side, top, left = min(height, width), max(0, height - width) // 2, max(0, width - height) // 2
+            image[top : top + side, left : left + side] = middle
+            Image.fromarray(image).save(root / "val" / name / f"{i}.png")
+    image = keras.Input((None, None, 3))
+    layer = keras.layers.Dense(2, use_bias=False)
+    logits = layer(keras.layers.GlobalAveragePooling2D()(image))
+    layer.set_weights([np.array([[-1.0, 1], [0, 0], [1, -1]]) / 255])  # blue, red
+    facts = {"task": "cls", "num_classes": 2, "input": [48, 48], "crop": 1.0}
+    model = keras.Model(image, Answer(facts)(logits))
+    folder = hk.export(model, tmp_path / "net")
+    found = [hk.evaluate(net, "imagenet", root=root, verbose=False) for net in (model, folder)]
+    assert [one["top1"] for one in found] == [100, 100] and found[0] == found[1]
+
+
+def test_the_set_and_the_split_are_the_customary_ones_unless_said(tmp_path, monkeypatch):
+    asked = []
+
+    def load(name, split, root=None, **options):
+        asked.append((name, split, options))
+        raise ValueError("asked")
+
+    monkeypatch.setattr(datasets, "load", load)
+    model = of_maps(17, (64, 64))
+    model.layers[-1].facts |= {"data": "mpii", "lineage": "mmlab"}
+    folder = hk.export(model, tmp_path / "net")
+    for net in (model, folder, "HR18-WFLW"):
+        with pytest.raises(ValueError, match="asked"):
+            hk.evaluate(net)
+    with pytest.raises(ValueError, match="asked"):
+        hk.evaluate(folder, "coco", split="train", detections="x.json")
+    assert asked == [
+        ("mpii", "valid", {}), ("mpii", "valid", {}), ("wflw", "test", {}),
+        ("coco", "train", {"lineage": "mmlab", "detections": "x.json"}),
+    ]  # fmt: skip
+    with pytest.raises(ValueError, match="dataset=None: expected one, as the model does not say"):
+        hk.evaluate(of_maps(17, (64, 64)))

@@ -175,8 +175,7 @@ def test_a_program_of_tensorflow_alone_finds_the_points(exported_points, tmp_pat
     done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=tmp_path)
     assert json.loads(done.stdout) == []
     found = np.load(tmp_path / "found.npz")
-    once = {"passes": 1} if task == "landmark" else {}
-    expected = hk.predict(model, picture, boxes=FACES, **once)[0]
+    expected = hk.predict(model, picture, boxes=FACES)[0]
     for signature in ("serving_default", "picture", "images"):
         points, scores = found[f"{signature} points"], found[f"{signature} scores"]
         assert points.dtype == scores.dtype == np.float32 and points.shape == (2, 3, 2)
@@ -190,7 +189,9 @@ def test_predict_asks_a_saved_model_of_points_as_it_asks_a_keras_model(exported_
     image = dots.picture((180, 300), TRUTH)
     found = hk.predict(exported_points[task], [image, image], boxes=[FACES, []])
     assert np.abs(found[0].points - TRUTH).max() < 2.5 and found[0].points.dtype == np.float64
-    np.testing.assert_allclose(found[0].boxes, FACES)
+    expected = hk.predict(dots.model(task, (128, 128), CODECS[task]), image, boxes=FACES)[0]
+    np.testing.assert_allclose(found[0].boxes, expected.boxes)  # of faces: the squares of the second look
+    np.testing.assert_allclose(found[0].points, expected.points, atol=0.05)
     assert found[1].points.shape == (0, 3, 2) and found[1].boxes.shape == (0, 4)
     assert found[0].facts["point_names"] == list(dots.NAMES) and found[0].facts["flip_pairs"] == [[1, 2]]
     assert (found[0].draw() != image).any()
@@ -222,11 +223,24 @@ def test_points_in_sample_pictures_are_those_of_the_keras_model(samples, tmp_pat
     dataset = datasets.load(
         name, "val" if name == "coco" else "test", point_files.from_samples(samples, name, tmp_path)
     )
-    folder, once = hk.export(model, tmp_path / "net"), {"passes": 1} if task == "landmark" else {}
-    moved = []
+    folder, moved = hk.export(model, tmp_path / "net"), []
     for i in range(len(dataset)):
         example = dataset.example(i)
-        one, other = (hk.predict(net, example["image"], boxes=example["boxes"], **more)[0].points
-                      for net, more in ((model, once), (folder, {})))  # fmt: skip
+        one, other = (hk.predict(net, example["image"], boxes=example["boxes"])[0].points for net in (model, folder))
         moved += np.abs(one - other).max(-1).ravel().tolist()
     assert len(moved) >= 6 and np.mean(np.array(moved) < 0.05) >= 0.95, sorted(moved)
+
+
+def test_export_takes_what_predict_takes(model, exported, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "hrnet_keras.exporting._write", lambda model, folder: open(f"{folder}/{model.name}", "w").close()
+    )
+    model.save(tmp_path / "net.keras")
+    assert os.listdir(hk.export(tmp_path / "net.keras", tmp_path / "one")) == [model.name]
+    monkeypatch.setattr("hrnet_keras.prediction.from_zoo", lambda name: model)
+    assert os.listdir(hk.export("HR18-WFLW", tmp_path / "two")) == [model.name]
+    with pytest.raises(ValueError, match=r"is a folder, as of a SavedModel: expected the \.keras file"):
+        hk.export(exported, tmp_path / "three")
+    with pytest.raises(ValueError, match=r"model no\.keras: expected a \.keras file"):
+        hk.export("no.keras", tmp_path / "three")
+    assert not (tmp_path / "three").exists()

@@ -70,6 +70,25 @@ def decode_bytes(contents):
     return tf.ensure_shape(pixels, (None, None, 3))
 
 
+def decode_or_black(contents):
+    """A picture from its bytes, as `decode_bytes`, or one black pixel where they are none: for served batches.
+
+    TensorFlow's decoders raise, and that would end the requests of everybody in a batch. A data set that ignores its
+    errors is the one way to go on inside a graph, and part of every TensorFlow (Serving, too).
+
+    Args:
+        contents: scalar string.
+
+    Returns:
+        uint8 `(height, width, 3)`, and whether the bytes could be decoded, a bool scalar.
+    """
+    black = (tf.zeros((1, 1, 3), tf.uint8), False)
+    tried = tf.data.Dataset.from_tensors(contents).map(lambda data: (decode_bytes(data), True))
+    found = tried.ignore_errors(log_warning=False).concatenate(tf.data.Dataset.from_tensors(black))
+    picture, is_read = found.take(1).get_single_element()
+    return tf.ensure_shape(picture, (None, None, 3)), is_read
+
+
 def open_source(dataset, cache=None):
     """The way to the pixels of a data set inside `tf.data`.
 

@@ -74,7 +74,7 @@ def test_a_held_out_split_may_lack_classes(tmp_path, tiny_net):
     asked = recipe(tmp_path, "cls", "imagenet", root, train="learn", evaluate="held")
     training.train(asked, verbose=0)
     line = json.loads((tmp_path / "run" / "history.jsonl").read_text())
-    model = hk.prediction.load_keras(str(tmp_path / "run" / "best.keras"))
+    model = hk.load(str(tmp_path / "run" / "best.keras"))
     expected = hk.predict(model, str(root / "held" / "n00000001" / "1_0.JPEG"))[0].labels[0] == 1
     assert line["pictures"] == 1 and line["top1"] == 100 * expected
 
@@ -160,7 +160,7 @@ def test_a_diverged_net_is_not_the_best(tmp_path, capsys):
         scores.on_epoch_begin(epoch)
         scores.on_epoch_end(epoch, {"loss": 1.0})
         assert (tmp_path / "best.keras").exists() == (epoch > 0)
-    best = hk.prediction.load_keras(str(tmp_path / "best.keras"))
+    best = hk.load(str(tmp_path / "best.keras"))
     np.testing.assert_array_equal(best.layers[-2].get_weights()[0], weights[0])
     assert capsys.readouterr().out.count("no score: weights scores/kernel are no finite numbers") == 2
 

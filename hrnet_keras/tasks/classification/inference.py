@@ -7,7 +7,7 @@ import numpy as np
 
 from hrnet_keras.layers import Answer
 from hrnet_keras.tasks.classification.decoding import decode
-from hrnet_keras.tasks.classification.pipeline import CROP, SIZE, prepare
+from hrnet_keras.tasks.classification.pipeline import prepare, view_of
 
 _DECODING = weakref.WeakKeyDictionary()
 
@@ -35,15 +35,35 @@ def answerer(model, *, scores=False, protocol=None, facts=None):
         _DECODING[model] = keras.Model(model.inputs, decode(model.outputs[0], scores=True))
     whole = _DECODING[model]
     known = next((layer.facts for layer in model.layers if isinstance(layer, Answer)), {})
-    fixed = model.input_shape[1:3]
-    options = {
-        "size": fixed if None not in fixed else tuple(known.get("input") or (SIZE, SIZE)),
-        "crop": known.get("crop", CROP),
-        "how": known.get("interpolation", "bilinear"),
-    }
+    view = view_of(model.input_shape[1:3], known)
 
     def answer(image):
-        found = whole.predict_on_batch(prepare(image, **options)[None].astype(np.float32))
+        found = whole.predict_on_batch(prepare(image, **view)[None].astype(np.float32))
+        return {name: np.asarray(value[0]) for name, value in found.items()}
+
+    return answer
+
+
+def served(ask, facts, scores=False):
+    """The answerer of an exported model.
+
+    Args:
+        ask: a `saved_model.Signatures`.
+        facts: of the model.
+        scores: of no meaning here: probabilities are always answered.
+
+    Returns:
+        A function as `answerer` gives it.
+    """
+    del scores
+    if ask.answers("images") == {"labels", "scores"}:
+        return lambda image: ask("images", images=image)
+    # Exported before graphs prepared pictures: its `images` are inputs of the net already.
+    view = view_of(ask.picture_size("raw"), facts)
+
+    def answer(image):
+        (logits,) = ask("raw", image=prepare(image, **view).astype(np.float32)).values()
+        found = decode(logits[None], scores=True)
         return {name: np.asarray(value[0]) for name, value in found.items()}
 
     return answer

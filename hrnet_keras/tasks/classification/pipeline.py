@@ -7,7 +7,8 @@ import tensorflow as tf
 from PIL import Image
 
 from hrnet_keras import datasets
-from hrnet_keras.transforms import decode, order
+from hrnet_keras.tasks.classification import decoding
+from hrnet_keras.transforms import decode, order, resizing
 
 OPTIONS = ("crop", "flip")  # of a `DataRecipe` that mean something here
 AREA, ASPECT, TRIES = (0.08, 1.0), (3 / 4, 4 / 3), 10
@@ -93,13 +94,32 @@ def cut_and_resize(image, window, size, how="bilinear"):
     return np.asarray(part.resize(size[::-1], FILTERS[how]))
 
 
+def view_of(input_size, facts):
+    """How a model looks at pictures, as options of `prepare`.
+
+    Args:
+        input_size: (height, width) of the model's input, `None` where it takes any.
+        facts: of the model: `input`, `crop` and `interpolation`, where its training or publisher says so.
+
+    Raises:
+        ValueError: an interpolation that this package does not know.
+    """
+    how = facts.get("interpolation", "bilinear")
+    if how not in FILTERS:
+        raise ValueError(f"interpolation={how!r}: expected one of {', '.join(map(repr, FILTERS))}")
+    usual = facts.get("input") or (SIZE, SIZE)
+    size = tuple(fixed or side for fixed, side in zip(input_size, usual, strict=True))
+    return {"size": size, "crop": facts.get("crop", CROP), "how": how}
+
+
 def prepare(image, *, size=(SIZE, SIZE), crop=CROP, how="bilinear"):
     """The middle of a picture as published scores see it: short side to `size / crop`, then the middle of `size`.
 
     Args:
         image: uint8 RGB `(height, width, 3)`.
-        size: `(height, width)` of the model's input.
-        crop: share of the short side that the crop has.
+        size: `(height, width)` of the model's input. Where it is no square, the picture is brought to the least size
+            that covers `size / crop`.
+        crop: share of the resized picture's short side that the crop has.
         how: `"bilinear"` or `"bicubic"`.
 
     Returns:
@@ -107,15 +127,25 @@ def prepare(image, *, size=(SIZE, SIZE), crop=CROP, how="bilinear"):
 
     Source: the test transform of the official classification repository (torchvision on Pillow).
     """
-    height, width = image.shape[:2]
-    short = int(min(size) / crop)
-    if height < width:
-        scaled = short, int(short * width / height)
+    (height, width), (high, wide) = image.shape[:2], (int(side / crop) for side in size)
+    if height * wide < width * high:
+        scaled = high, int(high * width / height)
     else:
-        scaled = int(short * height / width), short
+        scaled = int(wide * height / width), wide
     found = cut_and_resize(image, (0, 0, height, width), scaled, how)
     top, left = (round((n - side) / 2) for n, side in zip(scaled, size, strict=True))
     return found[top : top + size[0], left : left + size[1]]
+
+
+def prepare_in_graph(picture, *, size, crop, how):
+    """As `prepare`, to the last bit, of a uint8 tensor `(height, width, 3)`: part of the exported signatures."""
+    height, width = tf.unstack(tf.cast(tf.shape(picture)[:2], tf.int64))
+    high, wide = (int(side / crop) for side in size)
+    as_high = tf.stack([high, tf.cast(high * width / height, tf.int64)])  # divided in float64, as in Python
+    as_wide = tf.stack([tf.cast(wide * height / width, tf.int64), wide])
+    scaled = tf.where(height * wide < width * high, as_high, as_wide)
+    begin = tf.cast(tf.round(tf.cast(scaled - size, tf.float64) / 2), tf.int32)  # halves to even, as in Python
+    return tf.ensure_shape(resizing.resize(picture, scaled, how, (begin, size)), (*size, 3))
 
 
 def remembered(data):
@@ -128,19 +158,47 @@ def evaluation(dataset, workers=2):
     return datasets.read_ahead(dataset, workers)
 
 
-def serving(image_bytes):
-    """The middle of a picture from its bytes, in graph mode: part of the exported signature.
+def endpoints(model, facts):
+    """The signatures of an exported classifier, for `exporting`.
+
+    | name | takes | answers |
+    |---|---|---|
+    | `serving_default` | `image_bytes` `(batch,)`: JPEG or PNG files of any sizes | `labels` |
+    | `scores` | `image_bytes` | `labels`, `scores` |
+    | `images` | `images` uint8 `(batch, height, width, 3)` of any size | `labels`, `scores` |
+
+    `labels` int32 `(batch, 5)` are class ids, best first (fewer where there are fewer classes), `scores` float32 their
+    probabilities. Bytes that are no picture are answered by labels of -1 and scores of 0.
 
     Args:
-        image_bytes: scalar string tensor of a JPEG or PNG.
+        model: the folded model.
+        facts: of the model.
 
     Returns:
-        uint8 `(224, 224, 3)`: as `prepare` makes it, to about two grey levels (TensorFlow's antialiased resizing).
+        List of `(name, function, what it takes)`.
     """
-    picture = decode.decode_bytes(image_bytes)
-    size = tf.cast(tf.shape(picture)[:2], tf.float64)
-    scaled = tf.cast(int(SIZE / CROP) * size / tf.reduce_min(size), tf.int32)
-    resized = tf.image.resize(picture, scaled, antialias=True)
-    begin = (scaled - SIZE) // 2
-    middle = resized[begin[0] : begin[0] + SIZE, begin[1] : begin[1] + SIZE]
-    return tf.ensure_shape(tf.cast(tf.clip_by_value(tf.round(middle), 0, 255), tf.uint8), (SIZE, SIZE, 3))
+    view = view_of(model.input_shape[1:3], facts)
+    shown = tf.TensorSpec((*view["size"], 3), tf.uint8)
+
+    def answer(pictures):
+        return decoding.decode(model(tf.cast(pictures, tf.float32), training=False), scores=True)
+
+    def of_images(images):
+        return answer(tf.map_fn(lambda image: prepare_in_graph(image, **view), images, fn_output_signature=shown))
+
+    def read(contents):
+        picture, is_read = decode.decode_or_black(contents)
+        return prepare_in_graph(picture, **view), is_read
+
+    def of_files(image_bytes):
+        pictures, are_read = tf.map_fn(read, image_bytes, fn_output_signature=(shown, tf.TensorSpec((), tf.bool)))
+        found, are_read = answer(pictures), are_read[:, None]
+        return {"labels": tf.where(are_read, found["labels"], -1), "scores": tf.where(are_read, found["scores"], 0.0)}
+
+    files = [tf.TensorSpec([None], tf.string, name="image_bytes")]
+    pixels = [tf.TensorSpec([None, None, None, 3], tf.uint8, name="images")]
+    return [
+        ("serving_default", lambda image_bytes: {"labels": of_files(image_bytes)["labels"]}, files),
+        ("scores", of_files, files),
+        ("images", of_images, pixels),
+    ]

@@ -1,11 +1,32 @@
 """Picture bytes and boxes -> points in picture coordinates, in one TensorFlow graph: a SavedModel of points."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import tensorflow as tf
 
-from hrnet_keras.transforms import decode
+from hrnet_keras.transforms.decode import decode_or_black
 
 
-def endpoints(model, reading, *, look, decoded):
+@dataclass(frozen=True)
+class Steps:
+    """What a task does in the graph between a picture's boxes and its points.
+
+    Attributes:
+        look: `(picture uint8 (height, width, 3), places (n, ...))` -> crops float32 `(n, *size, 3)`, and float64
+            `(n, rows, columns)` of whatever `decoded` needs to find back.
+        decoded: `(heat maps, back)` -> points `(n, k, 2)` in the picture, scores `(n, k)`.
+        place: boxes float32 `(n, 4)` -> the places that `look` takes.
+        again: points float64 `(n, k, 2)` -> the places of a second look at them; None: one look is enough.
+    """
+
+    look: Callable
+    decoded: Callable
+    place: Callable = lambda boxes: boxes
+    again: Callable | None = None
+
+
+def endpoints(model, reading, steps):
     """The signatures of an exported model of points, for `exporting`.
 
     | name | takes | answers |
@@ -15,48 +36,74 @@ def endpoints(model, reading, *, look, decoded):
     | `images` | `images` uint8 `(batch, height, width, 3)`, `boxes` `(batch, 4)` | `points`, `scores` |
 
     Boxes are float32, xyxy in pixels of the picture; points float32 `(n, k, 2)` as (x, y), scores float32 `(n, k)`. A
-    box that is none (no numbers, no area) is answered by points and scores of 0: in a batch, others are asking too.
+    box that is none (no numbers, no area) and bytes that are no picture are answered by points and scores of 0: in a
+    batch, others are asking too.
 
     Args:
         model: the folded model.
         reading: its `Reading`.
-        look: function `(picture uint8 (height, width, 3), boxes float32 (n, 4))` -> crops float32 `(n, *size, 3)`, and
-            float64 `(n, rows, columns)` of whatever `decoded` needs to find back.
-        decoded: function `(heat maps, back)` -> points `(n, k, 2)` in the picture, scores `(n, k)`.
+        steps: the task's `Steps`.
 
     Returns:
         List of `(name, function, what it takes)`.
     """
+    crop, back = tf.TensorSpec((*reading.size, 3), tf.float32), tf.TensorSpec((None, None), tf.float64)
 
-    def answer(crops, back, boxes):
+    def of_each(pictures, boxes, read):
+        def one(pair):
+            picture, is_read = read(pair[0])
+            crops, backs = steps.look(picture, pair[1][None])
+            return crops[0], backs[0], is_read
+
+        def look(places):
+            return tf.map_fn(one, (pictures, places), fn_output_signature=(crop, back, tf.TensorSpec((), tf.bool)))
+
+        return _answer(model, reading, steps, look, boxes)
+
+    files, boxes = tf.TensorSpec([None], tf.string, name="image_bytes"), _boxes_taken()
+    pixels = tf.TensorSpec([None, None, None, 3], tf.uint8, name="images")
+    return [
+        ("serving_default", lambda image_bytes, boxes: of_each(image_bytes, boxes, decode_or_black), [files, boxes]),
+        of_picture("picture", model, reading, steps),
+        ("images", lambda images, boxes: of_each(images, boxes, lambda image: (image, True)), [pixels, boxes]),
+    ]
+
+
+def of_picture(name, model, reading, steps):
+    """The signature `name` about one picture and many boxes, as `(name, function, what it takes)`: see `endpoints`."""
+
+    def answer(image_bytes, boxes):
+        picture, is_read = decode_or_black(image_bytes)
+
+        def look(places):
+            return *steps.look(picture, places), tf.fill(tf.shape(places)[:1], is_read)
+
+        return _answer(model, reading, steps, look, boxes)
+
+    return name, answer, [tf.TensorSpec([], tf.string, name="image_bytes"), _boxes_taken()]
+
+
+def _boxes_taken():
+    return tf.TensorSpec([None, 4], tf.float32, name="boxes")
+
+
+def _answer(model, reading, steps, look, boxes):
+    """Points and scores of boxes; `look` gives crops at places, the way back, and whether there is a picture."""
+
+    def seen(places):
+        crops, back, are_read = look(places)
         crops = tf.ensure_shape(crops, (None, *reading.size, 3))
         maps = model(crops, training=False)
         if reading.flip:
             maps = reading.merged(maps, model(tf.reverse(crops, [2]), training=False))
-        points, scores = decoded(maps, back)
-        is_box = _is_box(boxes)[:, None]
-        scores = tf.where(is_box, tf.cast(scores, tf.float32), 0.0)
-        return {"points": tf.where(is_box[..., None], tf.cast(points, tf.float32), 0.0), "scores": scores}
+        return *steps.decoded(maps, back), are_read
 
-    def of_picture(image_bytes, boxes):
-        return answer(*look(decode.decode_bytes(image_bytes), _safe(boxes)), boxes)
-
-    def each(pictures, boxes, of):
-        def one(pair):
-            crops, back = look(of(pair[0]), pair[1][None])
-            return crops[0], back[0]
-
-        crop, back = tf.TensorSpec((*reading.size, 3), tf.float32), tf.TensorSpec((None, None), tf.float64)
-        return answer(*tf.map_fn(one, (pictures, _safe(boxes)), fn_output_signature=(crop, back)), boxes)
-
-    files = tf.TensorSpec([None], tf.string, name="image_bytes")
-    boxes = tf.TensorSpec([None, 4], tf.float32, name="boxes")
-    pixels = tf.TensorSpec([None, None, None, 3], tf.uint8, name="images")
-    return [
-        ("serving_default", lambda image_bytes, boxes: each(image_bytes, boxes, decode.decode_bytes), [files, boxes]),
-        ("picture", of_picture, [tf.TensorSpec([], tf.string, name="image_bytes"), boxes]),
-        ("images", lambda images, boxes: each(images, boxes, lambda image: image), [pixels, boxes]),
-    ]
+    points, scores, are_read = seen(steps.place(_safe(boxes)))
+    if steps.again is not None:
+        points, scores, are_read = seen(steps.again(tf.cast(points, tf.float64)))
+    is_answer = (_is_box(boxes) & are_read)[:, None]
+    scores = tf.where(is_answer, tf.cast(scores, tf.float32), 0.0)
+    return {"points": tf.where(is_answer[..., None], tf.cast(points, tf.float32), 0.0), "scores": scores}
 
 
 def _is_box(boxes):

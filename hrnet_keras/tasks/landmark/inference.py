@@ -12,6 +12,7 @@ from hrnet_keras.tasks.keypoints.reading import (
     empty_answer,
     heat_maps,
     known_facts,
+    points_of,
     reading_of,
     write as write,
 )
@@ -69,22 +70,17 @@ def answerer(model, *, scores=False, protocol=None, facts=None, passes=None, box
             centers, scales = where(image, boxes, box_kind, convention)
         if not len(centers):
             return empty_answer(reading.count)
-        for _ in range(rounds):
-            points, heights = look(image, centers, scales)
-            shown = squares(centers, scales)
-            centers, scales = points_to_centers_scales(points, convention)
-            scales = np.maximum(scales, 2 / affine.UNIT)  # all points on one: some pixels to look at all the same
-        return {"points": points, "scores": heights, "boxes": shown}
+        return _looked(look, image, centers, scales, rounds, convention)
 
     return answer
 
 
 def served(call, facts, data=None):
-    """The answerer of an exported model: one look, the crops cut in its graph.
+    """The answerer of an exported model: the crops are cut in its graph, and looked at as often as by default.
 
     Args:
-        call: function `(picture, boxes)` of boxes float32 `(n, 4)`, tight or whatever the model's crops were taken
-            from, to a dict of `points` and `scores`.
+        call: function `(picture, boxes)` of boxes float32 `(n, 4)`, the squares that the model's crops are made of, to
+            a dict of `points` and `scores`, after one look.
         facts: of the model.
         data: of no meaning here.
 
@@ -92,16 +88,31 @@ def served(call, facts, data=None):
         A function as `answerer` gives it.
     """
     del data
+    convention = facts.get("crop_box", "tight")
+
+    def look(image, centers, scales):
+        found = call(image, squares(centers, scales).astype(np.float32))
+        return found["points"], found["scores"]
 
     def answer(image, boxes=None, centers=None, scales=None):
+        rounds = 2 if centers is None else 1
         if centers is None:
-            centers, scales = where(image, boxes, None, facts.get("crop_box", "tight"))
+            centers, scales = where(image, boxes, None, convention)
         if not len(centers):
-            return empty_answer(facts["num_keypoints"])
-        shown = squares(centers, scales)
-        return {**call(image, shown.astype(np.float32)), "boxes": shown}
+            return empty_answer(points_of(facts["num_keypoints"], facts.get("codec")))
+        return _looked(look, image, centers, scales, rounds, convention)
 
     return answer
+
+
+def _looked(look, image, centers, scales, rounds, convention):
+    """The answer after so many looks, each after the first at crops around the points of the one before."""
+    for _ in range(rounds):
+        points, heights = look(image, centers, scales)
+        shown = squares(centers, scales)
+        centers, scales = points_to_centers_scales(points, convention)
+        scales = np.maximum(scales, 2 / affine.UNIT)  # all points on one: some pixels to look at all the same
+    return {"points": points, "scores": heights, "boxes": shown}
 
 
 def where(image, boxes, box_kind, convention):

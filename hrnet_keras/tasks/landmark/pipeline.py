@@ -1,5 +1,6 @@
 """Every way from a picture to the model's input: faces cut by the official rules or by mmpose's."""
 
+import dataclasses
 import functools
 
 import numpy as np
@@ -13,7 +14,9 @@ from hrnet_keras.tasks.keypoints.reading import reading_of
 from hrnet_keras.tasks.keypoints.samples import affine_sample, check_chance, map_size, samples as samples, stream
 from hrnet_keras.tasks.landmark import crop as cropping
 from hrnet_keras.tasks.landmark.decoding import decode
+from hrnet_keras.tasks.landmark.faces import BOXES
 from hrnet_keras.tasks.landmark.targets import targets
+from hrnet_keras.transforms import resizing
 
 # Of a `DataRecipe`, that mean something here.
 OPTIONS = ("crop", "rules", "codec", "sigma", "scaling", "rotation", "flip", "cache")
@@ -114,22 +117,22 @@ def _mmlab(image, annotations, row, rng, *, facts, size, codec, sigma, chance):
 
 
 def endpoints(model, facts):
-    """The signatures of an exported landmark model: see `keypoints.serving.endpoints`.
+    """The signatures of an exported landmark model: see `keypoints.serving.endpoints`, and one more.
 
-    `boxes` are what the model's crops were taken from, as `faces.boxes_to_centers_scales` makes them of other kinds:
-    tight around the landmarks, unless the facts' `crop_box` says otherwise. A face is looked at once.
+    `boxes` are tight around the landmarks, and every face is looked at twice, the second time around the points that
+    were found: as `predict` does unasked. `once`, about one picture as `picture`, takes the squares that the model's
+    crops are made of (`faces.boxes_to_centers_scales` makes them of any kind of box) and looks at them as they are.
 
-    Crops by the official rules are those that the model in Keras is shown, to two grey levels and 0.2 on average
-    (measured on ten faces of 300W, WFLW, AFLW and COFW, at 0.02 to 3 times their size); those by mmpose's: see
+    Crops by the official rules are those that the model in Keras is shown, to the last bit; those by mmpose's: see
     `keypoints.serving.warp`.
     """
     reading = reading_of(model, size=SIZE, flip=FLIP, symmetric=SYMMETRIC)
+    convention = facts.get("crop_box", "tight")
     is_official, stretch_first = reading.rules == "official", facts.get("stretch_first", True)
 
-    def look(picture, boxes):
-        boxes = tf.cast(boxes, tf.float64)
-        centers = (boxes[:, :2] + boxes[:, 2:]) / 2
-        sides = affine.PADDING * tf.reduce_max(boxes[:, 2:] - boxes[:, :2], axis=1)
+    @tf.function  # written once for all that call it
+    def look(picture, places):
+        centers, sides = places[:, :2], places[:, 2] / affine.UNIT * affine.PADDING * affine.UNIT
         if not is_official:
             return serving.look(picture, centers, tf.stack([sides, sides], axis=1), reading)
         centers = tf.cast(tf.cast(centers, tf.float32), tf.float64)  # a habit of the official code
@@ -142,15 +145,35 @@ def endpoints(model, facts):
         steps = sides / reading.size[0]
         return _truncated(tf.cast(found["points"], tf.float64) * steps + centers - sides / 2) + 1, found["scores"]
 
-    return serving.endpoints(
-        model, reading, look=look, decoded=decoded if is_official else serving.decoded(decode, reading)
+    steps = serving.Steps(
+        look,
+        decoded if is_official else serving.decoded(decode, reading),
+        place=lambda boxes: _places(boxes, convention),
+        again=lambda points: _around(points, convention),
     )
+    once = dataclasses.replace(steps, place=lambda boxes: _places(boxes, "tight"), again=None)
+    return [*serving.endpoints(model, reading, steps), serving.of_picture("once", model, reading, once)]
+
+
+def _places(boxes, convention):
+    """Centres and sides `(n, 3)` as (x, y, side) of the squares to look at: `faces.boxes_to_centers_scales`."""
+    boxes = tf.cast(boxes, tf.float64)
+    shift, factor = BOXES[convention]
+    sides = tf.reduce_max(boxes[:, 2:] - boxes[:, :2], axis=1, keepdims=True) / factor
+    x, y = tf.split((boxes[:, :2] + boxes[:, 2:]) / 2, 2, axis=1)
+    return tf.concat([x, y - shift * sides, sides], axis=1)
+
+
+def _around(points, convention):
+    """The places of a second look: `faces.points_to_centers_scales`, and some pixels where all points are one."""
+    low, high = tf.floor(tf.reduce_min(points, axis=1)), tf.math.ceil(tf.reduce_max(points, axis=1))
+    places = _places(tf.concat([low, high], axis=1), convention)
+    return tf.concat([places[:, :2], tf.maximum(places[:, 2:], 2.0)], axis=1)
 
 
 def _official_crops(picture, centers, sides, size, stretch_first):
     """The crops of `crop.crop`, step by step as there: faces shrunk, pasted at whole pixels, stretched, resized."""
     shape, shrinking = tf.cast(tf.shape(picture)[:2], tf.float64), sides / size
-    picture = tf.cast(picture, tf.float32)
     source = picture  # of faces to be shrunk
     if stretch_first:
         source = tf.cond(tf.reduce_any(shrinking >= 2), lambda: _stretched(picture), lambda: picture)
@@ -160,15 +183,16 @@ def _official_crops(picture, centers, sides, size, stretch_first):
         is_large = ratio >= 2
         ratio = tf.where(is_large, ratio, tf.ones_like(ratio))
         shrunk = tf.floor(shape / ratio)
-        center, side = center / ratio, side / ratio
+        center = tf.cast(tf.cast(center, tf.float32) / tf.cast(ratio, tf.float32), tf.float64)  # as the official code
+        side = side / ratio
         begin = _truncated(center - side / 2 - side / size) + 1
         extent = tf.clip_by_value(_truncated(center + side / 2 - side / size) + 1 - begin, 1, 3 * size)
-        begin, extent = begin[::-1], extent[::-1]  # (y, x) from here
-        pasted = _resampled(
-            tf.where(is_large, source, picture), tf.maximum(shrunk, 1) / shape, -begin, tf.cast(extent, tf.int32)
-        )
-        crop = _resampled(_stretched(pasted), size / extent, tf.zeros_like(begin), (size, size))
-        return tf.where(is_large & (tf.reduce_max(shrunk) < 2), tf.zeros_like(crop), crop)
+        window = begin[::-1], extent[::-1]  # (y, x) from here
+        whole = tf.cond(is_large, lambda: source, lambda: picture)
+        pasted = resizing.resize(whole, tf.maximum(shrunk, 1), window=window)
+        crop = resizing.resize(_stretched(pasted), (size, size))
+        crop = tf.where(is_large & (tf.reduce_max(shrunk) < 2), tf.zeros_like(crop), crop)
+        return tf.cast(crop, tf.float32)
 
     return tf.map_fn(one, (centers, sides, shrinking), fn_output_signature=tf.TensorSpec((size, size, 3), tf.float32))
 
@@ -178,15 +202,7 @@ def _truncated(x):
 
 
 def _stretched(picture):
-    """Whole grey levels from 0 to 255."""
-    low, high = tf.reduce_min(picture), tf.reduce_max(picture)
-    return tf.floor((picture - low) * (255 / tf.maximum(high - low, 1)) + 0.5)
-
-
-def _resampled(picture, scale, shift, size):
-    """Scaled and moved by (y, x), by Pillow's triangle filter, in whole grey levels; black beyond the picture."""
-    found = tf.raw_ops.ScaleAndTranslate(
-        images=picture[None], size=size, scale=tf.cast(scale, tf.float32), translation=tf.cast(shift, tf.float32),
-        kernel_type="triangle", antialias=True,
-    )  # fmt: skip
-    return tf.floor(found[0] + 0.5)
+    """Grey levels from 0 to 255, uint8."""
+    levels = tf.cast(picture, tf.float32)
+    low, high = tf.reduce_min(levels), tf.reduce_max(levels)
+    return tf.cast(tf.floor((levels - low) * (255 / tf.maximum(high - low, 1)) + 0.5), tf.uint8)

@@ -130,9 +130,10 @@ def endpoints(model, facts):
     del facts
     reading = reading_of(model, size=SIZE, flip=FLIP, symmetric=SYMMETRIC)
 
+    @tf.function  # written once for all that call it
     def look(picture, boxes):
         boxes = tf.cast(boxes, tf.float64)
         centers, sides = (boxes[:, :2] + boxes[:, 2:]) / 2, affine.PADDING * (boxes[:, 2:] - boxes[:, :2])
         return serving.look(picture, centers, sides, reading)
 
-    return serving.endpoints(model, reading, look=look, decoded=serving.decoded(decode, reading))
+    return serving.endpoints(model, reading, serving.Steps(look, serving.decoded(decode, reading)))

@@ -54,7 +54,7 @@ def answerer(model, *, scores=False, protocol=None, facts=None, size=None):
             model of fixed size.
     """
     size = checked_size(size)
-    if model.output_shape[1:3] != model.input_shape[1:3]:
+    if model.output_shape[1:3] != model.input_shape[1:3] or _known(model).get("output_stride", 1) != 1:
         raise ValueError(
             f"model {model.name!r} takes {model.input_shape[1:3]} and answers {model.output_shape[1:3]}: build it with "
             "output_stride=1"
@@ -63,7 +63,7 @@ def answerer(model, *, scores=False, protocol=None, facts=None, size=None):
     if protocol is None or isinstance(protocol, dict):
         base = published_protocol(facts.name, _known(model).get("published")) if facts is not None else Protocol()
         protocol = dataclasses.replace(base, **(protocol or {}))
-    fixed = model.input_shape[1:3] if None not in model.input_shape[1:3] else None
+    fixed = model.input_shape[1:3] if any(model.input_shape[1:3]) else None
     if size is not None and (fixed is not None or protocol != Protocol()):
         said = "a protocol says how pictures are shown" if fixed is None else f"the model sees all pictures at {fixed}"
         raise ValueError(f"size={size!r}: {said}: expected no size")
@@ -75,16 +75,59 @@ def answerer(model, *, scores=False, protocol=None, facts=None, size=None):
     whole = known[scores]
     largest = None if protocol_given or facts is not None else LARGEST
 
+    def ask(shown):
+        found = whole.predict_on_batch(shown[None].astype("float32"))
+        return {name: np.asarray(value[0]) for name, value in found.items()}
+
+    if any(model.input_shape[1:3]):
+        return _at_input_size(ask, model.input_shape[1:3])
+
     def answer(image):
         shown = shown_size(image.shape[:2], size, largest)
-        if fixed is None and (shown != image.shape[:2] or image.size > 3 * AT_ONCE):
+        if shown != image.shape[:2] or image.size > 3 * AT_ONCE:
             return _in_strips(model, image, shown, scores)
-        shown = image if fixed is None else resize(image, fixed, Image.BILINEAR)
-        found = whole.predict_on_batch(shown[None].astype("float32"))
-        found = {name: np.asarray(value[0]) for name, value in found.items()}
-        if fixed is not None and fixed != image.shape[:2]:
-            found = {name: resize(value, image.shape[:2], Image.NEAREST) for name, value in found.items()}
-        return found
+        return ask(image)
+
+    return answer
+
+
+def served(ask, facts, scores=False):
+    """The answerer of an exported model.
+
+    Args:
+        ask: a `saved_model.Signatures`.
+        facts: of the model.
+        scores: also answers the probability of the class.
+
+    Returns:
+        A function as `answerer` gives it.
+
+    Raises:
+        ValueError: the model's logits are not at input size.
+    """
+    if facts.get("output_stride", 1) != 1:
+        raise ValueError(f"model {facts['name']!r} answers at stride 4: build it with output_stride=1")
+
+    def about(shown):
+        if not scores:
+            return ask("images", images=shown)
+        found = ask.about_file("scores", shown)
+        return {word: found[word] for word in ("label_map", "scores")}
+
+    # Any size, but of a net of one size that was exported before pictures were resized in the graph.
+    return _at_input_size(about, ask.picture_size("images"))
+
+
+def _at_input_size(ask, input_size):
+    """`ask`, about a picture resized to (height, width) where these are no `None`; answers are resized back."""
+
+    def answer(image):
+        own = image.shape[:2]
+        size = tuple(fixed or side for fixed, side in zip(input_size, own, strict=True))
+        if size == own:
+            return ask(image)
+        found = ask(resize(image, size, Image.BILINEAR))
+        return {word: resize(maps, own, Image.NEAREST) for word, maps in found.items()}
 
     return answer
 

@@ -5,6 +5,7 @@ import math
 import tensorflow as tf
 
 from hrnet_keras import datasets
+from hrnet_keras.tasks.segmentation.serving import endpoints as endpoints
 from hrnet_keras.transforms import color, crop as cropping, decode, geometry, order
 
 # Of a `DataRecipe`, that mean something here.
@@ -95,18 +96,6 @@ def training(
 def evaluation(dataset, workers=2):
     """The examples of a `Dataset` in its order, as NumPy dicts, read ahead by `workers` threads."""
     return datasets.read_ahead(dataset, workers)
-
-
-def serving(image_bytes):
-    """A picture from the bytes of a JPEG, PNG, BMP or GIF (first frame), in graph mode: part of the exported signature.
-
-    Args:
-        image_bytes: scalar string tensor.
-
-    Returns:
-        uint8 `(height, width, 3)`, RGB.
-    """
-    return decode.decode_bytes(image_bytes)
 
 
 def _checked(crop, scale, scale_step, base_size, flip, brightness, contrast, saturation):

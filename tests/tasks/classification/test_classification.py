@@ -32,6 +32,20 @@ def test_pictures_are_prepared_as_torchvision_does(golden, image, short, how):
     np.testing.assert_array_equal(found, arrays[f"image{image}_r{short}_c224_{how}"])
 
 
+def test_an_input_that_is_no_square_shows_the_middle_of_what_covers_it():
+    """By hand: the picture is large enough already, so its rows or columns around the middle remain."""
+    image = np.random.default_rng(0).integers(0, 256, (192, 96, 3), dtype=np.uint8)
+    for size, crop, expected in (
+        ((64, 96), 1.0, image[64:128]), ((192, 48), 1.0, image[:, 24:72]), ((48, 48), 0.5, image[72:120, 24:72]),
+    ):  # fmt: skip
+        np.testing.assert_array_equal(pipeline.prepare(image, size=size, crop=crop), expected)
+
+
+def test_an_interpolation_that_is_not_known_is_named():
+    with pytest.raises(ValueError, match="interpolation='lanczos': expected one of 'bilinear', 'bicubic'"):
+        pipeline.view_of((None, None), {"interpolation": "lanczos"})
+
+
 @pytest.mark.parametrize("image", [0, 1, 2])
 def test_random_crops_are_resized_as_torchvision_does(golden, image):
     _, arrays = golden("classification", "cls_preprocess")

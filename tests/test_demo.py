@@ -1,0 +1,42 @@
+"""What the demo prints to be copied."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import hrnet_keras as hk
+from hrnet_keras import datasets, demo
+from tests import dots
+
+
+@pytest.mark.parametrize("task", ["landmark", "pose"])
+def test_the_printed_request_is_about_somebody_in_the_saved_scene(task, tmp_path):
+    show = demo.SHOWS[task]
+    scene = next(demo._with_somebody(datasets.load("toytown", "test", **show.recipe.data.options)))
+    printed = demo._instance("runs/demo/scene.png", scene, show.told)
+    request = json.loads(re.sub(r"'\$\(base64 -w0 runs/demo/scene\.png\)'", "CONTENTS", printed))
+    assert request["image_bytes"] == {"b64": "CONTENTS"}
+    np.testing.assert_allclose(request["boxes"], scene["boxes"][0], atol=0.05)
+    height, width = scene["image"].shape[:2]
+    left, top, right, bottom = request["boxes"]
+    inside = scene["points"][0][scene["visible"][0] > 0]
+    assert ((inside >= [left - 1, top - 1]) & (inside <= [right + 1, bottom + 1])).all()
+    assert right > 0 and bottom > 0 and left < width and top < height
+
+
+def test_a_scene_of_pixels_is_asked_about_by_its_bytes_alone():
+    assert demo._instance("a.png", {}, ()) == """{"b64": "'$(base64 -w0 a.png)'"}"""
+
+
+@pytest.mark.parametrize("task", ["landmark", "pose"])
+def test_another_program_finds_the_points_as_predict_does(task, tmp_path, capsys):
+    boxes = np.array([[40.0, 30, 140, 130]])
+    points = dots.instances(np.random.default_rng(4), boxes)
+    model = dots.model(task, (64, 64), "udp")
+    example = {"image": dots.picture((180, 200), points), "boxes": boxes, "points": points}
+    demo._use_elsewhere(hk.export(model, tmp_path / "net"), model, tmp_path, example)
+    assert "100.00% of the points within a pixel of here" in capsys.readouterr().out
+    assert np.asarray(Image.open(tmp_path / "scene.png")).shape == (180, 200, 3)
