@@ -3,10 +3,9 @@
 from pathlib import Path
 
 from hrnet_keras.datasets import DataError, Dataset, Facts, read_image
+from hrnet_keras.datasets.listing import EXPECTED, folders_in, pictures_in, told_apart
 from hrnet_keras.datasets.prepared import check_place, open_prepared
 from hrnet_keras.datasets.published import published
-
-SUFFIXES = (".jpeg", ".jpg", ".png")
 
 
 def load(split, root=None, *, prepared=None):
@@ -36,17 +35,17 @@ def load(split, root=None, *, prepared=None):
     top = Path(root) / split
     if not top.is_dir():
         raise DataError(f"{top}: no such folder: expected a folder per class in it")
-    folders = sorted(folder for folder in top.iterdir() if folder.is_dir() and not folder.name.startswith("."))
+    folders = folders_in(top)
     if not folders:
         raise DataError(
             f"{top}: holds no folders: expected one per class; sort the pictures into their synsets' folders"
         )
     names, files, labels = [], [], []
     for label, folder in enumerate(folders):
-        inside = sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES)
+        inside = pictures_in(folder)
         if not inside:
-            raise DataError(f"{folder}: holds no pictures: expected {', '.join(SUFFIXES)}")
-        names += [f"{folder.name}/{file.stem}" for file in inside]
+            raise DataError(f"{folder}: holds no pictures: expected {EXPECTED}")
+        names += [f"{folder.name}/{name}" for name in told_apart(inside)]
         files += inside
         labels += [label] * len(inside)
     known = published("imagenet")

@@ -66,7 +66,12 @@ def train(recipe, *, verbose=None, **overrides):
         scores = Scores(model, held_out, recipe.output, every=recipe.train.evaluate_every)
         callbacks = [Backup(os.path.join(recipe.output, "backup")), scores]
         if recipe.train.precise_batch_norm:  # before the backup, so that a resumed run goes on from the same numbers
-            callbacks.insert(0, Statistics(model, functools.partial(stream_from, cache=False), steps=steps, batch=batch, every=scores.every))
+            callbacks.insert(
+                0,
+                Statistics(
+                    model, functools.partial(stream_from, cache=False), steps=steps, batch=batch, every=scores.every
+                ),
+            )
         callbacks.append(keras.callbacks.TensorBoard(os.path.join(recipe.output, "tensorboard"), write_graph=False))
         try:
             history = fitted.fit(
@@ -154,12 +159,13 @@ def _augmentation(recipe):
 
 
 def _look_at_files(recipe, *opened):
-    """Ends here, and not after an hour, where a file of the data sets can't be used; names it."""
-    if recipe.data.unreadable == "skip":
-        return  # every file has been read already
+    """Ends here, and not after an hour, where files or labels can't be used; says what the labels lack."""
     began = time.perf_counter()
     for dataset in opened:
-        _raise_first(datasets.glance(dataset))
+        if recipe.data.unreadable != "skip":  # then every file has been read already
+            _raise_first(datasets.glance(dataset))
+        for line in datasets.label_report(dataset):
+            print(line)
     seconds = time.perf_counter() - began
     if seconds > 5:
         print(f"looked at {sum(map(len, opened))} pictures and their labels in {seconds:.0f} s")
