@@ -32,15 +32,14 @@ def read_text(file, remedy=""):
     except OSError as error:
         raise DataError(f"{file}: cannot be read ({error.strerror or error})") from error
     encoding = next((name for mark, name in MARKS if contents.startswith(mark)), "utf-8")
+    if encoding.startswith("utf-8") and b"\0" in contents:
+        raise DataError(
+            f"{file}: holds zero bytes: UTF-16 without its byte order mark, or no text at all; save it as UTF-8"
+        )
     try:
-        text = contents.decode(encoding)
+        return contents.decode(encoding)
     except UnicodeDecodeError as error:
         raise DataError(f"{file}: {_not_decoded(contents, encoding, error)}") from None
-    if "\0" in text:
-        raise DataError(
-            f"{file}: holds zero bytes, as UTF-16 without its byte order mark does, or no text: save it as UTF-8"
-        )
-    return text
 
 
 def _not_decoded(contents, encoding, error):

@@ -170,7 +170,7 @@ def _decoded_later(dataset, index, contents, label_map):
     """What `open_source` promises, of a picture's bytes: only the window that is asked for is decoded.
 
     What the graph would not decode as `dataset.image` does is decoded by that, whole: another format, whatever the
-    name of the file, or 16 bits per channel.
+    name of the file, inks, or 16 bits per channel.
     """
     label_map = tf.ensure_shape(label_map, (None, None))
     is_plain = decodes_alike(contents)
@@ -194,7 +194,8 @@ def _decoded_later(dataset, index, contents, label_map):
 
 
 def decodes_alike(contents):
-    """Whether the graph decodes a file as `datasets.read_image` does: a JPEG, or a PNG of at most 8 bits per channel.
+    """Whether the graph decodes a file as `datasets.read_image` does: a JPEG but one of inks (CMYK, which
+    comes out a level darker here and there), or a PNG of at most 8 bits per channel.
 
     Args:
         contents: scalar string, the file.
@@ -208,7 +209,11 @@ def decodes_alike(contents):
         # Byte 24 holds the bits per channel (PNG specification, IHDR).
         return tf.strings.length(contents) > 24 and tf.strings.substr(contents, 24, 1) != b"\x10"
 
-    return tf.logical_or(tf.io.is_jpeg(contents), tf.cond(is_png, is_shallow, lambda: tf.constant(False)))
+    return tf.cond(
+        tf.io.is_jpeg(contents),
+        lambda: tf.io.extract_jpeg_shape(contents)[2] != 4,
+        lambda: tf.cond(is_png, is_shallow, lambda: tf.constant(False)),
+    )
 
 
 def _from_examples(dataset):
