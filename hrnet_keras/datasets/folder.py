@@ -7,7 +7,7 @@ import numpy as np
 
 from hrnet_keras.datasets import DataError, Dataset, Facts, distinct_colour
 from hrnet_keras.datasets.balance import balanced_weights, count_pixels
-from hrnet_keras.datasets.listing import EXPECTED, pictures_in
+from hrnet_keras.datasets.listing import EXPECTED, is_ours, pictures_in
 from hrnet_keras.datasets.text import read_text
 
 LABEL_SUFFIXES = (".png", ".bmp", ".tif", ".tiff")  # that keep every number
@@ -114,7 +114,7 @@ def _split_folder(root, split):
     for top in (root / split, root):
         if (top / "images").is_dir() and (top / "labels").is_dir():
             return top
-    found = sorted(path.parent.name for path in root.glob("*/images"))
+    found = sorted(path.parent.name for path in root.glob("*/images") if is_ours(path.parent))
     hint = f"; the splits here are {', '.join(found)}" if found else ""
     raise DataError(
         f"{root}: no split {split!r}: expected {split}/images and {split}/labels, or images and labels{hint}"

@@ -66,12 +66,7 @@ def train(recipe, *, verbose=None, **overrides):
         scores = Scores(model, held_out, recipe.output, every=recipe.train.evaluate_every)
         callbacks = [Backup(os.path.join(recipe.output, "backup")), scores]
         if recipe.train.precise_batch_norm:  # before the backup, so that a resumed run goes on from the same numbers
-            callbacks.insert(
-                0,
-                Statistics(
-                    model, functools.partial(stream_from, cache=False), steps=steps, batch=batch, every=scores.every
-                ),
-            )
+            callbacks.insert(0, Statistics(model, functools.partial(stream_from, cache=False), steps=steps, batch=batch, every=scores.every))
         callbacks.append(keras.callbacks.TensorBoard(os.path.join(recipe.output, "tensorboard"), write_graph=False))
         try:
             history = fitted.fit(

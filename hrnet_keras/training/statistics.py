@@ -86,11 +86,11 @@ class Statistics(keras.callbacks.Callback):
         images = (batch[0] for batch in itertools.islice(self.stream(epoch), self.batches))
         count = recompute_statistics(self.measured, images)
         if not self._said:
-            print(
-                f"\nbatch norm: {done} steps are few, so its statistics are measured over {count} batches before scores"
-            )
+            print(f"\nbatch norm: {done} steps are few, so its statistics are measured over {count} batches before scores")
             self._said = True
 
 
 def _norms(model):
-    return [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable]
+    return [
+        layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
+    ]
