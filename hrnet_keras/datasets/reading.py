@@ -80,7 +80,7 @@ def opened(file):
     try:
         with Image.open(file) as picture:
             yield picture
-    except DataError:
+    except (DataError, MemoryError):  # a shortage of memory is no fault of the file
         raise
     except FileNotFoundError:
         raise DataError(f"{file}: no such file") from None
