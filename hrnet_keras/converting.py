@@ -19,6 +19,7 @@ from hrnet_keras.checkpoints.loading import (
 )
 from hrnet_keras.checkpoints.torch_file import CheckpointError
 from hrnet_keras.datasets import Facts
+from hrnet_keras.datasets.folder import read_classes
 from hrnet_keras.datasets.published import published
 
 ENDINGS = (".keras", ".weights.h5", ".safetensors")
@@ -35,7 +36,7 @@ def convert(source, destination, *, task=None, classes=None, lineage=None, align
         destination: `.keras` (the whole model), `.weights.h5` (Keras's weights) or `.safetensors` (PyTorch's names).
         task: what the checkpoint is for: a check; default: what it says.
         classes: names for the classes: a published data set's (`"cityscapes"`), or the path of a text file with a name
-            per line.
+            per line, with a colour behind it if wanted (`hrnet_keras.datasets.folder.read_classes`).
         lineage: whose net it is, where the names leave a choice.
         align_corners: seg: `True` for nets of the official OCR branch that were trained so.
 
@@ -141,9 +142,8 @@ def _names(classes, facts):
     if known is None:
         if not os.path.isfile(classes):
             raise ValueError(f"classes={classes!r}: neither a published data set nor a file of names")
-        with open(classes, encoding="utf-8") as file:
-            names = tuple(line.strip() for line in file if line.strip())
-        known = Facts(os.path.splitext(os.path.basename(classes))[0], class_names=names)
+        names, palette = read_classes(classes)
+        known = Facts(os.path.splitext(os.path.basename(classes))[0], class_names=names, palette=palette)
     if len(known.class_names) != facts.get("num_classes"):
         raise ValueError(f"classes={classes!r}: {len(known.class_names)} names for {facts.get('num_classes')} classes")
     return known

@@ -16,8 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
+from hrnet_keras.datasets.balance import label_report as label_report
 from hrnet_keras.datasets.checking import check as check, glance as glance
-from hrnet_keras.datasets.reading import DataError as DataError, read_image, read_label_map
+from hrnet_keras.datasets.reading import DataError as DataError, image_size, read_image, read_label_map
 from hrnet_keras.datasets.sides import mirror_order
 from hrnet_keras.spelling import did_you_mean, nearest
 
@@ -137,6 +138,14 @@ class Dataset:
     def as_stored(self):
         """Whether pictures are used as the files store them, so that a crop may read a part of a file."""
         return self.new_size is None
+
+    def image(self, i):
+        """Picture `i` alone, as its file stores it, uint8 RGB; raises `DataError` as `example` does."""
+        return read_image(self.image_files[i])
+
+    def image_size(self, i):
+        """`(height, width)` of picture `i` by the header of its file; raises `DataError` as `example` does."""
+        return image_size(self.image_files[i])
 
     def label_map(self, i):
         """Label map `i` alone, uint8 `(height, width)`; raises `DataError` as `example` does."""

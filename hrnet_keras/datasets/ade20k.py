@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from hrnet_keras.datasets import DataError, paired
+from hrnet_keras.datasets.listing import files_in
 from hrnet_keras.datasets.published import published
 from hrnet_keras.datasets.resized import to_short_side
 
@@ -33,7 +34,7 @@ def load(split, root=None, *, short_side=None, partial=False):
     if root is None:
         raise DataError("ade20k is read from files: expected root, the folder ADEChallengeData2016")
     pictures, labels = (Path(root) / kind / FOLDERS[split] for kind in ("images", "annotations"))
-    pairs = [(file.stem, file, labels / f"{file.stem}.png") for file in sorted(pictures.glob("*.jpg"))]
+    pairs = [(file.stem, file, labels / f"{file.stem}.png") for file in files_in(pictures, "*.jpg")]
     facts = replace(published("ade20k"), source="groups.csail.mit.edu/vision/datasets/ADE20K", terms="research")
     found = paired(
         facts, split, pictures, pairs, expected=COUNTS[split], archive=ARCHIVE, partial=partial, ids=IDS

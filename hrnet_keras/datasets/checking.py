@@ -2,9 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from PIL import Image
-
-from hrnet_keras.datasets.reading import DataError, read_image
+from hrnet_keras.datasets.reading import DataError, has_deep_colour, opened, read_image
 
 TAIL = 4096  # bytes at the end of a file in which its end mark is looked for
 
@@ -42,7 +40,8 @@ def glance(dataset, workers=16):
     """Looks at every file of a data set without decoding the pictures: seconds where `check` takes an hour.
 
     A picture must begin and end like one, and a label map must be readable, of its picture's size, with class ids of
-    the set. A picture that is cut short shows by its missing end; one with damage in its middle does not.
+    the set. A picture that is cut short shows by its missing end; one with damage in its middle does not. Pictures of
+    more than 8 bits, and of kinds whose end has no mark, are decoded.
 
     Args:
         dataset: a `Dataset`; one without files has nothing to look at.
@@ -68,19 +67,28 @@ def _glance(dataset, i):
 
 
 def _size_of_whole_picture(file):
-    """Width and height by the header; a JPEG or PNG that lacks its end is decoded to see whether it is usable."""
-    try:
-        with Image.open(file) as picture:
-            size, kind = picture.size, picture.format
-        with file.open("rb") as stream:
-            stream.seek(0, 2)
-            stream.seek(max(stream.tell() - TAIL, 0))
-            tail = stream.read()
-    except FileNotFoundError:
-        raise DataError(f"{file}: no such file") from None
-    except Exception as error:  # Pillow raises many kinds
-        raise DataError(f"{file}: cannot be read as a picture ({error})") from error
-    mark = {"JPEG": b"\xff\xd9", "PNG": b"IEND"}.get(kind, b"")
-    if mark not in tail:
+    """Width and height by the header; a picture whose end or values the header leaves open is decoded to see."""
+    with opened(file) as picture:
+        size, kind = picture.size, picture.format
+        is_plain = not has_deep_colour(picture) and picture.mode in ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK")
+        is_whole = is_plain and _is_whole(picture, kind, file)
+    if not is_whole:
         read_image(file)
     return size
+
+
+def _is_whole(picture, kind, file):
+    """Whether the end of a picture is there; False also where that can't be seen without decoding it."""
+    with file.open("rb") as stream:
+        length = stream.seek(0, 2)
+        if kind in ("JPEG", "MPO", "PNG"):
+            stream.seek(max(length - TAIL, 0))
+            return (b"IEND" if kind == "PNG" else b"\xff\xd9") in stream.read()
+        if kind == "WEBP":  # says in bytes 4 to 7 how many bytes follow
+            stream.seek(4)
+            return int.from_bytes(stream.read(4), "little") + 8 <= length
+    if kind == "TIFF":
+        tags = picture.tag_v2
+        places, sizes = (tags.get(strip, tags.get(tile, ())) for strip, tile in ((273, 324), (279, 325)))
+        return bool(places) and max(map(sum, zip(places, sizes, strict=False))) <= length
+    return False

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from hrnet_keras.datasets import paired
+from hrnet_keras.datasets.listing import files_in
 from hrnet_keras.datasets.prepared import check_place, open_prepared
 from hrnet_keras.datasets.published import published
 
@@ -66,7 +67,7 @@ def _pairs(root, parts, truth):
     """`(name, picture, label file)` of all pictures of the parts, which may lack their label file."""
     pairs = []
     for part in parts:
-        for picture in sorted((root / "leftImg8bit" / part).glob("*/*_leftImg8bit.png")):
+        for picture in files_in(root / "leftImg8bit" / part, "*/*_leftImg8bit.png"):
             stem = picture.name.removesuffix("_leftImg8bit.png")
             city = picture.parent.name
             pairs.append((stem, picture, root / truth / part / city / f"{stem}_{truth}_labelIds.png"))

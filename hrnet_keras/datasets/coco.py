@@ -1,5 +1,6 @@
 """COCO's persons, 17 points (Lin et al., ECCV 2014): training and scoring on annotated boxes or on a detector's."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,7 +8,16 @@ import numpy as np
 
 from hrnet_keras.datasets import DataError
 from hrnet_keras.datasets.matching import difference, places_in
-from hrnet_keras.datasets.point_files import keypoints_of, number_of, read_coco, read_json, size_of, value_of, xywh_of
+from hrnet_keras.datasets.point_files import (
+    has_points,
+    keypoints_of,
+    number_of,
+    read_coco,
+    read_json,
+    size_of,
+    value_of,
+    xywh_of,
+)
 from hrnet_keras.datasets.points import check_box, check_inside, point_set
 from hrnet_keras.datasets.published import published
 
@@ -25,10 +35,11 @@ def load(split, root=None, *, detections=None, score_threshold=0.0, lineage="off
     """Opens COCO 2017 at `<root>/annotations/*.json` and `<root>/images/{train2017,val2017,test2017}` (or these folders
     in `<root>` itself), as its archives unpack.
 
-    Annotated persons are those that the official code trains on: no crowds, at least one labelled point, and a box that
-    keeps some area when it is cut at the picture's edge. Pictures and persons come in the order of the json; pictures
-    without persons to train on or to score are left out. With `detections` every picture is there, those with a box
-    first, in the order of that file, which also is the order of the boxes; the boxes are used as they are.
+    Annotated persons are those that the official code trains on: no crowds, at least one labelled point, and a box
+    that keeps some area when it is cut at the picture's edge; a person without `keypoints` has no labelled point.
+    Pictures and persons come in the order of the json; pictures without persons to train on or to score are left
+    out. With `detections` every picture is there, those with a box first, in the order of that file, which also is
+    the order of the boxes; the boxes are used as they are.
 
     Args:
         split: `"train"`, `"val"` or `"test-dev"`, which has no annotations and needs `detections`.
@@ -43,7 +54,7 @@ def load(split, root=None, *, detections=None, score_threshold=0.0, lineage="off
 
     Returns:
         A `PointSet` (see `hrnet_keras.datasets.points`) of examples that also have `image_id`, `size` and `truth`, the
-        picture's entries of `"annotations"` as they stand there, for COCO's evaluator (not for test-dev). With
+        picture's entries of `"annotations"` for COCO's evaluator (`_scorable`; not for test-dev). With
         `detections`: `boxes` and `box_scores` `(n,)`, and no `points`.
 
     Raises:
@@ -65,7 +76,7 @@ def load(split, root=None, *, detections=None, score_threshold=0.0, lineage="off
     if detections is None:
         rows = _annotated(truth, file, lineage)
     else:
-        rows = _detected(truth, _found(detections, root), score_threshold, partial)
+        rows = _detected(truth, file, _found(detections, root), score_threshold, partial)
     if split == "test-dev":
         rows = {name: {key: value for key, value in row.items() if key != "truth"} for name, row in rows.items()}
     folder = Path(root) / "images" / FILES[split][1]
@@ -109,8 +120,35 @@ def _with_area(box):
     return left, top, max(right, left + 1e-3), max(bottom, top + 1e-3)
 
 
-def _picture(truth, number, where):
-    return {"image_id": number, "size": size_of(truth.pictures[number], where), "truth": truth.annotations[number]}
+def _picture(truth, number, file):
+    ids = _person_ids(truth)
+    entries = [_scorable(one, one.get("category_id") in ids, file) for one in truth.annotations[number]]
+    size = size_of(truth.pictures[number], f"{file}: picture {number}")
+    return {"image_id": number, "size": size, "truth": entries}
+
+
+def _person_ids(truth):
+    """Ids of the categories of persons, in upper or lower case."""
+    return {entry.get("id") for entry in truth.categories if str(entry.get("name")).strip().lower() == "person"}
+
+
+def _scorable(entry, is_person, file):
+    """An entry of "annotations" as COCO's evaluator can read it; as it stands there, but for two things.
+
+    A person without `keypoints` gets zeros, so that the evaluator ignores whoever is found there, as it does with
+    COCO's own unlabelled persons; x and y that are no numbers become 0 where a point is not labelled.
+    """
+    if not has_points(entry):
+        rest = {key: value for key, value in entry.items() if key != "keypoints"}
+        is_placed = isinstance(entry.get("bbox"), list) and len(entry["bbox"]) == 4
+        return {**rest, "keypoints": [0] * 3 * COUNT, "num_keypoints": 0} if is_person and is_placed else rest
+    try:
+        if math.isfinite(sum(entry["keypoints"])):
+            return entry
+    except TypeError:  # null among numbers, or no list
+        pass
+    points, visible = keypoints_of(entry, COUNT, f"{file}: annotation {entry.get('id')}")
+    return {**entry, "keypoints": np.concatenate([points, visible[:, None]], axis=1).ravel().tolist()}
 
 
 def _check_names(category, file):
@@ -124,14 +162,18 @@ def _check_names(category, file):
 
 
 def _annotated(truth, file, lineage):
+    ids = _person_ids(truth)
+    if not ids:
+        names = ", ".join(repr(entry.get("name")) for entry in truth.categories) or "none"
+        raise DataError(f"{file}: has no category 'person' (its categories: {names}): expected COCO's own annotations")
     for entry in truth.categories:
-        if entry.get("name") == "person":
+        if entry.get("id") in ids:
             _check_names(entry, file)
-    ids = {entry.get("id") for entry in truth.categories if entry.get("name") == "person"}
     rows = {}
     for number, entry in truth.pictures.items():
-        picture = _picture(truth, number, f"{file}: picture {number}")
+        picture = _picture(truth, number, file)
         known = [one for one in picture["truth"] if one.get("category_id") in ids and not one.get("iscrowd")]
+        known = [one for one in known if has_points(one)]
         persons = [_person(one, picture["size"], lineage, f"{file}: annotation {one.get('id')}") for one in known]
         labelled = [person for person in persons if person[1].any()]
         kept = [person for person in labelled if person[2] is not None]
@@ -147,8 +189,11 @@ def _annotated(truth, file, lineage):
 def _person(entry, size, lineage, where):
     """Points, visible, and the box, `None` where it is not fit for training, of an entry of "annotations"."""
     points, visible = keypoints_of(entry, COUNT, where)
-    box = cut_box(xywh_of(entry, where), size, lineage)
-    return points, visible, box if number_of(entry, "area", where) > 0 else None
+    if not visible.any():
+        return points, visible, None
+    xywh = xywh_of(entry, where)
+    box = cut_box(xywh, size, lineage)
+    return points, visible, box if number_of(entry, "area", where) > 0 and min(xywh[2:]) > 0 else None
 
 
 def _found(detections, root):
@@ -157,7 +202,7 @@ def _found(detections, root):
     return inside if inside.is_file() and not Path(detections).is_file() else Path(detections)
 
 
-def _detected(truth, file, threshold, partial):
+def _detected(truth, origin, file, threshold, partial):
     """Rows of all pictures: those with detections first, in the order of that file."""
     found = {}
     for number, box, score in _detections(truth, file, threshold, partial):
@@ -165,7 +210,7 @@ def _detected(truth, file, threshold, partial):
     rows = {}
     for number in (*found, *(number for number in truth.pictures if number not in found)):
         values = np.array(found.get(number, []), np.float64).reshape(-1, 5)
-        picture = _picture(truth, number, f"{file}: picture {number}")
+        picture = _picture(truth, number, origin)
         rows[truth.pictures[number]["file_name"]] = picture | {"boxes": values[:, :4], "box_scores": values[:, 4]}
     return rows
 

@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from hrnet_keras.datasets import DataError, Dataset, paired
+from hrnet_keras.datasets.listing import files_in
 from hrnet_keras.datasets.published import published
 from hrnet_keras.datasets.resized import to_short_side
+from hrnet_keras.datasets.text import read_text
 
 COUNTS = {"train": 9000, "val": 1000}
 LISTS = {"train": "train.txt", "val": "test.txt"}  # the release calls its held-out pictures test
@@ -46,10 +48,10 @@ def load(split, root=None, *, short_side=None, partial=False):
     folder, listed = root / split / "image", root / "imageLists" / LISTS[split]
     if folder.is_dir():
         labels, kind = root / split / "label", Dataset
-        pairs = [(file.stem, file, labels / f"{file.stem}.png") for file in sorted(folder.glob("*.jpg"))]
+        pairs = [(file.stem, file, labels / f"{file.stem}.png") for file in files_in(folder, "*.jpg")]
     elif listed.is_file():
         folder, kind = root / "images", Released
-        stems = listed.read_text(encoding="utf-8").split()
+        stems = read_text(listed).split()
         pairs = [(stem, folder / f"{stem}.jpg", root / "annotations" / f"{stem}.mat") for stem in stems]
         lacking = next((picture for _, picture, _ in pairs if not picture.is_file()), None)
         if lacking is not None and not partial:

@@ -3,13 +3,13 @@
 from pathlib import Path
 
 from hrnet_keras.datasets import DataError, Dataset, Facts, read_image
+from hrnet_keras.datasets.listing import EXPECTED, folders_in, pictures_in, told_apart
 from hrnet_keras.datasets.matching import places_in
 from hrnet_keras.datasets.prepared import check_place, open_prepared
 from hrnet_keras.datasets.published import published
 from hrnet_keras.datasets.sides import mirror_pairs
 
 TRAIN = "train"  # the split whose folders are the classes of all
-SUFFIXES = (".jpeg", ".jpg", ".png")
 
 
 def load(split, root=None, *, prepared=None):
@@ -50,10 +50,10 @@ def load(split, root=None, *, prepared=None):
     classes, ids = _classes([folder.name for folder in folders], _class_folders(Path(root) / TRAIN))
     names, files, labels = [], [], []
     for label, folder in zip(ids, folders, strict=True):
-        inside = sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES)
+        inside = pictures_in(folder)
         if not inside:
-            raise DataError(f"{folder}: holds no pictures: expected {', '.join(SUFFIXES)}")
-        names += [f"{folder.name}/{file.stem}" for file in inside]
+            raise DataError(f"{folder}: holds no pictures: expected {EXPECTED}")
+        names += [f"{folder.name}/{name}" for name in told_apart(inside)]
         files += inside
         labels += [label] * len(inside)
     found = Labelled(_facts(classes, root), split, names, files)
@@ -63,9 +63,7 @@ def load(split, root=None, *, prepared=None):
 
 def _class_folders(top):
     """The folders in `top`, by name; none where it is no folder."""
-    if not top.is_dir():
-        return []
-    return sorted(folder for folder in top.iterdir() if folder.is_dir() and not folder.name.startswith("."))
+    return folders_in(top) if top.is_dir() else []
 
 
 def _classes(names, trained):

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from hrnet_keras.datasets import paired
+from hrnet_keras.datasets.listing import files_in
 from hrnet_keras.datasets.prepared import check_place, open_prepared
 from hrnet_keras.datasets.published import published
 from hrnet_keras.datasets.resized import to_size
@@ -36,7 +37,7 @@ def load(split, root=None, *, prepared=None, size=None, partial=False):
     else:
         pictures = Path(root) / "TrainVal_images" / f"{split}_images"
         labels = Path(root) / "TrainVal_parsing_annotations" / f"{split}_segmentations"
-        pairs = [(file.stem, file, labels / f"{file.stem}.png") for file in sorted(pictures.glob("*.jpg"))]
+        pairs = [(file.stem, file, labels / f"{file.stem}.png") for file in files_in(pictures, "*.jpg")]
         found = paired(facts, split, pictures, pairs, archive=ARCHIVE, **common)
     if size and split == "train":
         found.new_size = to_size(size)

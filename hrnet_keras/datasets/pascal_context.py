@@ -10,6 +10,7 @@ from hrnet_keras.datasets import DataError, Dataset, paired
 from hrnet_keras.datasets.prepared import check_place, open_prepared
 from hrnet_keras.datasets.published import published
 from hrnet_keras.datasets.resized import to_short_side
+from hrnet_keras.datasets.text import read_text
 
 PICTURES = "VOCtrainval_03-May-2010.tar"
 ARCHIVE = f"{PICTURES} and the label maps SegmentationClassContext, or trainval_merged.json"
@@ -69,7 +70,7 @@ def _from_files(facts, split, root, ids):
 def _from_pngs(facts, split, root, listed, ids):
     if not listed.is_file():
         raise DataError(f"{listed}: no such file: expected a stem per line; unpack {ARCHIVE} there")
-    stems = listed.read_text(encoding="utf-8").split()
+    stems = read_text(listed).split()
     pairs = [
         (stem, root / "JPEGImages" / f"{stem}.jpg", root / "SegmentationClassContext" / f"{stem}.png") for stem in stems
     ]
@@ -82,8 +83,7 @@ def _from_pngs(facts, split, root, listed, ids):
 def from_json(facts, split, root, merged, ids):
     """The split as the annotation file has it: pictures of its phase, in the order of the file."""
     try:
-        with open(merged, encoding="utf-8") as file:
-            data = json.load(file)
+        data = json.loads(read_text(merged))
         pictures = [picture for picture in data["images"] if picture["phase"] == split]
         shapes = {picture["image_id"]: [] for picture in pictures}
         for shape in data["annos_segmentation"]:

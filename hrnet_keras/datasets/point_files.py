@@ -1,12 +1,19 @@
 """Reading annotation files of points, COCO's json and csv, so that whatever is wrong is said with file and line."""
 
 import csv
+import io
 import json
+import math
+import posixpath
+import re
 from dataclasses import dataclass
 
 import numpy as np
 
 from hrnet_keras.datasets import DataError
+from hrnet_keras.datasets.text import read_text
+
+DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 
 
 @dataclass(frozen=True)
@@ -41,14 +48,10 @@ def read_json(file, remedy):
     Raises:
         DataError: missing, not readable, cut short or no json.
     """
+    text = read_text(file, remedy)
     try:
-        with open(file, encoding="utf-8-sig") as stream:
-            return json.load(stream)
-    except FileNotFoundError:
-        raise DataError(f"{file}: no such file: {remedy}") from None
-    except OSError as error:
-        raise DataError(f"{file}: cannot be read ({error.strerror or error})") from error
-    except (ValueError, RecursionError) as error:  # ValueError: no json, or no UTF-8
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{file}: cut short or no json ({error}): unpack or copy it again") from error
 
 
@@ -64,31 +67,65 @@ def read_coco(file, remedy, *, annotated=True):
 
     Raises:
         DataError: as `read_json`; no lists `images` and `annotations`; an entry without what joins the two, two
-            pictures of one id or of one file, an annotation of a picture that is not there.
+            pictures of one id or of one file, an annotation twice or of a picture that is not there.
     """
     whole = read_json(file, remedy)
     lists = ("images", "annotations") if annotated else ("images",)
     if not isinstance(whole, dict) or not all(isinstance(whole.get(key), list) for key in lists):
         raise DataError(f"{file}: expected a json in COCO's layout, with the lists {' and '.join(lists)}")
+    pictures = _pictures(whole["images"], file)
+    categories = whole.get("categories")
+    named = [entry for entry in categories if isinstance(entry, dict)] if isinstance(categories, list) else []
+    annotations, seen = {number: [] for number in pictures}, set()
+    numbers_of = {"image_id": _by_text(pictures), "category_id": _by_text(entry.get("id") for entry in named)}
+    for i, entry in enumerate(whole["annotations"] if annotated else []):
+        number = value_of(entry, "image_id", f"{file}: annotations[{i}]")
+        if not isinstance(number, int | str) or str(number) not in numbers_of["image_id"]:
+            raise DataError(f"{file}: annotations[{i}]: belongs to picture {number!r}, which images does not list")
+        entry = _with_known_ids(entry, numbers_of)
+        twice = (entry["image_id"], str(entry.get("id")))
+        if entry.get("id") is not None and twice in seen:
+            raise DataError(
+                f"{file}: annotations[{i}]: id {entry['id']!r} stands there twice for one picture; remove one"
+            )
+        seen.add(twice)
+        annotations[entry["image_id"]].append(entry)
+    return CocoFile(pictures, annotations, named)
+
+
+def _pictures(images, file):
+    """`{id: entry}` of the list "images"."""
     pictures, names = {}, set()
-    for i, entry in enumerate(whole["images"]):
+    for i, entry in enumerate(images):
         where = f"{file}: images[{i}]"
         number, name = (value_of(entry, key, where) for key in ("id", "file_name"))
         if not isinstance(number, int | str) or not isinstance(name, str) or not name:
             raise DataError(f"{where}: id {number!r}, file_name {name!r}: expected a number and the path of a picture")
+        name = as_path(name)
         if number in pictures or name in names:
             raise DataError(f"{where}: id {number!r}, file_name {name!r}: stands there twice; remove one")
-        pictures[number] = entry
+        pictures[number] = entry if entry["file_name"] == name else {**entry, "file_name": name}
         names.add(name)
-    annotations = {number: [] for number in pictures}
-    for i, entry in enumerate(whole["annotations"] if annotated else []):
-        number = value_of(entry, "image_id", f"{file}: annotations[{i}]")
-        if not isinstance(number, int | str) or number not in annotations:
-            raise DataError(f"{file}: annotations[{i}]: belongs to picture {number!r}, which images does not list")
-        annotations[number].append(entry)
-    categories = whole.get("categories")
-    named = [entry for entry in categories if isinstance(entry, dict)] if isinstance(categories, list) else []
-    return CocoFile(pictures, annotations, named)
+    return pictures
+
+
+def _by_text(ids):
+    """`{text of an id: the id}`: some tools write an id as 7 in one list and as "7" in the other."""
+    return {str(number): number for number in ids}
+
+
+def _with_known_ids(entry, known):
+    """An entry of "annotations" whose ids are those of the lists that it points to."""
+    for key, numbers_of in known.items():
+        number = numbers_of.get(str(entry.get(key)), entry.get(key))
+        if number != entry.get(key):
+            entry = {**entry, key: number}
+    return entry
+
+
+def as_path(name):
+    """A picture's path as annotation files name it, written as everywhere here: `sub\\a.jpg`, `./a.jpg` -> `a.jpg`."""
+    return posixpath.normpath(name.replace("\\", "/"))
 
 
 def value_of(entry, key, where):
@@ -109,17 +146,34 @@ def size_of(entry, where):
 def keypoints_of(entry, count, where):
     """Points `(count, 2)` and visible `(count,)` of an entry of "annotations" (x, y, v by turns).
 
-    Points that are not labelled (v is 0) are (0, 0), whatever the file says.
+    Points that are not labelled (v is 0) are (0, 0), whatever the file says, be it NaN or null.
 
     Raises:
-        DataError: no `keypoints`, another number of them, or one that is no finite number.
+        DataError: no `keypoints`, another number of them, or one that is labelled and no finite number.
     """
-    flat = numbers(value_of(entry, "keypoints", where), 3 * count, where, f"keypoints (x, y, v of {count} points)")
+    values = value_of(entry, "keypoints", where)
+    if isinstance(values, list):
+        values = cleared(values)
+    flat = numbers(values, 3 * count, where, f"keypoints (x, y, v of {count} points)")
     points, visible = flat.reshape(count, 3)[:, :2], flat.reshape(count, 3)[:, 2]
     strange = visible[(visible != 0) & (visible != 1) & (visible != 2)]
     if strange.size:
         raise DataError(f"{where}: keypoints hold a v of {strange[0]:g}: expected 0, 1 or 2")
     return np.where(visible[:, None] > 0, points, 0.0), visible.astype(np.int8)
+
+
+def cleared(values):
+    """A list x, y, v, ... in which x and y are 0 wherever v is."""
+    found = list(values)
+    for i in range(2, len(found), 3):
+        if found[i] == 0:
+            found[i - 2 : i] = 0, 0
+    return found
+
+
+def has_points(entry):
+    """Whether an entry of "annotations" has `keypoints` at all: tools leave them out, or write null or []."""
+    return bool(entry.get("keypoints"))
 
 
 def xywh_of(entry, where):
@@ -156,23 +210,32 @@ def numbers(values, count, where, what):
 
 
 def read_csv(file, remedy):
-    """Rows of a csv file: list of `(number of the line, cells)`, without empty lines; cells are stripped text.
+    """Rows of a table: list of `(number of the line, cells)`, without empty lines; cells are stripped text.
+
+    Cells are parted by commas, or by semicolons or tabs where the first line has as many of these; then a decimal
+    comma, as such files have in many countries, is turned into a point.
+
+    Args:
+        file, remedy: as in `read_text`.
 
     Raises:
-        DataError: missing, not readable, no text, no csv.
+        DataError: as `read_text`; or no csv.
     """
+    text = read_text(file, remedy)
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    mark = max(";\t,", key=first.count) if any(map(first.count, ";\t")) else ","  # of equal ones the first
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark)
     try:
-        with open(file, encoding="utf-8-sig", newline="") as stream:
-            reader = csv.reader(stream)
-            return [
-                (reader.line_num, [cell.strip() for cell in cells]) for cells in reader if any(map(str.strip, cells))
-            ]
-    except FileNotFoundError:
-        raise DataError(f"{file}: no such file: {remedy}") from None
-    except OSError as error:
-        raise DataError(f"{file}: cannot be read ({error.strerror or error})") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{file}: not a csv in UTF-8 ({error}): unpack or copy it again") from error
+        rows = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader if any(map(str.strip, cells))]
+    except csv.Error as error:
+        raise DataError(f"{file}: not a csv ({error}): unpack or copy it again") from error
+    if mark == ",":
+        return rows
+    return [(number, [cells[0], *map(_with_point, cells[1:])]) for number, cells in rows]
+
+
+def _with_point(cell):
+    return cell.replace(",", ".") if DECIMAL_COMMA.fullmatch(cell) else cell
 
 
 def parsed(cells, where, first=1):
@@ -181,19 +244,15 @@ def parsed(cells, where, first=1):
     Raises:
         DataError: a cell that is no finite number.
     """
-    try:
-        found = np.array(cells, np.float64)
-        bad = np.flatnonzero(~np.isfinite(found))
-    except ValueError:
-        bad = [i for i, cell in enumerate(cells) if not is_number(cell)]
-    if len(bad):
-        raise DataError(f"{where}, column {first + bad[0]}: {cells[bad[0]]!r} given, expected a finite number")
-    return found
+    bad = next((i for i, cell in enumerate(cells) if not is_number(cell)), None)
+    if bad is not None:
+        raise DataError(f"{where}, column {first + bad}: {cells[bad]!r} given, expected a finite number")
+    return np.array(cells, np.float64)
 
 
 def is_number(cell):
-    """Whether text is a finite number."""
+    """Whether text is a finite number, written as people write one: Python itself would read 1_0 as ten."""
     try:
-        return bool(np.isfinite(float(cell)))
+        return "_" not in cell and math.isfinite(float(cell))
     except ValueError:
         return False

@@ -5,6 +5,7 @@ from dataclasses import replace
 from hrnet_keras.datasets import DataError, Facts
 from hrnet_keras.datasets.matching import difference, places_in, say_nothing
 from hrnet_keras.datasets.sides import mirror_pairs as guessed_pairs
+from hrnet_keras.datasets.text import read_text
 
 KEYWORDS = {"flip": 2, "line": 2, "normaliser": 2}
 
@@ -39,10 +40,7 @@ def read_names(file, facts):
     Raises:
         DataError: no text, a line of another kind, an unknown or repeated name, a point in two lines `flip`.
     """
-    try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise DataError(f"{file}: not UTF-8 text ({error.reason} at byte {error.start})") from None
+    lines = read_text(file).splitlines()
     words = [(i, line.split()) for i, line in enumerate(lines, 1) if line.strip() and not line.lstrip().startswith("#")]
     names = tuple(line[0] for _, line in words if len(line) == 1) or facts.point_names
     twice = next((name for i, name in enumerate(names) if name in names[:i]), None)

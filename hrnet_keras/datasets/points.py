@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from hrnet_keras.datasets import DataError, Dataset
+from hrnet_keras.datasets.point_files import as_path
 from hrnet_keras.datasets.reading import read_image
 
 
@@ -140,10 +141,13 @@ def check_inside(box, size, where):
 
 
 def rows_of(instances):
-    """`{picture: row}` of a list of `Instance`, in the order of their first appearance; rows as in the module."""
+    """`{picture: row}` of a list of `Instance`, in the order of their first appearance; rows as in the module.
+
+    Pictures are written as paths everywhere are (`point_files.as_path`).
+    """
     grouped = {}
     for instance in instances:
-        grouped.setdefault(instance.picture, []).append(instance)
+        grouped.setdefault(as_path(instance.picture), []).append(instance)
     return {picture: _row(inside) for picture, inside in grouped.items()}
 
 

@@ -6,7 +6,16 @@ from pathlib import Path
 import numpy as np
 
 from hrnet_keras.datasets import DataError
-from hrnet_keras.datasets.point_files import is_number, keypoints_of, parsed, read_coco, read_csv, size_of, xywh_of
+from hrnet_keras.datasets.point_files import (
+    has_points,
+    is_number,
+    keypoints_of,
+    parsed,
+    read_coco,
+    read_csv,
+    size_of,
+    xywh_of,
+)
 from hrnet_keras.datasets.point_names import named_facts, places_of, read_names
 from hrnet_keras.datasets.points import (
     Instance,
@@ -18,6 +27,7 @@ from hrnet_keras.datasets.points import (
     tight_boxes,
 )
 
+NOT_LABELLED = {"", "nan", "na"}
 BOX = ("box_left", "box_top", "box_right", "box_bottom")
 
 
@@ -29,10 +39,10 @@ def load(split, root=None, *, partial=False):
     split.
 
     A csv has a row per face or person: the picture's path, then x and y of every point, in pixels from the middle of
-    the top left pixel, (0, 0); two empty cells: not labelled. A header may name the points and add a box:
+    the top left pixel, (0, 0); two empty cells, nan or NA: not labelled. A header may name the points and add a box:
     `file,nose_x,nose_y,left_eye_x,left_eye_y,box_left,box_top,box_right,box_bottom`. A json is in COCO's layout; the
     points' names and lines are those of its one category with keypoints; crowds and entries without a labelled point
-    are left out.
+    or without `keypoints` are left out. Semicolons or tabs may part the cells of a csv (`point_files.read_csv`).
 
     Pairs that change places in a mirror are guessed from the names (`left_eye`, `right_eye`). `<root>/points.txt` says
     otherwise, names the points where nothing else does, and gives them one order in all splits
@@ -120,7 +130,7 @@ def _csv_row(where, cells, count, boxed):
     if not cells[0]:
         raise DataError(f"{where}: names no picture")
     pairs = list(zip(cells[1 : 2 * count + 1 : 2], cells[2 : 2 * count + 2 : 2], strict=True))
-    visible = np.array([bool(x or y) for x, y in pairs], np.int8)
+    visible = np.array([not {x.lower(), y.lower()} <= NOT_LABELLED for x, y in pairs], np.int8)
     filled = [cell if seen else "0" for pair, seen in zip(pairs, visible, strict=True) for cell in pair]
     points = parsed(filled, where, first=2).reshape(count, 2)
     box = parsed(cells[-4:], where, first=expected - 3) if boxed else None
@@ -133,7 +143,7 @@ def _names_in_header(header, where):
     cells = header[1:-4] if boxed else header[1:]
     names = []
     for x, y in zip(cells[::2], [*cells[1::2], "nothing"], strict=False):
-        name = x[:-2] if x.lower().endswith("_x") else f"point_{x[1:]}" if x.lower()[:1] == "x" else ""
+        name = x[:-2] if x.lower().endswith("_x") else f"point_{x[1:].lstrip('_')}" if x.lower()[:1] == "x" else ""
         if not name or y.lower() not in (f"{x[:-2]}_y".lower(), f"y{x[1:]}".lower()):
             raise DataError(
                 f"{where}: columns {x!r} and {y!r} in the header: expected name_x and name_y of every point, then "
@@ -162,9 +172,11 @@ def _from_json(file):
     edges = _edges(kinds[0].get("skeleton") or [], len(names), file) if kinds else ()
     sizes, instances = {}, []
     for picture, entry in entries:
+        if entry.get("iscrowd") or not has_points(entry):
+            continue
         where = f"{file}: annotation {entry.get('id')}"
         points, visible = keypoints_of(entry, len(names), where)
-        if entry.get("iscrowd") or not visible.any():
+        if not visible.any():
             continue
         box = _json_box(entry, where)
         instance = _instance(where, picture["file_name"], points, visible, box)
@@ -177,7 +189,7 @@ def _from_json(file):
 
 
 def _json_box(entry, where):
-    if "bbox" not in entry:
+    if entry.get("bbox") in (None, []):
         return None
     left, top, wide, high = xywh_of(entry, where)
     return left, top, left + wide, top + high

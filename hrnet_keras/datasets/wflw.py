@@ -8,6 +8,7 @@ from hrnet_keras.datasets import DataError
 from hrnet_keras.datasets.faces import annotation_file, face_around, face_facts, open_faces
 from hrnet_keras.datasets.point_files import parsed
 from hrnet_keras.datasets.points import check_box, point_set, rows_of
+from hrnet_keras.datasets.text import read_text
 
 # The six subsets of the test faces, in the order of the flags in the raw lists.
 SUBSETS = ("largepose", "expression", "illumination", "makeup", "occlusion", "blur")
@@ -58,11 +59,7 @@ def _raw_list(root, part):
 
 def _listed_faces(file, flag):
     """Faces of a raw list: 196 coordinates, box xyxy, six flags, path; where `flag` is a number, those that have it."""
-    try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise DataError(f"{file}: not UTF-8 text ({error.reason} at byte {error.start})") from None
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(read_text(file).splitlines(), 1):
         if not line.strip():
             continue
         where, cells = f"{file}, line {number}", line.split(maxsplit=2 * COUNT + 10)

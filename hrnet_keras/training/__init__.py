@@ -241,12 +241,13 @@ def _augmentation(recipe):
 
 
 def _look_at_files(recipe, *opened):
-    """Ends here, and not after an hour, where a file of the data sets can't be used; names it."""
-    if recipe.data.unreadable == "skip":
-        return  # every file has been read already
+    """Ends here, and not after an hour, where files or labels can't be used; says what the labels lack."""
     began = time.perf_counter()
     for dataset in opened:
-        _raise_first(datasets.glance(dataset))
+        if recipe.data.unreadable != "skip":  # then every file has been read already
+            _raise_first(datasets.glance(dataset))
+        for line in datasets.label_report(dataset):
+            print(line)
     seconds = time.perf_counter() - began
     if seconds > 5:
         print(f"looked at {sum(map(len, opened))} pictures and their labels in {seconds:.0f} s")

@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image
 
 CACHE_LIMIT = 1_000_000_000  # bytes of decoded pictures and label maps that are kept in memory unasked
 
@@ -94,7 +93,7 @@ def open_source(dataset, cache=None):
 
     Args:
         dataset: with `image_files` (paths or files in shards, see `datasets.prepared`; `()` where drawn), `as_stored`,
-            `label_map(i)` and `example(i)`.
+            `image(i)`, `image_size(i)`, `label_map(i)` and `example(i)`.
         cache: True: decoded once, here, and kept in memory; False: read again each time; None: in memory where the
             whole set takes less than `CACHE_LIMIT` bytes.
 
@@ -108,11 +107,7 @@ def open_source(dataset, cache=None):
     """
     if cache or (cache is None and _decoded_bytes(dataset) < CACHE_LIMIT):
         return _from_memory(dataset)
-    if (
-        dataset.image_files
-        and dataset.as_stored
-        and all(file.suffix.lower() in (".jpg", ".jpeg", ".png") for file in dataset.image_files)
-    ):
+    if dataset.image_files and dataset.as_stored:
         return _from_shards(dataset) if hasattr(dataset.image_files[0], "read") else _from_files(dataset)
     return _from_examples(dataset)
 
@@ -122,9 +117,9 @@ def _decoded_bytes(dataset):
     if not dataset.image_files:
         return len(dataset) * 4 * dataset.example(0)["label_map"].size
     total = 0
-    for file in dataset.image_files:
-        with Image.open(file) as picture:
-            total += 4 * picture.width * picture.height
+    for i in range(len(dataset)):
+        height, width = dataset.image_size(i)
+        total += 4 * height * width
         if total >= CACHE_LIMIT:
             break
     return total
@@ -165,12 +160,12 @@ def _flatten(arrays):
 
 
 def _from_files(dataset):
-    """JPEG and PNG decoded in the graph; label maps by Pillow, as TensorFlow turns palette indices into colours."""
+    """Pictures decoded in the graph; label maps by Pillow, as TensorFlow turns palette indices into colours."""
     files = tf.constant([str(file) for file in dataset.image_files])
 
     def read(index):
         label_map = tf.numpy_function(lambda i: dataset.label_map(int(i)), [index], tf.uint8, stateful=False)
-        return _decoded_later(tf.io.read_file(files[index]), label_map)
+        return _decoded_later(dataset, index, tf.io.read_file(files[index]), label_map)
 
     return read
 
@@ -185,20 +180,63 @@ def _from_shards(dataset):
             (tf.string, tf.uint8),
             stateful=False,
         )
-        return _decoded_later(tf.ensure_shape(contents, ()), label_map)
+        return _decoded_later(dataset, index, tf.ensure_shape(contents, ()), label_map)
 
     return read
 
 
-def _decoded_later(contents, label_map):
-    """What `open_source` promises, of a picture's bytes: only the window that is asked for is decoded."""
-    size = picture_size(contents)
+def _decoded_later(dataset, index, contents, label_map):
+    """What `open_source` promises, of a picture's bytes: only the window that is asked for is decoded.
+
+    What the graph would not decode as `dataset.image` does is decoded by that, whole: another format, whatever the
+    name of the file, inks, or 16 bits per channel.
+    """
     label_map = tf.ensure_shape(label_map, (None, None))
-    return size, lambda begin, end: decode_window(contents, size, begin, end), label_map
+    is_plain = decodes_alike(contents)
+
+    def by_pillow():
+        found = tf.numpy_function(lambda i: dataset.image(int(i)), [index], tf.uint8, stateful=False)
+        return tf.ensure_shape(found, (None, None, 3))
+
+    whole = tf.cond(is_plain, lambda: tf.zeros((0, 0, 3), tf.uint8), by_pillow)
+    size = tf.cond(is_plain, lambda: picture_size(contents), lambda: tf.shape(whole)[:2])
+
+    def read_window(begin, end):
+        window = tf.cond(
+            is_plain,
+            lambda: decode_window(contents, size, begin, end),
+            lambda: whole[begin[0] : end[0], begin[1] : end[1]],
+        )
+        return tf.ensure_shape(window, (None, None, 3))
+
+    return size, read_window, label_map
+
+
+def decodes_alike(contents):
+    """Whether the graph decodes a file as `datasets.read_image` does: a JPEG but one of inks (CMYK, which
+    comes out a level darker here and there), or a PNG of at most 8 bits per channel.
+
+    Args:
+        contents: scalar string, the file.
+
+    Returns:
+        Scalar bool.
+    """
+    is_png = tf.equal(tf.strings.substr(contents, 0, 8), b"\x89PNG\r\n\x1a\n")
+
+    def is_shallow():
+        # Byte 24 holds the bits per channel (PNG specification, IHDR).
+        return tf.strings.length(contents) > 24 and tf.strings.substr(contents, 24, 1) != b"\x10"
+
+    return tf.cond(
+        tf.io.is_jpeg(contents),
+        lambda: tf.io.extract_jpeg_shape(contents)[2] != 4,
+        lambda: tf.cond(is_png, is_shallow, lambda: tf.constant(False)),
+    )
 
 
 def _from_examples(dataset):
-    """What only `dataset.example` can make: drawn sets, and formats that the graph has no decoder for."""
+    """What only `dataset.example` can make: drawn sets, and pictures that are resized as they are read."""
 
     def read(index):
         image, label_map = tf.numpy_function(

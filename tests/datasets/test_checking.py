@@ -49,3 +49,16 @@ def test_something_behind_the_end_of_a_picture_is_no_problem(tmp_path):
     whole = found.image_files[1].read_bytes()
     found.image_files[1].write_bytes(whole[:-500])
     assert [name for name, _ in datasets.glance(found)] == [found.names[1]]
+
+
+@pytest.mark.parametrize("kind", ["BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP"])
+def test_a_picture_cut_short_shows_whatever_its_format_and_name(tmp_path, kind):
+    root = streets.draw(tmp_path, count=2, size=(60, 80))
+    for file in sorted((root / "images").iterdir()):
+        Image.open(file).save(file, kind)
+    found = datasets.load("folder", "train", root)
+    assert datasets.glance(found) == []
+    whole = found.image_files[1].read_bytes()
+    found.image_files[1].write_bytes(whole[: len(whole) * 2 // 3])
+    ((name, reason),) = datasets.glance(found)
+    assert name == "1" and "1.png: cannot be read as a picture" in reason

@@ -109,6 +109,47 @@ def rewrite(root, change, file="annotations/person_keypoints_val2017.json"):
     (root / file).write_text(json.dumps(whole))
 
 
+@pytest.mark.parametrize("keypoints", [None, [], "absent"])
+@pytest.mark.parametrize("crowd", [0, 1])
+def test_a_person_without_keypoints_is_left_out_and_scored_by_nobody(root, keypoints, crowd):
+    """COCO's evaluator ignores who is found where a person has no labelled point: zeros say so."""
+    extra = {"id": 1, "image_id": 785, "category_id": 1, "bbox": [5, 5, 20, 20], "area": 400, "iscrowd": crowd}
+    extra |= {} if keypoints == "absent" else {"keypoints": keypoints}
+    before = datasets.load("coco", "val", root)
+    rewrite(root, lambda whole: whole["annotations"].append(extra))
+    for options in ({}, {"detections": str(point_files.write_json(root / "d.json", []))}):
+        found = datasets.load("coco", "val", root, **options)
+        truth = found.annotations(found.names.index("000000000785"))["truth"][-1]
+        assert truth == extra | {"keypoints": [0] * 51, "num_keypoints": 0}
+    for one, other in zip(before.rows, datasets.load("coco", "val", root).rows, strict=True):
+        np.testing.assert_array_equal(one["boxes"], other["boxes"])
+        np.testing.assert_array_equal(one["points"], other["points"])
+
+
+def test_what_is_no_number_where_nothing_is_labelled(root):
+    before = datasets.load("coco", "val", root)
+
+    def change(whole):
+        for one in whole["annotations"]:
+            for j in range(0, 51, 3):
+                if not one["keypoints"][j + 2]:
+                    one["keypoints"][j : j + 2] = [None, float("nan")]
+
+    rewrite(root, change)
+    for one, other in zip(before.rows, datasets.load("coco", "val", root).rows, strict=True):
+        np.testing.assert_array_equal(one["points"], other["points"])
+        assert [entry["keypoints"] for entry in one["truth"]] == [entry["keypoints"] for entry in other["truth"]]
+
+
+def test_boxes_of_no_size_are_not_trained_on(root):
+    def change(whole):
+        whole["annotations"][0]["bbox"], whole["annotations"][1]["bbox"] = [0, 0, 0, 0], [50, 60, -20, 30]
+        whole["categories"][0]["name"] = "Person"
+
+    rewrite(root, change)
+    assert sum(len(row["boxes"]) for row in datasets.load("coco", "val", root).rows) == 12 - 2
+
+
 def test_who_is_left_out(root):
     """Of picture 197388 with five persons: a crowd, an animal, one without points, one off the edge, an empty area."""
 
@@ -190,7 +231,7 @@ def test_test_dev_has_boxes_only(samples, root):
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        (lambda whole: whole["annotations"][0].pop("keypoints"), "annotation 442619: has no 'keypoints'"),
+        (lambda whole: whole["categories"][0].update(name="dog"), r"no category 'person' \(its categories: 'dog'\)"),
         (lambda whole: whole["annotations"][0]["keypoints"].pop(), "keypoints .*: 50 given, expected 51 numb"),
         (lambda whole: whole["annotations"][0].pop("area"), "annotation 442619: has no 'area'"),
         (lambda whole: whole["annotations"][0].update(bbox=[1, 2, None, 3]), "bbox .*: 4 given, not all numbers"),

@@ -28,11 +28,11 @@ def root(tmp_path):
 def test_reads_every_format(root):
     labels = {
         stem: write(root, stem, suffix=suffix)
-        for stem, suffix in zip("abcd", (".png", ".JPG", ".jpeg", ".bmp"), strict=False)
+        for stem, suffix in zip("abcdefg", (".png", ".JPG", ".jpeg", ".bmp", ".webp", ".tif", ".ppm"), strict=True)
     }
     (root / "images" / "notes.txt").write_text("not a picture")
     dataset = datasets.load("folder", "train", root)
-    assert dataset.names == tuple("abcd") and datasets.load("folder", "val", root).names == dataset.names
+    assert dataset.names == tuple("abcdefg") and datasets.load("folder", "val", root).names == dataset.names
     for i, stem in enumerate(dataset.names):
         example = dataset.example(i)
         np.testing.assert_array_equal(example["label_map"], labels[stem])
@@ -96,6 +96,18 @@ def unlabelled(root):
     (root / "labels" / "a.png").unlink()
 
 
+def other_masks(root):
+    write(root, "a")
+    (root / "labels" / "a.png").rename(root / "labels" / "a.webp")
+
+
+def no_picture(root):
+    for stem in "abc":
+        write(root, stem)
+    for stem in "bc":
+        (root / "images" / f"{stem}.png").unlink()
+
+
 def no_classes(root):
     write(root, "a")
     (root / "classes.txt").unlink()
@@ -115,8 +127,10 @@ def stem_twice(root):
     ("spoil", "line"),
     [
         (lambda root: None, r"no split 'train': expected train/images and train/labels, or images and labels$"),
-        (empty_folder, r"images: holds no pictures: expected .jpg, .jpeg, .png, .bmp$"),
+        (empty_folder, r"images: holds no pictures: expected jpg, png, bmp, gif, webp or tif files$"),
         (unlabelled, r"images/a.png: has no label map: expected .*labels/a.png$"),
+        (other_masks, r"has no label map: expected .*labels/a.png; a.webp is of a kind that may change class ids$"),
+        (no_picture, r"labels/b.png: has no picture \(and 1 more label maps\): expected .*images/b.jpg, or png, bmp"),
         (no_classes, r"classes.txt: no such file: expected one class name per line"),
         (class_twice, r"classes.txt: names 'road' twice"),
         (stem_twice, r"a.png: has the same stem as a.jpg"),

@@ -56,6 +56,17 @@ def test_coco_s_layout_is_joined(tmp_path):
     assert read_coco(file, "", annotated=False).annotations == {1: [], 7: []}
 
 
+def test_ids_as_text_and_paths_of_windows_are_joined(tmp_path):
+    """Some tools write an id as a number in one list and as text in the other."""
+    images = [{"id": 1, "file_name": "sub\\a.jpg"}, {"id": "7", "file_name": "./b.jpg"}]
+    entries = [{"id": 0, "image_id": "1", "category_id": "3"}, {"id": 1, "image_id": 7, "category_id": 3}]
+    file = tmp_path / "a.json"
+    file.write_text(json.dumps({"images": images, "annotations": entries, "categories": [{"id": 3, "name": "cat"}]}))
+    found = list(read_coco(file, "").pairs())
+    assert [picture["file_name"] for picture, _ in found] == ["sub/a.jpg", "b.jpg"]
+    assert [(entry["image_id"], entry["category_id"]) for _, entry in found] == [(1, 3), ("7", 3)]
+
+
 @pytest.mark.parametrize(
     ("whole", "complaint"),
     [
@@ -66,6 +77,10 @@ def test_coco_s_layout_is_joined(tmp_path):
         (coco(images=[{"id": 1.5, "file_name": "a"}]), r"images\[0\]: id 1\.5, file_name 'a': expected a number and"),
         (coco(images=[{"id": 1, "file_name": ""}]), r"expected a number and the path of a picture"),
         (coco(images=[{"id": 1, "file_name": "a"}] * 2), r"images\[1\]: id 1, file_name 'a': stands there twice"),
+        (
+            coco(annotations=[{"id": 5, "image_id": 7}] * 2),
+            r"annotations\[1\]: id 5 stands there twice for one picture",
+        ),
         (coco(annotations=[{"id": 1}]), r"annotations\[0\]: has no 'image_id'"),
         (coco(annotations=[{"image_id": 2}]), r"annotations\[0\]: belongs to picture 2, which images does not list"),
         (coco(annotations=[{"image_id": [2]}]), r"annotations\[0\]: belongs to picture \[2\]"),
@@ -102,7 +117,12 @@ def test_keypoints():
     points, visible = keypoints_of({"keypoints": [1, 2, 2, 5.5, 6, 1, 9, 9, 0]}, 3, "here")
     assert points.tolist() == [[1, 2], [5.5, 6], [0, 0]] and visible.tolist() == [2, 1, 0]
     assert visible.dtype == "int8" and points.dtype == "float64"
+    unknown = {"keypoints": [NAN, None, 0, 1, 2, 1, None, NAN, 0.0]}  # what is not labelled may be anything
+    points, visible = keypoints_of(unknown, 3, "here")
+    assert points.tolist() == [[0, 0], [1, 2], [0, 0]] and visible.tolist() == [0, 1, 0]
     for bad, complaint in (
+        ({"keypoints": [1, 2, None] * 3}, "not all numbers"),
+        ({"keypoints": [1, 2, NAN] * 3}, "number 3 is not finite"),
         ({}, "here: has no 'keypoints'"),
         ({"keypoints": [1, 2, 2]}, r"here: keypoints \(x, y, v of 3 points\): 3 given, expected 9 numbers"),
         ({"keypoints": [1, 2, 3] * 3}, "here: keypoints hold a v of 3: expected 0, 1 or 2"),
@@ -129,7 +149,7 @@ def test_csv_rows_know_their_lines(tmp_path):
     with pytest.raises(DataError, match=r"b\.csv: no such file: unpack it"):
         read_csv(tmp_path / "b.csv", "unpack it")
     file.write_bytes(b"a,\xff\n")
-    with pytest.raises(DataError, match=r"a\.csv: not a csv in UTF-8"):
+    with pytest.raises(DataError, match=r"a\.csv: not UTF-8 text \(line 1; 'a,ÿ' if it is Windows-1252"):
         read_csv(file, "")
     with pytest.raises(DataError, match="cannot be read"):
         read_csv(tmp_path, "")
@@ -138,6 +158,7 @@ def test_csv_rows_know_their_lines(tmp_path):
 def test_cells_are_numbers_or_named():
     assert parsed(["1", "-2.5", "1e3"], "here").tolist() == [1, -2.5, 1000]
     for cells, complaint in ((["1", "x"], "column 5: 'x' given"), (["nan", "1"], "column 4: 'nan' given"),
-                             (["1", ""], "column 5: '' given"), (["1", "inf"], "column 5: 'inf' given")):  # fmt: skip
+                             (["1", ""], "column 5: '' given"), (["1_0", "1"], "column 4: '1_0' given"),
+                             (["1", "inf"], "column 5: 'inf' given")):  # fmt: skip
         with pytest.raises(DataError, match=f"^here, {complaint}, expected a finite number$"):
             parsed(cells, "here", first=4)

@@ -156,6 +156,34 @@ def test_crowds_and_the_unlabelled_are_left_out(tmp_path):
     np.testing.assert_array_equal(row["boxes"], [[10, 20, 90, 60]])
 
 
+@pytest.mark.parametrize("keypoints", [None, [], "absent"])
+def test_entries_without_keypoints_and_boxes_are_no_fault(tmp_path, keypoints):
+    """A face or person without keypoints is left out, a crowd whatever it holds, and a box that is none is not used."""
+
+    def change(whole):
+        plain, nobody, crowd = (dict(whole["annotations"][0], id=i) for i in range(3))
+        nobody["keypoints"], crowd["iscrowd"], plain["bbox"] = keypoints, True, keypoints
+        crowd["segmentation"] = {"counts": [1], "size": [120, 160]}
+        if keypoints == "absent":
+            del nobody["keypoints"], crowd["keypoints"], plain["bbox"]
+        whole["annotations"] = [nobody, crowd, plain]
+
+    row = coco_set(tmp_path, change).annotations(0)
+    np.testing.assert_array_equal(row["boxes"], [[10, 20, 90, 60]])  # the tight one
+
+
+def test_points_that_are_not_labelled_may_be_no_numbers(tmp_path):
+    def change(whole):
+        whole["annotations"][0]["keypoints"][3:6] = [None, float("nan"), 0]
+
+    row = coco_set(tmp_path, change).annotations(0)
+    np.testing.assert_array_equal(row["points"][0], [[10, 20], [0, 0], [90, 60]])
+    assert row["visible"][0].tolist() == [2, 0, 2]
+    text = "a.jpg,10.5,20,nan,NaN,14,90\nb.jpg,1,2,NA,,3,4\n"
+    (tmp_path / "train.json").unlink()
+    np.testing.assert_array_equal(opened(tmp_path, text).annotations(0)["visible"], [[1, 0, 1]])
+
+
 def test_a_json_without_names(tmp_path):
     assert coco_set(tmp_path, lambda whole: whole.update(categories=[])).facts.point_names[2] == "point_2"
 
@@ -164,7 +192,6 @@ def test_a_json_without_names(tmp_path):
     ("change", "complaint"),
     [
         (lambda whole: whole["annotations"][1]["keypoints"].pop(), r"annotation 1: keypoints .*: 8 given, expected 9"),
-        (lambda whole: whole["annotations"][1].pop("keypoints"), r"annotation 1: has no 'keypoints'"),
         (
             lambda whole: whole["annotations"][1].update(bbox=[1, 2, 0, 9]),
             r"annotation 1: the box 1, 2, 1, 11 .* no area",
@@ -243,7 +270,7 @@ def test_a_bad_file_of_names_is_named(tmp_path, text, complaint):
 
 
 def test_names_that_are_no_text(tmp_path):
-    (tmp_path / "points.txt").write_bytes(b"\xff\xfe")
+    (tmp_path / "points.txt").write_bytes(b"\xff\xff")
     with pytest.raises(DataError, match="not UTF-8 text"):
         read_names(tmp_path / "points.txt", named_facts("mine", ("a", "b")))
 

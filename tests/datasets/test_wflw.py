@@ -62,6 +62,6 @@ def test_a_list_whose_pictures_are_missing(tmp_path):
     with pytest.raises(DataError, match=r"0_face\.jpg: no such file, .* unpack WFLW_images\.tar\.gz there"):
         datasets.load("wflw", "test", root)
     assert len(datasets.load("wflw", "test", root, partial=True)) == 2
-    next(iter(root.rglob("list_*.txt"))).write_bytes(b"\xff\xfe")
+    next(iter(root.rglob("list_*.txt"))).write_bytes(b"\xff\xff")
     with pytest.raises(DataError, match=r"not UTF-8 text"):
         datasets.load("wflw", "test", root)

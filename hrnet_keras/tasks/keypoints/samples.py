@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image
 
 from hrnet_keras.datasets.checking import TAIL
 from hrnet_keras.datasets.points import PointSet
+from hrnet_keras.datasets.reading import DataError, opened
 from hrnet_keras.tasks.keypoints import affine, encoding
 from hrnet_keras.tasks.keypoints.decoding import STRIDE
 from hrnet_keras.tasks.keypoints.flips import mirror_points, swap_points
@@ -195,10 +195,10 @@ def whole_jpeg(file):
 
     try:
         contents = Path(file).read_bytes()
-        with Image.open(io.BytesIO(contents)) as picture:
+        with opened(io.BytesIO(contents)) as picture:
             if picture.format != "JPEG" or picture.mode != "RGB" or END_OF_JPEG not in contents[-TAIL:]:
                 return None
-    except OSError:
+    except (OSError, DataError):
         return None
     image = cv2.imdecode(np.frombuffer(contents, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     return None if image is None else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)

@@ -5,6 +5,7 @@ from pathlib import Path, PurePosixPath
 
 import tensorflow_datasets as tfds
 
+from hrnet_keras.datasets.listing import is_ours
 from hrnet_keras.datasets.prepared.building import grey
 
 PICTURES, LABEL_MAPS = "TrainVal_images.zip", "TrainVal_parsing_annotations.zip"
@@ -70,15 +71,11 @@ def _files(top, folder, suffix):
     files are read from inside.
     """
     paths = list(top.rglob(f"{folder}/*{suffix}"))
-    for inner in filter(_is_visible, top.rglob("*.zip")):
+    for inner in filter(is_ours, top.rglob("*.zip")):
         archive = zipfile.ZipFile(inner)
         members = [name for name in archive.namelist() if PurePosixPath(name).match(f"{folder}/*{suffix}")]
         paths += [zipfile.Path(archive, name) for name in members]
-    files = {path.name.removesuffix(suffix): path for path in filter(_is_visible, paths)}
+    files = {path.name.removesuffix(suffix): path for path in filter(is_ours, paths)}
     if not files:
         raise FileNotFoundError(f"{top}: holds no {folder}/*{suffix}: fetch the archive again")
     return files
-
-
-def _is_visible(path):
-    return not path.name.startswith(".")  # macOS's archiver adds ._ files
