@@ -234,11 +234,12 @@ def _convert(words):
     parser.add_argument("--classes", type=str | None, default=None, help="data set, or file, that names its classes")
     parser.add_argument("--lineage", type=str | None, default=None, help="whose net it is, where its names don't tell")
     parser.add_argument("--align-corners", type=bool | None, default=None, help="seg: whether it was trained so")
+    parser.add_argument("--state", type=str | None, default=None, help="of several nets in it: keys of the one to take")
     options = vars(parser.parse_args(words))
     from hrnet_keras.converting import convert
 
     model, report = convert(options["source"], options["destination"], **{
-        key: options[key] for key in ("task", "classes", "lineage", "align_corners")})  # fmt: skip
+        key: options[key] for key in ("task", "classes", "lineage", "align_corners", "state")})  # fmt: skip
     print(f"{options['destination']}: {model.name}, {model.count_params():,} numbers")
     print(f"lineage {report.lineage}; {report.summary()}")
 

@@ -7,6 +7,7 @@ from hrnet_keras.architecture import ARCHITECTURES
 from hrnet_keras.checkpoints import zoo
 from hrnet_keras.checkpoints.lineages import their_name
 from hrnet_keras.checkpoints.loading import identity_of, load_tensors, open_source, save_torch_weights
+from hrnet_keras.checkpoints.starting import start_of
 from hrnet_keras.datasets import Facts
 from hrnet_keras.datasets.published import published
 
@@ -14,7 +15,7 @@ ENDINGS = (".keras", ".weights.h5", ".safetensors")
 REPRESENTATIONS = {"cls": "V2", "seg": "V2", "landmark": "V2", "pose": "V1", "det": "V2p", None: "V2"}
 
 
-def convert(source, destination, *, task=None, classes=None, lineage=None, align_corners=None):
+def convert(source, destination, *, task=None, classes=None, lineage=None, align_corners=None, state=None):
     """Turns a checkpoint into a file that Keras, or another program, reads.
 
     Net, width, task, lineage and counts are found in the checkpoint.
@@ -27,6 +28,7 @@ def convert(source, destination, *, task=None, classes=None, lineage=None, align
             per line.
         lineage: whose net it is, where the names leave a choice.
         align_corners: seg: `True` for nets of the official OCR branch that were trained so.
+        state: of a file with several nets, where the one to take is, as in `load_torch_weights`.
 
     Returns:
         The model and its `LoadReport`.
@@ -39,20 +41,20 @@ def convert(source, destination, *, task=None, classes=None, lineage=None, align
     destination = os.fspath(destination)
     if not destination.endswith(ENDINGS):
         raise ValueError(f"{destination}: expected a name that ends in {', '.join(ENDINGS)}")
-    model, report = from_checkpoint(source, task=task, lineage=lineage, align_corners=align_corners)
+    model, report = from_checkpoint(source, task=task, lineage=lineage, align_corners=align_corners, state=state)
     if classes is not None:
         builders.name_answers(model, _names(classes, builders.facts_of(model)))
     _write(model, destination, report.lineage)
     return model, report
 
 
-def from_checkpoint(source, *, task=None, lineage=None, align_corners=None):
+def from_checkpoint(source, *, task=None, lineage=None, align_corners=None, state=None):
     """Builds the model that a checkpoint is of, with its weights; arguments and errors as in `convert`.
 
     Returns:
         The model and its `LoadReport`.
     """
-    tensors, where = open_source(source)
+    tensors, where = open_source(source, state)
     found = identity_of(tensors, lineage, where)
     if task is not None and task != found.task:
         raise ValueError(f"{where}: task={task!r} was asked for, the checkpoint is of task {found.task!r}")
@@ -63,7 +65,8 @@ def from_checkpoint(source, *, task=None, lineage=None, align_corners=None):
         model = builder(lineage=lineage or found.lineage)
         report = load_tensors(model, tensors, where, lineage=lineage, strict=False)
     else:
-        model = builder(found.task, weights=source, lineage=lineage, **options)
+        start = start_of(tensors, where, task=found.task, lineage=lineage, align_corners=align_corners)
+        model = builder(found.task, weights=start, lineage=lineage, **options)
         report = load_tensors(model, tensors, where, lineage=lineage)
     return model, report
 

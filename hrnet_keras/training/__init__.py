@@ -90,7 +90,7 @@ def build(recipe, data):
     options = {name: value for name, value in asdict(recipe.model).items() if name not in ("name", "task")}
     count, names = part(task, "head").COUNTS
     options[count] = options[count] or len(getattr(data.facts, names))
-    model = builder(task, **options)
+    model = builder(task, include_preprocessing=True, output_stride=1, **options)  # whatever a start may say
     facts = builders.facts_of(model)
     for word in ("published", "crop_box"):  # what the weights that it starts from were is not what it becomes
         facts.pop(word, None)
