@@ -8,10 +8,11 @@ import keras
 from hrnet_keras import representations
 from hrnet_keras.architecture import ARCHITECTURES, LINEAGES, REPRESENTATIONS, conventions
 from hrnet_keras.backbone import trunk
-from hrnet_keras.checkpoints.loading import task_of
+from hrnet_keras.checkpoints.model_weights import task_of
 from hrnet_keras.checkpoints.starting import start_from
 from hrnet_keras.datasets.published import published
 from hrnet_keras.layers import Answer, Normalize, Resize
+from hrnet_keras.layers.normalization import by_groups
 from hrnet_keras.tasks import part
 
 TASKS = {"cls": ("V2",), "seg": ("V1", "V2"), "landmark": ("V1", "V2"), "pose": ("V1", "V2"), None: REPRESENTATIONS}
@@ -32,8 +33,8 @@ def hrnet(
     lineage=None,
     align_corners=None,
     head=None,
-    include_preprocessing=True,
-    output_stride=1,
+    include_preprocessing=None,
+    output_stride=None,
     name=None,
     plain=False,
 ):
@@ -48,15 +49,18 @@ def hrnet(
         input_shape: `(height, width, 3)`; `None` for any size.
         weights: `None` (random); a published name (`"cityscapes"`, `"imagenet"`, ...: see `list_weights`); the path of
             a checkpoint (`.pth`, `.pt`, `.safetensors`), of a `.keras` file, or of a `.weights.h5` file of the same
-            model. Weights of task cls start any other task: its trunk is loaded, its head stays random.
+            model. Weights of task cls start any other task: its trunk is loaded, its head stays random. A `.keras`
+            file of the same task brings all that it says: conventions, head, names and colours, group norms.
         lineage: whose conventions the graph follows: `"official"`, `"official_torch04"`, `"mmlab"`, `"timm"`; default:
             that of `weights`, else official.
         align_corners: seg: `True` for the nets of the official OCR branch that were trained so; default: that of
             `weights`, else `False`.
         head: seg: `None` (the paper's) or `"ocr"`; cls: `None` or `"ssld"` (nets whose head has no biases); default:
             that of `weights`.
-        include_preprocessing: the graph takes RGB 0..255 and normalises itself; `False`: it takes normalised input.
-        output_stride: seg: 1 gives logits at input size, 4 the head's own.
+        include_preprocessing: `True`: the graph takes RGB 0..255 and normalises itself; `False`: it takes normalised
+            input; default: that of a `.keras` file in `weights`, else `True`.
+        output_stride: seg: 1 gives logits at input size, 4 the head's own; default: that of a `.keras` file in
+            `weights`, else 1.
         name: of the model; default `hrnetv2_w48_seg` and so on.
         plain: builds the mixing of V2 and V2p over the concatenation, as the reference does: the same function and
             weights with up to an eighth more work. For counting and comparing.
@@ -78,16 +82,20 @@ def hrnet(
         >>> model.output_shape
         (None, 64, 96, 11)
     """
-    _check_names(representation, width, task, lineage or "official", head, framework, output_stride)
+    _check_names(representation, width, task, lineage or "official", head, framework, output_stride or 1)
     _check_counts(task, num_classes=num_classes, num_keypoints=num_keypoints)
-    asked, start = num_classes or num_keypoints, None
+    asked, start, brought = num_classes or num_keypoints, None, {}
     if weights is not None:
         net = {"task": task, "representation": representation, "width": width}
-        start = start_from(weights, **net, lineage=lineage, head=head, input_shape=input_shape)
-        lineage, head = lineage or start.options.get("lineage"), head or start.options.get("head")
-        align_corners = start.options.get("align_corners") if align_corners is None else align_corners
-    count = asked or (start.options.get("count") if start else None)
-    lineage = lineage or "official"
+        how = {"lineage": lineage, "head": head, "align_corners": align_corners}
+        start = start_from(weights, **net, **how, input_shape=input_shape)
+        brought = start.options
+    lineage, head = lineage or brought.get("lineage") or "official", head or brought.get("head")
+    align_corners = brought.get("align_corners") if align_corners is None else align_corners
+    if include_preprocessing is None:
+        include_preprocessing = brought.get("include_preprocessing", True)
+    output_stride = output_stride or brought.get("output_stride", 1)
+    count = asked or brought.get("count")
     how = conventions(lineage, task, representation, align_corners=align_corners, head=head)
     _check_shape(input_shape, how, representation)
     architecture = ARCHITECTURES[width]
@@ -110,9 +118,12 @@ def hrnet(
         }  # fmt: skip
         facts |= {"head": head} if head else {}
         facts |= {"align_corners": True} if how.align_corners else {}
+        if count == brought.get("count"):
+            facts |= {key: value for key, value in brought.get("facts", {}).items() if key not in facts}
         outputs = Answer(facts, name="heatmaps" if task in ("landmark", "pose") else "logits")(outputs)
     model = keras.Model(images, outputs, name=name or _model_name(representation, width, task, head))
     if start is not None:
+        model = by_groups(model) if start.has_group_norms else model
         start.load(model, count=asked)
         _name_published(model, start.entry)
     return model

@@ -263,11 +263,12 @@ def _convert(words):
     add("--classes", metavar="NAME", type=str, help="data set, or file, that names its classes")
     add("--lineage", metavar="NAME", type=str, help="whose net it is, where its names don't tell")
     add("--align-corners", metavar="true|false", type=bool, help="seg: whether it was trained so")
+    add("--state", metavar="KEYS", type=str, help="of several nets in it: where the one to take is")
     options = vars(parser.parse_args(words))
     from hrnet_keras.converting import convert
 
     model, report = convert(options["source"], options["destination"], **{
-        key: options[key] for key in ("task", "classes", "lineage", "align_corners")})  # fmt: skip
+        key: options[key] for key in ("task", "classes", "lineage", "align_corners", "state")})  # fmt: skip
     print(f"{options['destination']}: {model.name}, {model.count_params():,} numbers")
     print(f"lineage {report.lineage}; {report.summary()}")
 

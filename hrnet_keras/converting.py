@@ -8,15 +8,9 @@ from hrnet_keras import builders
 from hrnet_keras.architecture import ARCHITECTURES
 from hrnet_keras.checkpoints import zoo
 from hrnet_keras.checkpoints.lineages import naming_for, their_name
-from hrnet_keras.checkpoints.loading import (
-    LoadReport,
-    identity_of,
-    load_tensors,
-    open_source,
-    save_torch_weights,
-    task_of,
-    tensors_of,
-)
+from hrnet_keras.checkpoints.loading import LoadReport, identity_of, load_tensors, open_source, save_torch_weights
+from hrnet_keras.checkpoints.model_weights import task_of, tensors_of
+from hrnet_keras.checkpoints.starting import start_of
 from hrnet_keras.checkpoints.torch_file import CheckpointError
 from hrnet_keras.datasets import Facts
 from hrnet_keras.datasets.folder import read_classes
@@ -26,7 +20,7 @@ ENDINGS = (".keras", ".weights.h5", ".safetensors")
 REPRESENTATIONS = {"cls": "V2", "seg": "V2", "landmark": "V2", "pose": "V1", "det": "V2p", None: "V2"}
 
 
-def convert(source, destination, *, task=None, classes=None, lineage=None, align_corners=None):
+def convert(source, destination, *, task=None, classes=None, lineage=None, align_corners=None, state=None):
     """Turns a checkpoint into a file that Keras, or another program, reads.
 
     Net, width, task, lineage and counts are found in the checkpoint.
@@ -39,6 +33,7 @@ def convert(source, destination, *, task=None, classes=None, lineage=None, align
             per line, with a colour behind it if wanted (`hrnet_keras.datasets.folder.read_classes`).
         lineage: whose net it is, where the names leave a choice.
         align_corners: seg: `True` for nets of the official OCR branch that were trained so.
+        state: of a file with several nets, where the one to take is, as in `load_torch_weights`.
 
     Returns:
         The model and its `LoadReport`.
@@ -57,20 +52,20 @@ def convert(source, destination, *, task=None, classes=None, lineage=None, align
         what = "is a folder" if os.path.isdir(source) else "holds a net's numbers without the net"
         raise ValueError(f"{source}: {what}: expected a .pth, .pt, .safetensors or .keras file")
     else:
-        model, report = from_checkpoint(source, task=task, lineage=lineage, align_corners=align_corners)
+        model, report = from_checkpoint(source, task=task, lineage=lineage, align_corners=align_corners, state=state)
     if classes is not None:
         builders.name_answers(model, _names(classes, builders.facts_of(model)))
     _write(model, destination, report.lineage)
     return model, report
 
 
-def from_checkpoint(source, *, task=None, lineage=None, align_corners=None):
+def from_checkpoint(source, *, task=None, lineage=None, align_corners=None, state=None):
     """Builds the model that a checkpoint is of, with its weights; arguments and errors as in `convert`.
 
     Returns:
         The model and its `LoadReport`.
     """
-    tensors, where = open_source(source)
+    tensors, where = open_source(source, state)
     found = identity_of(tensors, lineage, where)
     if task is not None and task != found.task:
         raise ValueError(f"{where}: task={task!r} was asked for, the checkpoint is of task {found.task!r}")
@@ -81,7 +76,8 @@ def from_checkpoint(source, *, task=None, lineage=None, align_corners=None):
         model = builder(lineage=lineage or found.lineage)
         report = load_tensors(model, tensors, where, lineage=lineage, strict=False)
     else:
-        model = builder(found.task, weights=source, lineage=lineage, **options)
+        start = start_of(tensors, where, task=found.task, lineage=lineage, align_corners=align_corners)
+        model = builder(found.task, weights=start, lineage=lineage, **options)
         report = load_tensors(model, tensors, where, lineage=lineage)
     return model, report
 

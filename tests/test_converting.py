@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 import hrnet_keras as hk
 from hrnet_keras.checkpoints import read_tensors
@@ -42,6 +43,19 @@ def test_a_file_goes_to_safetensors_and_to_keras_weights(source, tmp_path):
         np.testing.assert_array_equal(value, original[name])
     convert(path, tmp_path / "x.weights.h5")
     model.load_weights(tmp_path / "x.weights.h5")
+
+
+def test_one_of_several_nets_is_chosen(source, tmp_path, capsys):
+    tensors = {name: np.array(value) for name, value in read_tensors(source("seg")).items() if "model." in name}
+    both = {f"student.{name}": value for name, value in tensors.items()}
+    both |= {f"teacher.{name}": np.asarray(value + 1) for name, value in tensors.items()}
+    save_file(both, tmp_path / "both.safetensors")
+    words = ["convert", str(tmp_path / "both.safetensors"), str(tmp_path / "x.safetensors")]
+    assert main(words) == 1
+    assert "holds 2 nets: 'student.model' (435 tensors) and 'teacher.model'" in capsys.readouterr().err
+    assert main([*words, "--state", "teacher"]) == 0
+    found = read_tensors(tmp_path / "x.safetensors")["last_layer.3.bias"]
+    np.testing.assert_array_equal(found, tensors["model.last_layer.3.bias"] + 1)
 
 
 def test_detectors_give_their_pyramid(source, tmp_path):

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from hrnet_keras.builders import hrnet
 from hrnet_keras.checkpoints import load_torch_weights
-from hrnet_keras.checkpoints.loading import _to_torch_layout, torch_names
+from hrnet_keras.checkpoints.model_weights import to_torch_layout, torch_names
 from hrnet_keras.optimizers import PolySchedule, StepSchedule, TorchAdam, TorchSGD
 from hrnet_keras.tasks.keypoints.losses import SquaredError, pack
 from hrnet_keras.tasks.segmentation.losses import CrossEntropy, HardPixels
@@ -76,7 +76,7 @@ def hard_pixels(golden, weights_rule):
     losses = [float(model.train_on_batch(x, arrays["labels"].astype(np.int32))) for _ in range(meta["steps"])]
     found, off = {}, {}
     for name, variable in torch_names(model, "official"):
-        found[name] = _to_torch_layout(variable, name, "official")
+        found[name] = to_torch_layout(variable, name, "official")
         if f"after/{name}" in arrays and name not in DEAD:
             expected = arrays[f"after/{name}"]
             off[name] = np.abs(found[name] - expected).max() / np.abs(expected - before[name]).max()

@@ -1,6 +1,7 @@
 """How published files name the tensors that our layers (named as in the official state dicts) hold."""
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 
 TRUNK = (
@@ -87,14 +88,22 @@ NAMINGS = {
 # A file with a name that begins so is a net for that task; the first line that fits counts.
 _TASK_MARKS = (
     ("det", ("neck.", "rpn_head.", "roi_head.", "bbox_head.", "backbone.neck.", "backbone.fpn.", "rpn.head.")),
-    ("cls", ("classifier.", "incre_modules.")),
+    ("cls", ("classifier.",)),
     ("seg", ("last_layer.", "decode_head.", "aux_head.", "cls_head.")),
     ("landmark", ("head.0.", "head.conv_layers.", "keypoint_head.final_layer.0.")),
     ("pose", ("final_layer.weight", "head.final_layer.", "keypoint_head.final_layer.weight")),
 )
 
 
-_WRAPPED = re.compile(r"(module\.|model\.)(?:module\.|model\.)*(?:conv1|backbone)\.")
+# What wrappers put into names, at any place (DataParallel, torch.compile, sharding): no net has a part of that name.
+_TRANSPARENT = frozenset({
+    "module", "_orig_mod", "_forward_module", "_fsdp_wrapped_module", "_checkpoint_wrapped_module",
+})  # fmt: skip
+_HRNET = re.compile(r"(?:^|(?<=\.))(?:stage[234]\.\d+\.(?:branches|fuse_layers)|transition[123]\.\d+)\.")
+_BACKBONES = ("backbone.body.", "backbone.")  # what frameworks put before the trunk, with the head outside
+_OFFICIAL_HEADS = (
+    "last_layer.", "classifier.", "incre_modules.", "final_layer.", "head.0.", "cls_head.", "aux_head.", "conv3x3_ocr.",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -155,13 +164,48 @@ def is_trunk(name):
     return name.split(".")[0] in TRUNK
 
 
-def without_wrapper(names):
-    """Turns names as found in a file into plain ones: `{found: plain}`, without the `module.` and `model.` of wrappers.
+def plain_name(name):
+    """A tensor's name without what wrappers put into it at any place, such as `module.` and `_orig_mod.`."""
+    return ".".join(word for word in name.split(".") if word not in _TRANSPARENT)
 
-    Training programs save the network inside a wrapper; what stands beside it (loss buffers) keeps its name.
+
+def nets_in(names):
+    """Finds the HRNets among plain names: the beginnings of their names (`""`, `"model."`, `"student.net."`, ...).
+
+    A framework's `backbone.` belongs to the names of its nets, not to what stands before them.
     """
-    plain = {name: name for name in names}
-    while any(_WRAPPED.match(name) for name in plain.values()):
-        prefix = next(_WRAPPED.match(name).group(1) for name in plain.values() if _WRAPPED.match(name))
-        plain = {name: now.removeprefix(prefix) for name, now in plain.items()}
-    return plain
+    found = dict.fromkeys(name[: match.start()] for name in names if (match := _HRNET.search(name)))
+    return [_without_backbone(prefix, names) for prefix in found]
+
+
+def prefix_of(names):
+    """What stands before the names of a single net, of which perhaps only a few are there; `""` where there is none."""
+    nets = nets_in(names)
+    if nets:
+        return nets[0]
+    found = Counter()
+    for name in names:
+        words = name.split(".")
+        place = next((i for i, word in enumerate(words) if word in TRUNK), None)
+        if place is not None:
+            found["".join(f"{word}." for word in words[:place])] += 1
+    return _without_backbone(found.most_common(1)[0][0], names) if found else ""
+
+
+def without_wrapper(names):
+    """Turns names as found in a file into plain ones: `{found: plain}`, without what training programs put before them.
+
+    What stands beside the network (loss buffers) keeps its name.
+    """
+    plain = {name: plain_name(name) for name in names}
+    prefix = prefix_of(plain.values())
+    return {name: now.removeprefix(prefix) for name, now in plain.items()}
+
+
+def _without_backbone(prefix, names):
+    """The prefix of a net, from that of its trunk: a net of its own inside of `backbone.` has its head there too."""
+    backbone = next((word for word in _BACKBONES if f".{prefix}".endswith(f".{word}")), None)
+    heads = tuple(prefix + head for head in _OFFICIAL_HEADS)
+    if backbone is None or any(name.startswith(heads) for name in names):
+        return prefix
+    return prefix.removesuffix(backbone)

@@ -1,26 +1,29 @@
 """Tensors in PyTorch's names and layout <-> the weights of a finished Keras model."""
 
+import json
 import os
+import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-import keras
 import numpy as np
 
-from hrnet_keras.architecture import LINEAGES, conventions
-from hrnet_keras.checkpoints.lineages import (
-    COUNTER,
-    NAMINGS,
-    Identity,
-    identify,
-    is_trunk,
-    naming_for,
-    their_name,
-    without_wrapper,
+from hrnet_keras.architecture import LINEAGES
+from hrnet_keras.checkpoints.lineages import COUNTER, NAMINGS, Identity, identify, is_trunk, naming_for
+from hrnet_keras.checkpoints.model_weights import (
+    check_lineage,
+    facts_in,
+    has_group_norms,
+    is_group_norm,
+    pytorch_weights,
+    some,
+    tensors_of,
+    to_keras_layout,
+    torch_names,
 )
-from hrnet_keras.checkpoints.torch_file import read_tensors
-from hrnet_keras.layers import Answer, MixingConv2D
-
-IN_PLACE_EPSILON = np.float32(1e-5)  # of the in-place batch norm of PyTorch 0.4.1: gamma in effect = |weight| + epsilon
+from hrnet_keras.checkpoints.pickled import CheckpointError
+from hrnet_keras.checkpoints.states import State, choose, places_in, state_of
+from hrnet_keras.checkpoints.torch_file import OWN_METADATA, read_state
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,8 @@ class LoadReport:
         missing: names of tensors that the model has and the state dict lacks (or has in another shape): these weights
             are as before.
         unused: names that the model has no place for.
+        state: where in the file it was, its keys with dots between; `""` where nothing is around it.
+        notes: what had to be assumed, and how to say otherwise: a sentence each.
     """
 
     lineage: str
@@ -43,16 +48,18 @@ class LoadReport:
     loaded: tuple[str, ...]
     missing: tuple[str, ...]
     unused: tuple[str, ...]
+    state: str = ""
+    notes: tuple[str, ...] = ()
 
     def summary(self):
         """Returns the report as readable text: layers, not every tensor."""
         lines = [f"{len(self.loaded)} tensors loaded (a net of {self.naming}, task {self.task or 'none: trunk alone'})"]
         for title, names in (("not in the file, unchanged", self.missing), ("not used", self.unused)):
             lines += [f"{len(names)} {title}: {_groups(names)}"] if names else []
-        return "\n".join(lines)
+        return "\n".join([*lines, *self.notes])
 
 
-def load_torch_weights(model, source, *, lineage=None, strict=True):
+def load_torch_weights(model, source, *, lineage=None, strict=True, state=None):
     """Loads tensors that carry PyTorch's names and layout into a model.
 
     Args:
@@ -62,32 +69,43 @@ def load_torch_weights(model, source, *, lineage=None, strict=True):
         lineage: whose net it is, where the names don't tell; default: found from the names.
         strict: `True` refuses a state dict in which a tensor of the model is missing or misshapen, of another task, or
             of a lineage that resizes otherwise than the model; `False` takes what fits.
+        state: of a file with several nets, where the one to take is: its keys with dots between, or a part of them
+            (`"state_dict_ema"`, `"student"`); default: plain weights before averaged ones, and `state_dict`, `model`
+            and their like before other keys.
 
     Returns:
         A `LoadReport`. Step counters (`num_batches_tracked`) are neither loaded nor reported.
 
     Raises:
-        CheckpointError: the file can't be read.
+        CheckpointError: the file can't be read, or has several nets and nothing that tells which.
         TypeError: `source` is neither a path nor a mapping of names.
         ValueError: no such lineage; names of no HRNet or of two programs; under `strict` another task or lineage than
             the model's, or a tensor missing or misshapen; nothing fits at all. The model is then unchanged.
+
+    Warns:
+        UserWarning: where something had to be assumed (`LoadReport.notes`).
     """
     if lineage is not None and lineage not in LINEAGES:
         raise ValueError(f"lineage={lineage!r}: expected one of {', '.join(map(repr, LINEAGES))}")
-    return load_tensors(model, *open_source(source), lineage=lineage, strict=strict)
+    tensors, where = open_source(source, state)
+    report = load_tensors(model, tensors, where, lineage=lineage, strict=strict)
+    for note in report.notes:
+        warnings.warn(f"{where}: {note}", stacklevel=2)
+    return report
 
 
-def load_tensors(model, tensors, where, *, lineage=None, strict=True):
-    """`load_torch_weights` for tensors that `open_source` has opened."""
-    found = identity_of(tensors, lineage, where)
+def load_tensors(model, tensors, where, *, lineage=None, strict=True, identity=None):
+    """`load_torch_weights` for a `State` that `open_source` has opened; `identity`: whose net it is, where known."""
+    found = identity or identity_of(tensors, lineage, where)
     if strict:
-        _check_kind(model, found, where)
-    loaded, missing, misshapen = {}, [], []
+        _check_kind(model, found, tensors, where)
+    scales = "official" if tensors.exact else found.lineage
+    loaded, missing, misshapen = {}, list(_not_in_pytorch(model)), []
     for name, variable in torch_names(model, found.naming):
-        if name not in tensors:
+        if name not in tensors or name in tensors.beside:
             missing.append(name)
             continue
-        value = _to_keras_layout(np.asarray(tensors[name]), name, variable, found.lineage)
+        value = to_keras_layout(np.asarray(tensors[name]), name, variable, scales)
         if tuple(value.shape) != tuple(variable.shape):
             given, expected = np.shape(tensors[name]), tuple(variable.shape)
             misshapen.append(f"{name}: given {given} (PyTorch layout), the model has {expected} (Keras layout)")
@@ -100,9 +118,11 @@ def load_tensors(model, tensors, where, *, lineage=None, strict=True):
         raise ValueError(f"{where}: {found.naming} net: {problems}")
     for variable, value in loaded.values():
         variable.assign(value)
+    missing += [line.split(":")[0] for line in misshapen]
     unused = [name for name in tensors if name not in loaded and not name.endswith(COUNTER)]
-    bad = [line.split(":")[0] for line in misshapen]
-    return LoadReport(found.lineage, found.naming, found.task, tuple(loaded), tuple(missing + bad), tuple(unused))
+    kind = (found.lineage, found.naming, found.task)
+    notes = _notes(tensors, found, lineage)
+    return LoadReport(*kind, tuple(loaded), tuple(missing), tuple(unused), tensors.key, notes)
 
 
 def load_trunk(model, tensors, where):
@@ -118,7 +138,7 @@ def load_trunk(model, tensors, where):
     trunk = NAMINGS[report.naming].trunk
     lacking = [name for name in report.missing if name.startswith(trunk) and is_trunk(name.removeprefix(trunk))]
     if lacking:
-        raise ValueError(f"{where}: {len(lacking)} tensors of the trunk are missing or misshapen: {_some(lacking)}")
+        raise ValueError(f"{where}: {len(lacking)} tensors of the trunk are missing or misshapen: {some(lacking)}")
     return report
 
 
@@ -134,7 +154,8 @@ def save_torch_weights(model, path, *, lineage="official"):
         The names written.
 
     Raises:
-        ValueError: another ending; no such lineage, or one whose nets compute otherwise than this model.
+        ValueError: another ending; no such lineage, or one whose nets compute otherwise than this model; a layer
+            whose weights no such net has (group norms, layers of your own).
         OSError: the file can't be written.
     """
     path = os.fspath(path)
@@ -142,81 +163,43 @@ def save_torch_weights(model, path, *, lineage="official"):
         raise ValueError(f"path={path!r}: expected a name that ends in .safetensors")
     if lineage not in LINEAGES:
         raise ValueError(f"lineage={lineage!r}: expected one of {', '.join(map(repr, LINEAGES))}")
-    _check_lineage(model, lineage, f"saving {path}")
+    check_lineage(model, lineage, f"saving {path}")
     tensors = tensors_of(model, lineage)
-    _write(path, tensors)
+    aligned = (facts_in(model) or {}).get("align_corners", False)
+    _write(path, tensors, {"lineage": lineage, "align_corners": aligned})
     return tuple(tensors)
 
 
-def tensors_of(model, lineage=None):
-    """A model's weights as `{PyTorch name: array in PyTorch's layout}`, step counters included.
-
-    Args:
-        model: a model of this package.
-        lineage: whose names; default: the one that the model was built with.
-    """
-    lineage = lineage or (_facts(model) or {}).get("lineage", "official")
-    naming = naming_for(lineage, task_of(model))
-    tensors = {name: _to_torch_layout(variable, name, lineage) for name, variable in torch_names(model, naming)}
-    if NAMINGS[naming].counters:
-        counted = [name for name in tensors if name.endswith(".running_var")]
-        tensors |= {name.replace("running_var", COUNTER): np.zeros((), np.int64) for name in counted}
-    return tensors
-
-
-def torch_names(model, naming):
-    """Lists `(PyTorch name, Keras variable)` of every weight of a model, under a key of `NAMINGS`."""
-    found = []
-    for layer in model.layers:
-        theirs = their_name(layer.name, naming)
-        if isinstance(layer, keras.layers.BatchNormalization):
-            found += [
-                (f"{theirs}.weight", layer.gamma),
-                (f"{theirs}.bias", layer.beta),
-                (f"{theirs}.running_mean", layer.moving_mean),
-                (f"{theirs}.running_var", layer.moving_variance),
-            ]
-        elif isinstance(layer, (keras.layers.Conv2D, keras.layers.Dense, MixingConv2D)):
-            found.append((f"{theirs}.weight", layer.kernel))
-            found += [(f"{theirs}.bias", layer.bias)] if layer.bias is not None else []
-    return found
-
-
-def task_of(model):
-    """The task of a model; `"det"` for a pyramid, `None` for other feature maps."""
-    facts = _facts(model)
-    if facts:
-        return facts["task"]
-    return "det" if any(layer.name == "reduction_conv" for layer in model.layers) else None
-
-
-def open_source(source):
-    """A path or a dict -> the tensors by plain name, and what to call the source in messages."""
+def open_source(source, state=None):
+    """A path or a dict -> the net's `State`, and what to call the source in messages."""
+    where = _where(source)
+    if isinstance(source, State):
+        return source, where
     if isinstance(source, (str, os.PathLike)):
-        tensors = read_tensors(source)
-    elif hasattr(source, "keys"):
-        tensors = source
-    else:
+        return read_state(source, state=state), where
+    if not hasattr(source, "keys"):
         raise TypeError(
             f"source: expected the path of a checkpoint, or a dict of names and arrays, given {type(source).__name__}"
         )
-    plain = without_wrapper(tensors)
-    if len(set(plain.values())) < len(plain):
-        twice = next(name for name in plain.values() if list(plain.values()).count(name) > 1)
-        raise ValueError(f"{_where(source)}: {twice!r} is there twice, inside a wrapper and outside")
-    return {plain[name]: value for name, value in tensors.items()}, _where(source)
+    content = source if isinstance(source, Mapping) else {name: source[name] for name in source.keys()}  # noqa: SIM118
+    places = places_in(content, lambda value: hasattr(value, "shape"))
+    if not places:
+        return State(), where
+    try:
+        net = choose(places, state)
+        return state_of(net, net.place.tensors), where
+    except CheckpointError as error:
+        raise ValueError(f"{where}: {error}") from error
 
 
 def identity_of(tensors, lineage=None, where="the tensors"):
-    """Whose net these tensors are; a lineage that is given decides where the names leave a choice.
+    """Whose net a `State` is; a lineage that is given, or that the file states, decides where names leave a choice.
 
     Raises:
         ValueError: no HRNet's names, those of two programs, or not those of the given lineage.
     """
-    try:
-        found = identify(tensors)
-    except ValueError as error:
-        raise ValueError(f"{where}: {error}") from error
+    found = _identity(tensors, where)
+    lineage = lineage or tensors.says.get("lineage")
     if lineage is None or lineage == found.lineage:
         return found
     alike = {"official", "official_torch04", "timm"}  # the same names; what they mean differs
@@ -226,12 +209,66 @@ def identity_of(tensors, lineage=None, where="the tensors"):
     raise ValueError(f"{where}: names of {found.naming} (lineage {found.lineage!r}), lineage={lineage!r} was asked for")
 
 
-def _facts(model):
-    return next((layer.facts for layer in model.layers if isinstance(layer, Answer)), None)
+def _identity(tensors, where):
+    """What the tensors themselves show."""
+    if tensors.exact:  # a model of this package, which says it
+        lineage, task = tensors.says.get("lineage", "official"), tensors.says["task"]
+        return Identity(naming_for(lineage, task), task)
+    try:
+        found = identify([name for name in tensors if name not in tensors.beside])
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from error
+    plain = found.naming == "official_torch04" and not _in_place(tensors)
+    return Identity("official", found.task) if plain else found
 
 
-def _check_kind(model, found, where):
-    facts = _facts(model)
+def _in_place(tensors):
+    """Whether a net without step counters comes from the in-place batch norms of PyTorch 0.4.1.
+
+    PyTorch's own batch norms note version 2 beside their weights, other modules 1. Without a note: their scales in
+    effect are absolute, so a training that has pushed some below zero shows both kinds alike; where none is below zero
+    both mean the same but for 1e-5, and the plain reading is exact for the plain net.
+    """
+    if tensors.versions:
+        return max(tensors.versions) < 2
+    return _lowest_scale(tensors) < 0
+
+
+def _lowest_scale(tensors):
+    scales = [np.asarray(value) for name, value in tensors.items() if name.endswith(".weight") and np.ndim(value) == 1]
+    return min((float(scale.min()) for scale in scales if scale.size), default=0.0)
+
+
+def _notes(tensors, found, lineage):
+    """What was assumed of a net, as sentences."""
+    notes = []
+    if tensors.others:
+        others = ", ".join(map(repr, tensors.others))
+        notes.append(f"taken from {tensors.key!r}; there is also {others}: state={tensors.others[0]!r} takes that")
+    stated = lineage or tensors.says.get("lineage") or tensors.versions
+    if found.naming == "official_torch04" and not stated:
+        notes.append(
+            "it has no step counters and scales below zero, so it was taken for a net of PyTorch 0.4.1, whose scales "
+            "in effect are abs(weight) + 1e-5 (lineage 'official_torch04'); where the counters of a later net were "
+            "left out, say lineage='official'"
+        )
+    return tuple(notes)
+
+
+def _not_in_pytorch(model):
+    """Names of the weights of a model's layers that no state dict can fill."""
+    for layer in model.layers:
+        if not pytorch_weights(layer) and not is_group_norm(layer):
+            yield from (f"{layer.name}.{variable.name}" for variable in layer.weights)
+
+
+def _check_kind(model, found, tensors, where):
+    if has_group_norms(model) and any(name.endswith(".running_var") for name in tensors):
+        raise ValueError(
+            f"{where}: a net of batch norms, {model.name!r} normalises by groups of channels, where such weights mean "
+            "something else: load them into the model before by_groups, or strict=False"
+        )
+    facts = facts_in(model)
     if facts is None:
         return
     if found.task != facts["task"]:
@@ -239,82 +276,20 @@ def _check_kind(model, found, where):
         raise ValueError(
             f"{where}: a net for {kind}, the model is for task {facts['task']!r}; strict=False loads what they share"
         )
-    _check_lineage(model, found.lineage, where)
-
-
-def _check_lineage(model, lineage, where):
-    """Refuses weights of a lineage under which the same tensors give other numbers than in this model."""
-    facts = _facts(model)
-    if facts is None:
-        return
-    task, representation, head = facts["task"], facts["representation"], facts.get("head")
-    ours = conventions(facts["lineage"], task, representation, head=head)
-    try:
-        theirs = conventions(lineage, task, representation, head=head)
-    except ValueError as error:
-        raise ValueError(f"{where}: {error}") from error
-    if (ours.upsampling, ours.mixing_bias) != (theirs.upsampling, theirs.mixing_bias):
+    aligned = facts.get("align_corners", False)
+    if facts["task"] == "seg" and bool(tensors.says.get("align_corners", aligned)) != aligned:
         raise ValueError(
-            f"{where}: lineage {lineage!r} resizes and biases otherwise than the model, which was built with "
-            f"lineage={facts['lineage']!r}: build it with lineage={lineage!r}"
+            f"{where}: saved from a net with align_corners={not aligned}, the model was built with "
+            f"align_corners={aligned}: build it with align_corners={not aligned}"
         )
-
-
-def _to_keras_layout(value, name, variable, lineage):
-    value = value.astype(np.float32, copy=False)
-    if value.ndim == 4 and len(variable.shape) == 4:
-        return value.transpose(2, 3, 1, 0)
-    if value.ndim == 2 and len(variable.shape) == 2:
-        return value.T
-    if lineage == "official_torch04" and value.ndim == 1 and name.endswith(".weight"):
-        return np.abs(value) + IN_PLACE_EPSILON
-    return value
-
-
-def _to_torch_layout(variable, name, lineage):
-    value = keras.ops.convert_to_numpy(variable).astype(np.float32)
-    if value.ndim == 4:
-        value = value.transpose(3, 2, 0, 1)
-    elif value.ndim == 2:
-        value = value.T
-    elif lineage == "official_torch04" and name.endswith(".weight"):
-        value = _before_epsilon(value, name)
-    return np.ascontiguousarray(value)
-
-
-def _before_epsilon(gamma, name):
-    """The weight w >= 0 with float32(w + epsilon) exactly gamma."""
-    if (gamma < IN_PLACE_EPSILON).any():
-        raise ValueError(
-            f"{name} has a scale of {gamma.min():.3g}: in nets of PyTorch 0.4.1 it is at least 1e-05; save with "
-            "lineage='official'"
-        )
-    weight = gamma - IN_PLACE_EPSILON
-    for step in (np.inf, -np.inf):
-        off = weight + IN_PLACE_EPSILON != gamma
-        nudged = np.maximum(np.nextafter(gamma - IN_PLACE_EPSILON, np.float32(step)), np.float32(0))
-        weight = np.where(off, nudged, weight)
-    return weight
-
-
-def _write(path, tensors):
-    from safetensors.numpy import save_file
-
-    half = f"{path}.part"
-    try:
-        save_file(tensors, half, metadata={"format": "pt"})
-        os.replace(half, path)
-    except Exception as error:
-        if os.path.exists(half):
-            os.remove(half)
-        raise OSError(f"can't write {path}: {error}") from error
+    check_lineage(model, found.lineage, where)
 
 
 def _problems(model, missing, misshapen):
-    lines = [f"{len(missing)} tensors of {model.name!r} are missing: {_some(missing)}"] if missing else []
+    lines = [f"{len(missing)} tensors of {model.name!r} are missing: {some(missing)}"] if missing else []
     if misshapen:
         lines.append(
-            f"{len(misshapen)} tensors are of another shape (another width or class count?): {_some(misshapen, 4)}"
+            f"{len(misshapen)} tensors are of another shape (another width or class count?): {some(misshapen, 4)}"
         )
     return "; ".join(lines)
 
@@ -331,9 +306,31 @@ def _groups(names):
         whole = words[:2] if len(words) > 2 and words[1].isdigit() else words[:1]
         key = ".".join(words[:3]) if words[0] in ("backbone", "roi_head") else ".".join(whole)
         counts[key] = counts.get(key, 0) + 1
-    return _some([f"{key} ({count})" for key, count in counts.items()], 12)
+    return some([f"{key} ({count})" for key, count in counts.items()], 12)
 
 
-def _some(names, count=8):
-    more = f" and {len(names) - count} more" if len(names) > count else ""
-    return ", ".join(names[:count]) + more
+def _write(path, tensors, says):
+    """Writes a `.safetensors` file whole or not at all; `says`: what the tensors themselves don't tell.
+
+    Written here, as the library puts two entries of metadata in an order of chance and the same weights are to give
+    the same bytes. Source: the format of github.com/huggingface/safetensors.
+    """
+    ordered = sorted(tensors.items(), key=lambda item: (-item[1].itemsize, item[0]))  # so every tensor is aligned
+    header, end = {"__metadata__": {"format": "pt", OWN_METADATA: json.dumps(says)}}, 0
+    for name, value in ordered:
+        start, end = end, end + value.nbytes
+        kind = {"float32": "F32", "int64": "I64"}[value.dtype.name]
+        header[name] = {"dtype": kind, "shape": value.shape, "data_offsets": [start, end]}
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    half = f"{path}.part"
+    try:
+        with open(half, "wb") as file:
+            file.write(len(text).to_bytes(8, "little") + text)
+            for _, value in ordered:
+                file.write(value.astype(value.dtype.newbyteorder("<"), copy=False).tobytes())
+        os.replace(half, path)
+    except OSError as error:
+        if os.path.exists(half):
+            os.remove(half)
+        raise OSError(f"can't write {path}: {error.strerror or error}") from error

@@ -1,15 +1,22 @@
 """What `weights=` of a builder means: a published name, a checkpoint of PyTorch, or a file of Keras."""
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import keras
 
 from hrnet_keras.checkpoints import zoo
 from hrnet_keras.checkpoints.lineages import Identity, their_name
-from hrnet_keras.checkpoints.loading import identity_of, load_tensors, load_trunk, open_source, task_of, tensors_of
+from hrnet_keras.checkpoints.loading import (
+    identity_of,
+    load_tensors,
+    load_trunk,
+    open_source,
+)
+from hrnet_keras.checkpoints.model_weights import state_of_model, task_of
+from hrnet_keras.checkpoints.states import State
 
-CHECKPOINTS = (".pth", ".pt", ".tar", ".safetensors")
+CHECKPOINTS = (".pth", ".pt", ".tar", ".ckpt", ".bin", ".safetensors")
 LAST_LAYERS = {
     "cls": ("classifier",), "seg": ("last_layer.3",), "seg ocr": ("cls_head", "aux_head.3"),
     "landmark": ("head.3",), "pose": ("final_layer",),
@@ -22,18 +29,25 @@ class Start:
 
     Attributes:
         where: what to call them in messages.
-        tensors: by plain PyTorch name; `None` for a file of Keras's own.
+        tensors: by plain PyTorch name; `None` for Keras's own weights alone (`.weights.h5`).
         identity: whose names they have, and the task.
         entry: of the zoo, where they are published.
-        options: how the builder is to build the net: `lineage`, `head`, `align_corners`, and `count` of classes or
-            points.
+        lineage: the one that was asked for or published.
+        options: how the builder is to build the net: `lineage`, `head`, `align_corners`, `include_preprocessing`,
+            `output_stride`, `count` of classes or points, and the `facts` of an answer of so many.
     """
 
     where: str
-    tensors: dict | None = None
+    tensors: State | None = None
     identity: Identity | None = None
     entry: zoo.Entry | None = None
+    lineage: str | None = None
     options: dict = field(default_factory=dict)
+
+    @property
+    def has_group_norms(self):
+        """Whether they are of a net that normalises by groups of channels."""
+        return self.tensors is not None and self.tensors.says.get("group_norms", False)
 
     def load(self, model, *, count=None):
         """Puts the weights into a model that was built with `options`; says so where a part of it stays random.
@@ -48,18 +62,19 @@ class Start:
         if self.tensors is None:
             _load_keras(model, self.where)
             return
+        stated = {"identity": self.identity, "lineage": self.lineage}
         if self.identity.task != task_of(model):
             report = load_trunk(model, self.tensors, self.where)
         elif count is not None and self.options.get("count") not in (None, count):
             last = tuple(f"{name}." for name in self._last_layers())
-            tensors = {name: value for name, value in self.tensors.items() if not name.startswith(last)}
-            report = load_tensors(model, tensors, self.where, lineage=self.identity.lineage, strict=False)
+            tensors = self.tensors.without(last)
+            report = load_tensors(model, tensors, self.where, strict=False, **stated)
             lacking = [name for name in report.missing if not name.startswith(last)]
             if lacking:
                 raise ValueError(f"{self.where}: of another net: {', '.join(lacking[:4])} and so on do not fit")
         else:
-            report = load_tensors(model, self.tensors, self.where, lineage=self.identity.lineage)
-        if report.missing:
+            report = load_tensors(model, self.tensors, self.where, **stated)
+        if report.missing or report.notes:
             print(f"{self.where}: {report.summary()}")
 
     def _last_layers(self):
@@ -74,7 +89,7 @@ class Start:
         return None
 
 
-def start_from(weights, *, task, representation, width, lineage=None, head=None, input_shape=None):
+def start_from(weights, *, task, representation, width, lineage=None, head=None, align_corners=None, input_shape=None):
     """Opens what `weights=` names.
 
     Returns:
@@ -84,47 +99,61 @@ def start_from(weights, *, task, representation, width, lineage=None, head=None,
         ValueError: no such name or file, or one that does not fit the net; `CheckpointError`: an unreadable file.
         DownloadError: published weights that can't be had.
     """
+    if isinstance(weights, Start):
+        return weights
     text = os.fspath(weights)
+    if text.endswith((".weights.h5", ".keras", *CHECKPOINTS)) and not os.path.exists(text):
+        raise ValueError(f"weights={weights!r}: no such file")
     if text.endswith(".weights.h5"):
-        if not os.path.exists(text):
-            raise ValueError(f"weights={weights!r}: no such file")
         return Start(text)
-    entry, path = None, text
     if text.endswith(".keras"):
-        if not os.path.exists(text):
-            raise ValueError(f"weights={weights!r}: no such file")
-    elif not text.endswith(CHECKPOINTS) and not os.path.isfile(text):
+        return start_of(_of_keras(text), text, task=task, lineage=lineage, align_corners=align_corners)
+    entry, path = None, text
+    if not text.endswith(CHECKPOINTS) and not os.path.isfile(text):
         net = {"task": task, "representation": representation, "width": width}
         entry = zoo.find(text, **net, lineage=lineage, head=head, input_shape=input_shape)
         path = zoo.fetch(entry)
-    elif not os.path.exists(text):
-        raise ValueError(f"weights={weights!r}: no such file")
-    tensors, where = (_of_keras(text), text) if text.endswith(".keras") else open_source(path)
+    tensors, where = open_source(path)
+    return start_of(tensors, where, task=task, lineage=lineage, align_corners=align_corners, entry=entry)
+
+
+def start_of(tensors, where, *, task, lineage=None, align_corners=None, entry=None):
+    """The `Start` that a `State` gives a net for `task`; arguments and errors as in `start_from`."""
     start = Start(where, tensors, identity_of(tensors, where=where), entry)
-    same = start.identity.task == task or (start.identity.task == "det" and task is None)
-    if same:
-        stated = entry.lineage if entry is not None else None
-        start = Start(where, tensors, identity_of(tensors, lineage or stated, where), entry)
-    else:
-        if task is not None and start.identity.task not in ("cls", "det", None):
+    theirs = start.identity.task
+    if theirs != task and not (theirs == "det" and task is None):
+        if task is not None and theirs not in ("cls", "det", None):
             raise ValueError(
-                f"weights={weights!r}: a net for task {start.identity.task!r}; for task {task!r} expected one of that "
-                "task, or of 'cls' to start from"
+                f"weights={where!r}: a net for task {theirs!r}; for task {task!r} expected one of that task, or of "
+                "'cls' to start from"
             )
         return start
-    options = {"lineage": start.identity.lineage, "head": _head(start), "count": start._count()}
-    if entry is not None:
-        options["align_corners"] = entry.align_corners
-    return Start(where, tensors, start.identity, entry, options)
+    lineage = lineage or (entry.lineage if entry is not None else None)
+    identity = identity_of(tensors, lineage, where)
+    aligned = tensors.says.get("align_corners")
+    if task == "seg" and None not in (aligned, align_corners) and aligned != align_corners:
+        raise ValueError(f"weights={where!r}: of a net with align_corners={aligned}, {align_corners} was asked for")
+    start = Start(where, tensors, identity, entry, lineage)
+    options = {"lineage": identity.lineage, "head": _head(start), "count": start._count()}
+    if task == "seg":
+        options["align_corners"] = aligned if entry is None else entry.align_corners
+    if tensors.exact:
+        own = ("align_corners", "group_norms")
+        options |= {key: tensors.says[key] for key in ("include_preprocessing", "output_stride") if key in tensors.says}
+        options["facts"] = {key: value for key, value in tensors.says.items() if key not in own}
+    return replace(start, options=options)
 
 
 def _of_keras(path):
-    """The weights of a whole model, such as a training's `best.keras`, under PyTorch's names."""
+    """The weights of a whole model, such as a training's `best.keras`, with all that it says of itself."""
     try:
         model = keras.saving.load_model(path, compile=False)
     except Exception as error:  # Keras raises many kinds for a damaged file
         raise ValueError(f"weights={path!r}: not a readable .keras file ({str(error).splitlines()[0]})") from error
-    return tensors_of(model)
+    try:
+        return state_of_model(model)
+    except ValueError as error:
+        raise ValueError(f"weights={path!r}: {error}") from error
 
 
 def _head(start):

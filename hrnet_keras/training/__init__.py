@@ -172,7 +172,7 @@ def build(recipe, data):
     options = {name: value for name, value in asdict(recipe.model).items() if name not in ("name", "task")}
     count, word = part(task, "head").COUNTS
     options[count] = options[count] or len(getattr(data.facts, word))
-    model = builder(task, **options)
+    model = builder(task, include_preprocessing=True, output_stride=1, **options)  # whatever a start may say
     naming.fit_last_layer(model, recipe.model.weights, getattr(data.facts, word))
     facts = builders.facts_of(model)
     for word in ("published", "crop_box"):  # what the weights that it starts from were is not what it becomes

@@ -82,8 +82,34 @@ def test_gammas_of_pytorch_04_are_absolute(model, tensors):
     tensors = {name: value for name, value in tensors.items() if not name.endswith("num_batches_tracked")}
     tensors["bn1.weight"] = -tensors["bn1.weight"]
     assert identify(tensors).lineage == "official_torch04"
-    hk.load_torch_weights(model, tensors)
+    with pytest.warns(UserWarning, match=r"taken for a net of PyTorch 0\.4\.1.* say lineage='official'"):
+        report = hk.load_torch_weights(model, tensors)
+    assert report.lineage == "official_torch04" and "say lineage='official'" in report.summary()
     np.testing.assert_allclose(model.get_layer("bn1").gamma, np.abs(tensors["bn1.weight"]) + 1e-5, rtol=1e-6)
+
+
+def test_a_later_net_without_counters_is_not_one_of_pytorch_04(model, tensors, recwarn):
+    tensors = {name: value for name, value in tensors.items() if not name.endswith("num_batches_tracked")}
+    tensors |= {name: np.abs(v) for name, v in tensors.items() if v.ndim == 1 and name.endswith(".weight")}
+    assert hk.load_torch_weights(model, tensors).lineage == "official"
+    np.testing.assert_array_equal(model.get_layer("bn1").gamma, tensors["bn1.weight"])
+    tensors["bn1.weight"] = -tensors["bn1.weight"]
+    hk.load_torch_weights(model, tensors, lineage="official")
+    np.testing.assert_array_equal(model.get_layer("bn1").gamma, tensors["bn1.weight"])
+    assert not [warning for warning in recwarn if "taken for" in str(warning.message)]
+
+
+def test_which_of_two_nets_was_taken_is_said(model, tensors):
+    other = {name: value + 1 for name, value in tensors.items()}
+    wrapped = {"state_dict": {f"module.{name}": value for name, value in tensors.items()}, "state_dict_ema": other}
+    with pytest.warns(
+        UserWarning, match=r"taken from 'state_dict'; there is also 'state_dict_ema': state='state_dict_ema'"
+    ):
+        report = hk.load_torch_weights(model, wrapped)
+    assert report.state == "state_dict" and "there is also 'state_dict_ema'" in report.summary()
+    np.testing.assert_array_equal(model.get_layer("bn1").gamma, tensors["bn1.weight"])
+    assert hk.load_torch_weights(model, wrapped, state="state_dict_ema").notes == ()
+    np.testing.assert_array_equal(model.get_layer("bn1").gamma, other["bn1.weight"])
 
 
 def test_mmlabs_names():

@@ -29,6 +29,7 @@ def network_of(case):
     )
 
 
+@pytest.mark.filterwarnings("ignore:.*taken for a net of PyTorch 0.4.1")
 @pytest.mark.parametrize("published", CASES, ids=lambda case: case.name)
 def test_a_published_file_gives_the_published_numbers(published, golden, weights_rule, tmp_path):
     meta, arrays = golden(published.kind, published.case)

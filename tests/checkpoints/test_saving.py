@@ -1,10 +1,14 @@
 """The way back to PyTorch's names: bit for bit, for every task and lineage."""
 
+import keras
 import numpy as np
 import pytest
+from safetensors import safe_open
 
 import hrnet_keras as hk
 from hrnet_keras.checkpoints import read_tensors
+from hrnet_keras.checkpoints.model_weights import tensors_of
+from hrnet_keras.layers.normalization import by_groups
 from tests.networks import NETWORKS
 
 NETS = [
@@ -79,6 +83,44 @@ def test_lineages_that_compute_otherwise_are_refused(tmp_path):
         hk.save_torch_weights(model, tmp_path / "x.pth")
     with pytest.raises(OSError, match=r"can't write .*nowhere"):
         hk.save_torch_weights(model, tmp_path / "nowhere" / "x.safetensors")
+
+
+def test_layers_that_pytorchs_nets_lack_are_named_and_nothing_is_written(tmp_path):
+    model = hk.HRNetV2W18SmallV1("seg", num_classes=3)
+    own = keras.layers.LayerNormalization(name="mine")(model.output)
+    for strange, name in (
+        (by_groups(model), r"'bn1' \(GroupNormalization\)"),
+        (keras.Model(model.input, own), r"1 layers have no place .*'mine' \(LayerNormalization\)"),
+        (keras.Sequential([keras.Input((32, 32, 3)), model]), r"'hrnetv2_w18smallv1_seg' \(Functional\)"),
+    ):
+        with pytest.raises(ValueError, match=name):
+            hk.save_torch_weights(strange, tmp_path / "x.safetensors")
+        assert not list(tmp_path.iterdir())
+    with pytest.raises(ValueError, match=r"a net of batch norms, .* normalises by groups"):
+        hk.load_torch_weights(by_groups(model), tensors_of(model))
+    extended = keras.Model(model.input, own)
+    with pytest.raises(ValueError, match=r"2 tensors .* missing: mine\.gamma, mine\.beta"):
+        hk.load_torch_weights(extended, tensors_of(model))
+    assert hk.load_torch_weights(extended, tensors_of(model), strict=False).missing == ("mine.gamma", "mine.beta")
+
+
+def test_a_net_is_not_saved_for_a_program_that_computes_otherwise(tmp_path):
+    with pytest.raises(ValueError, match=r"'official' resizes and biases otherwise.*lineage='mmlab'"):
+        hk.save_torch_weights(hk.HRNetV2W18SmallV1(lineage="mmlab"), tmp_path / "x.safetensors")
+    aligned = hk.HRNetV2W18SmallV1("seg", lineage="mmlab", align_corners=True)
+    with pytest.raises(ValueError, match="'mmlab' never align corners"):
+        hk.save_torch_weights(aligned, tmp_path / "x.safetensors", lineage="mmlab")
+
+
+def test_the_file_is_as_the_formats_own_library_reads_it(tmp_path):
+    model = hk.HRNetV2W18SmallV1("seg", num_classes=3, align_corners=True)
+    hk.save_torch_weights(model, tmp_path / "x.safetensors")
+    with safe_open(tmp_path / "x.safetensors", "np") as file:
+        assert file.metadata()["format"] == "pt"
+        expected = tensors_of(model)
+        assert set(file.keys()) == set(expected)
+        for name, value in expected.items():
+            np.testing.assert_array_equal(file.get_tensor(name), value)
 
 
 def test_scales_that_pytorch_04_cannot_hold_are_named(tmp_path):

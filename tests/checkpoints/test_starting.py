@@ -1,11 +1,19 @@
 """`weights=` of the builders: names, paths, other tasks, other counts."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 import hrnet_keras as hk
 from hrnet_keras.builders import facts_of
-from hrnet_keras.checkpoints import zoo
+from hrnet_keras.checkpoints import read_tensors, zoo
+from hrnet_keras.checkpoints.model_weights import has_group_norms
+from hrnet_keras.datasets import Facts
+from hrnet_keras.layers.normalization import by_groups
+from hrnet_keras.recipe import DataRecipe, ModelRecipe, Recipe
+from hrnet_keras.training import build
 from tests.checkpoints.published import CASES, filled
 
 PUBLISHED = {case.name: case for case in CASES}
@@ -67,6 +75,18 @@ def test_a_classification_file_starts_any_task(file, capsys):
         assert "not in the file, unchanged" in capsys.readouterr().out or task is None
 
 
+def test_a_trunk_alone_starts_any_task(file, tmp_path, capsys):
+    """As timm's `features_only` nets are saved: with or without the modules that widen the maps, without a head."""
+    tensors = {name: np.array(value) for name, value in read_tensors(file("cls")[0]).items()}
+    heads = ("classifier.", "final_layer.", "downsamp_modules.")
+    trunk = {name: value for name, value in tensors.items() if not name.startswith(heads)}
+    save_file(trunk, tmp_path / "features.safetensors")
+    model = hk.HRNetV2W18SmallV1("seg", weights=tmp_path / "features.safetensors")
+    layer = "stage4.0.fuse_layers.0.3.0"
+    np.testing.assert_array_equal(kernel(model, layer), tensors[f"{layer}.weight"])
+    assert "task none: trunk alone" in capsys.readouterr().out
+
+
 def test_files_that_do_not_fit_are_refused(file, tmp_path):
     path, _ = file("cls")
     with pytest.raises(ValueError, match=r"cls_zip\.pth: .* tensors of the trunk are missing or misshapen"):
@@ -123,3 +143,110 @@ def test_a_trained_model_starts_another(tmp_path, lineage, capsys):
     (tmp_path / "broken.keras").write_bytes(b"nothing")
     with pytest.raises(ValueError, match=r"broken\.keras': not a readable \.keras file"):
         hk.HRNetV2W18SmallV1("seg", weights=str(tmp_path / "broken.keras"))
+
+
+def grouped(**options):
+    return by_groups(hk.HRNetV2W18SmallV1("seg", num_classes=3, **options))
+
+
+KERAS_FILES = {
+    "aligned": lambda: hk.HRNetV2W18SmallV1("seg", num_classes=3, align_corners=True),
+    "head's stride, normalised": lambda: hk.HRNetV2W18SmallV1(
+        "seg", num_classes=3, align_corners=True, include_preprocessing=False, output_stride=4
+    ),
+    "ocr, not aligned": lambda: hk.HRNetV2W18SmallV1("seg", num_classes=3, head="ocr", align_corners=False),
+    "group norms": grouped,
+    "group norms, mmlab": lambda: grouped(lineage="mmlab"),
+    "pose": lambda: hk.HRNetV1W18SmallV1("pose", num_keypoints=4),
+    "landmark, mmlab": lambda: hk.HRNetV2W18SmallV1("landmark", num_keypoints=4, lineage="mmlab"),
+    "features, mmlab": lambda: hk.HRNetV2W18SmallV1(lineage="mmlab"),
+}
+
+
+@pytest.mark.parametrize("kind", KERAS_FILES)
+def test_a_keras_file_starts_a_model_of_the_same_outputs(kind, tmp_path, capsys):
+    model = KERAS_FILES[kind]()
+    rng = np.random.default_rng(0)
+    for variable in model.weights:
+        if len(variable.shape) == 1:  # norms and biases that are not all alike
+            variable.assign(rng.uniform(0.5, 1.5, variable.shape))
+    task = None
+    if "features" not in kind:
+        facts = facts_of(model)
+        task, more = facts["task"], {"codec": "udp"} if "num_keypoints" in facts else {}
+        facts |= {"data": "mine", "class_names": ["a", "b", "c"], "palette": [[1, 2, 3]] * 3, **more}
+    path = tmp_path / "trained.keras"
+    model.save(path)
+    builder = hk.HRNetV1W18SmallV1 if task == "pose" else hk.HRNetV2W18SmallV1
+    again = builder(task, weights=path)
+    assert capsys.readouterr().out == ""
+    if task:
+        assert facts_of(again) == facts_of(model)
+    x = rng.uniform(0, 255, (1, 64, 96, 3) if task == "pose" else (1, 61, 75, 3)).astype(np.float32)
+    expected = np.asarray(model(x, training=False))
+    assert np.isfinite(expected).all() and expected.std() > 0
+    np.testing.assert_allclose(np.asarray(again(x, training=False)), expected, atol=1e-5 * expected.std())
+
+
+def test_a_start_from_a_keras_file_can_be_given_another_form(tmp_path, capsys):
+    path = tmp_path / "trained.keras"
+    model = grouped(include_preprocessing=False)
+    facts_of(model)["class_names"] = ["a", "b", "c"]
+    model.save(path)
+    whole = hk.HRNetV2W18SmallV1("seg", weights=path, include_preprocessing=True)
+    assert facts_of(whole)["include_preprocessing"] and facts_of(whole)["class_names"] == ["a", "b", "c"]
+    other = hk.HRNetV2W18SmallV1("seg", weights=path, num_classes=5)
+    assert "class_names" not in facts_of(other) and "last_layer.3 (2)" in capsys.readouterr().out
+    assert has_group_norms(other)
+    np.testing.assert_array_equal(kernel(other), kernel(model))
+
+
+def test_a_file_that_says_otherwise_is_refused(tmp_path):
+    model = hk.HRNetV2W18SmallV1("seg", num_classes=3, align_corners=True)
+    for name in ("net.keras", "net.safetensors"):
+        if name.endswith(".keras"):
+            model.save(tmp_path / name)
+        else:
+            hk.save_torch_weights(model, tmp_path / name)
+        with pytest.raises(ValueError, match=rf"{name}': of a net with align_corners=True, False was asked for"):
+            hk.HRNetV2W18SmallV1("seg", weights=tmp_path / name, align_corners=False)
+    assert facts_of(hk.HRNetV2W18SmallV1("seg", weights=tmp_path / "net.safetensors"))["align_corners"]
+    plain = hk.HRNetV2W18SmallV1("seg", num_classes=3)
+    with pytest.raises(ValueError, match="saved from a net with align_corners=True, the model was built with"):
+        hk.load_torch_weights(plain, tmp_path / "net.safetensors")
+
+
+def test_scales_that_a_training_pushed_below_zero_come_back_as_they_are(tmp_path):
+    """Nets that began as one of PyTorch 0.4.1, whose scales were absolute, are trained on with scales of any sign."""
+    model = hk.HRNetV2W18SmallV1("seg", num_classes=3, lineage="official_torch04")
+    model.get_layer("bn1").gamma.assign(np.linspace(-1, 1, 64))
+    model.save(tmp_path / "best.keras")
+    again = hk.HRNetV2W18SmallV1("seg", weights=tmp_path / "best.keras")
+    np.testing.assert_array_equal(again.get_layer("bn1").gamma, model.get_layer("bn1").gamma)
+    assert facts_of(again)["lineage"] == "official_torch04"
+
+
+def test_a_recipe_goes_on_from_group_norms(tmp_path):
+    grouped().save(tmp_path / "best.keras")
+    data = SimpleNamespace(facts=Facts("mine", class_names=("a", "b", "c")))
+    recipe = Recipe(ModelRecipe("HRNetV2W18SmallV1", weights=str(tmp_path / "best.keras")), DataRecipe("folder"))
+    model = build(recipe, data)
+    assert has_group_norms(model) and facts_of(model)["class_names"] == ["a", "b", "c"]
+
+
+def test_another_count_of_points_from_mmpose(file, capsys):
+    path, tensors = file("mmpose_landmark")
+    model = hk.HRNetV2W18("landmark", weights=path, num_keypoints=5)
+    np.testing.assert_array_equal(kernel(model, "head.0"), tensors["head.0.weight"])
+    assert "2 not in the file, unchanged: head (2)" in capsys.readouterr().out
+    path, tensors = file("mmpose_pose")
+    model = hk.HRNetV1W32("pose", weights=path, num_keypoints=5)
+    np.testing.assert_array_equal(kernel(model), tensors["conv1.weight"])
+
+
+def test_what_was_assumed_is_said(file, capsys):
+    path, _ = file("seg_torch04")
+    hk.HRNetV2W18SmallV1("seg", weights=path)
+    assert "taken for a net of PyTorch 0.4.1" in capsys.readouterr().out
+    hk.HRNetV2W18SmallV1("seg", weights=path, lineage="official_torch04")
+    assert capsys.readouterr().out == ""
