@@ -61,6 +61,11 @@ def turned_back(values, orientation, axis=0):
     return turned(values, _back(orientation), axis)
 
 
+def turned_size(size, orientation):
+    """Height and width `(..., 2)` of upright pictures, from those of stored ones; orientations int32 `(...,)`."""
+    return tf.where(_of_each(orientation, 0)[..., None], tf.reverse(size, [-1]), size)
+
+
 def turned_points(points, orientation, size):
     """Points `(n, k, 2)` as (x, y), whole numbers at the middles of pixels: from stored to upright pixels.
 
@@ -74,8 +79,7 @@ def turned_points(points, orientation, size):
 
 def points_turned_back(points, orientation, size):
     """As `turned_points`, from upright to stored pixels; `size` is that of the stored pictures, too."""
-    upright = tf.where(_of_each(orientation, 0)[..., None], tf.reverse(size, [-1]), size)
-    return _turned_xy(points, _back(orientation), upright, last=1)
+    return _turned_xy(points, _back(orientation), turned_size(size, orientation), last=1)
 
 
 def turned_boxes(boxes, orientation, size):
@@ -87,7 +91,7 @@ def turned_boxes(boxes, orientation, size):
 def _turned_xy(points, orientation, size, last):
     """`last`: by how much the largest coordinate is less than the number of pixels."""
     swap, flip_rows, flip_columns = (_of_each(orientation, which)[..., None] for which in range(3))
-    size = tf.where(swap, tf.reverse(size, [-1]), size)
+    size = turned_size(size, orientation)
     points = tf.where(swap[..., None], tf.reverse(points, [-1]), points)
     flips = tf.concat([flip_columns, flip_rows], axis=-1)[..., None, :]
     ends = tf.cast(tf.reverse(size, [-1]) - last, points.dtype)[..., None, :]
