@@ -147,11 +147,16 @@ def test_bytes_that_are_no_picture_alone_are_answered_by_nothing(a_segmenter):
 POINTS = [("landmark", "official"), ("landmark", "dark"), ("pose", "udp")]
 
 
-@pytest.mark.parametrize(("task", "codec"), POINTS)
-def test_served_points_of_ten_odd_pictures_are_those_of_predict(task, codec, files, tmp_path):
-    """By the official rules for faces to the last bit; affine crops differ by a grey level in one pixel of 10,000."""
+@pytest.fixture(scope="module", params=POINTS, ids="-".join)
+def a_pointer(request, tmp_path_factory):
+    task, codec = request.param
     model = dots.model(task, (64, 64), codec)
-    folder = hk.export(model, tmp_path / "net")
+    return model, hk.export(model, tmp_path_factory.mktemp("points"))
+
+
+def test_served_points_of_ten_odd_pictures_are_those_of_predict(a_pointer, files):
+    """By the official rules for faces to the last bit; affine crops differ by a grey level in one pixel of 10,000."""
+    model, folder = a_pointer
     boxes = [np.array([[0.1 * w, 0.1 * h, 0.9 * w, 0.8 * h]], np.float32) for h, w in SIZES.values()]
     expected, by_verb = (hk.predict(net, files, boxes=boxes) for net in (model, folder))
     data = tf.constant([*PICTURES.values(), *BAD])
@@ -180,7 +185,10 @@ def test_served_faces_are_cut_by_the_models_convention(tmp_path):
     np.testing.assert_allclose(hk.predict(folder, np.asarray(image), boxes=box)[0].points, expected.points, atol=0.02)
 
 
-def photographs(folder, image, numbers=range(1, 9), endings=("jpg",)):
+ORIENTATIONS = tuple(range(1, 9))
+
+
+def photographs(folder, image, numbers=ORIENTATIONS, endings=("jpg",)):
     """Files of a picture, uint8 RGB, that are stored turned in all ways: their paths."""
     paths = []
     for number in numbers:
@@ -213,11 +221,9 @@ def test_turned_photographs_are_segmented_as_predict_does(a_segmenter, tmp_path)
         assert (label_map == one.label_map).mean() > 0.999 and (verb.label_map == one.label_map).mean() > 0.999
         np.testing.assert_allclose(scores, one.scores, atol=1e-4)
     batch = ask(image_bytes=contents_of([paths[10]] * 2))  # orientation 6
-    assert (
-        batch["label_map"].shape == (2, *expected[10].label_map.shape) and (batch["sizes"] == (110, 70)).numpy().all()
-    )
-    assert (batch["label_map"].numpy() == expected[10].label_map).mean() > 0.999
     found = expected[10].label_map
+    assert batch["label_map"].shape == (2, *found.shape) and (batch["sizes"].numpy() == (110, 70)).all()
+    assert (batch["label_map"].numpy() == found).mean() > 0.999
     assert (found == upright.turned(upright.turned(found, 6), 6)).mean() < 0.95  # the direction can be seen
 
 
@@ -232,11 +238,9 @@ def test_turned_photographs_are_classified_as_predict_does(a_classifier, tmp_pat
         np.testing.assert_allclose(served["scores"][i], one.scores, atol=1e-5)
 
 
-@pytest.mark.parametrize(("task", "codec"), POINTS)
-def test_points_of_turned_photographs_are_those_of_predict(task, codec, tmp_path):
+def test_points_of_turned_photographs_are_those_of_predict(a_pointer, tmp_path):
     """Boxes and points are in pixels as stored; a box that is none stays none."""
-    model = dots.model(task, (64, 64), codec)
-    folder = hk.export(model, tmp_path / "net")
+    model, folder = a_pointer
     ask = tf.saved_model.load(folder).signatures
     image = np.asarray(Image.open(io.BytesIO(picture("JPEG", (90, 120)))))
     paths = photographs(tmp_path, image)
@@ -255,8 +259,9 @@ def test_points_of_turned_photographs_are_those_of_predict(task, codec, tmp_path
         np.testing.assert_allclose(found["points"][i], one.points[0], atol=0.02)
         np.testing.assert_allclose(found["scores"][i], one.scores[0], atol=2e-3)
         np.testing.assert_allclose(verb.points, one.points, atol=0.02)
+    for i in (0, 6):
         two = ask["picture"](image_bytes=contents_of(paths)[i], boxes=tf.constant(np.tile(boxes[i], (2, 1))))
-        np.testing.assert_allclose(two["points"], np.tile(one.points, (2, 1, 1)), atol=0.02)
+        np.testing.assert_allclose(two["points"], np.tile(expected[i].points, (2, 1, 1)), atol=0.02)
     assert (found["points"][-1] == 0).numpy().all()
 
 
@@ -280,6 +285,8 @@ def test_a_file_of_many_pixels_is_shown_shrunk_as_by_predict(monkeypatch, tmp_pa
     np.testing.assert_array_equal(upright.turned(label_map, upright.BACK[8]), expected.label_map)
     whole = ask["images"](images=tf.constant(image[None]))["label_map"][0]
     assert (whole.numpy() == label_map).mean() < 0.9
+    with pytest.raises(ValueError, match=r"size=\(100, 90\): an exported model gives scores of at most 5000 pixels"):
+        hk.predict(folder, path, scores=True, size=(100, 90))
 
 
 SESSION = """
