@@ -4,6 +4,7 @@ import io
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -15,6 +16,8 @@ import hrnet_keras as hk
 from hrnet_keras.builders import facts_of
 from hrnet_keras.layers import Answer
 from hrnet_keras.tasks import part
+from hrnet_keras.tasks.segmentation import inference, serving
+from hrnet_keras.transforms import upright
 from tests import dots
 
 FACE = np.array([[[0.5, 0.45], [0.75, 0.35], [0.25, 0.3]]])  # dots, as shares of a picture's width and height
@@ -144,11 +147,16 @@ def test_bytes_that_are_no_picture_alone_are_answered_by_nothing(a_segmenter):
 POINTS = [("landmark", "official"), ("landmark", "dark"), ("pose", "udp")]
 
 
-@pytest.mark.parametrize(("task", "codec"), POINTS)
-def test_served_points_of_ten_odd_pictures_are_those_of_predict(task, codec, files, tmp_path):
-    """By the official rules for faces to the last bit; affine crops differ by a grey level in one pixel of 10,000."""
+@pytest.fixture(scope="module", params=POINTS, ids="-".join)
+def a_pointer(request, tmp_path_factory):
+    task, codec = request.param
     model = dots.model(task, (64, 64), codec)
-    folder = hk.export(model, tmp_path / "net")
+    return model, hk.export(model, tmp_path_factory.mktemp("points"))
+
+
+def test_served_points_of_ten_odd_pictures_are_those_of_predict(a_pointer, files):
+    """By the official rules for faces to the last bit; affine crops differ by a grey level in one pixel of 10,000."""
+    model, folder = a_pointer
     boxes = [np.array([[0.1 * w, 0.1 * h, 0.9 * w, 0.8 * h]], np.float32) for h, w in SIZES.values()]
     expected, by_verb = (hk.predict(net, files, boxes=boxes) for net in (model, folder))
     data = tf.constant([*PICTURES.values(), *BAD])
@@ -177,6 +185,110 @@ def test_served_faces_are_cut_by_the_models_convention(tmp_path):
     np.testing.assert_allclose(hk.predict(folder, np.asarray(image), boxes=box)[0].points, expected.points, atol=0.02)
 
 
+ORIENTATIONS = tuple(range(1, 9))
+
+
+def photographs(folder, image, numbers=ORIENTATIONS, endings=("jpg",)):
+    """Files of a picture, uint8 RGB, that are stored turned in all ways: their paths."""
+    paths = []
+    for number in numbers:
+        exif = Image.Exif()
+        exif[upright.TAG] = number
+        stored = Image.fromarray(upright.turned(image, upright.BACK[number]))
+        for ending in endings:
+            paths.append(str(folder / f"{number}.{ending}"))
+            stored.save(paths[-1], exif=exif, quality=95)
+    return paths
+
+
+def contents_of(paths):
+    return tf.constant([Path(path).read_bytes() for path in paths])
+
+
+def test_turned_photographs_are_segmented_as_predict_does(a_segmenter, tmp_path):
+    """On the pixels as stored, several ways in one batch and one way in a batch of its own."""
+    model, folder = a_segmenter
+    image = np.asarray(Image.open(io.BytesIO(picture("JPEG", (70, 110)))))
+    paths = photographs(tmp_path, image, endings=("jpg", "png"))
+    expected, by_verb = (hk.predict(one, paths, scores=True) for one in (model, folder))
+    assert [one.orientation for one in expected] == [number for number in range(1, 9) for _ in range(2)]
+    ask = tf.saved_model.load(folder).signatures["scores"]
+    served = {word: value.numpy() for word, value in ask(image_bytes=contents_of(paths)).items()}
+    for i, (one, verb) in enumerate(zip(expected, by_verb, strict=True)):
+        height, width = served["sizes"][i]
+        assert (height, width) == one.image.shape[:2]
+        label_map, scores = (served[word][i, :height, :width] for word in ("label_map", "scores"))
+        assert (label_map == one.label_map).mean() > 0.999 and (verb.label_map == one.label_map).mean() > 0.999
+        np.testing.assert_allclose(scores, one.scores, atol=1e-4)
+    batch = ask(image_bytes=contents_of([paths[10]] * 2))  # orientation 6
+    found = expected[10].label_map
+    assert batch["label_map"].shape == (2, *found.shape) and (batch["sizes"].numpy() == (110, 70)).all()
+    assert (batch["label_map"].numpy() == found).mean() > 0.999
+    assert (found == upright.turned(upright.turned(found, 6), 6)).mean() < 0.95  # the direction can be seen
+
+
+def test_turned_photographs_are_classified_as_predict_does(a_classifier, tmp_path):
+    model, folder = a_classifier
+    image = np.asarray(Image.open(io.BytesIO(picture("JPEG", (70, 110)))))
+    paths = photographs(tmp_path, image)
+    expected = hk.predict(model, paths)
+    served = tf.saved_model.load(folder).signatures["scores"](image_bytes=contents_of(paths))
+    for i, one in enumerate(expected):
+        np.testing.assert_array_equal(served["labels"][i], one.labels)
+        np.testing.assert_allclose(served["scores"][i], one.scores, atol=1e-5)
+
+
+def test_points_of_turned_photographs_are_those_of_predict(a_pointer, tmp_path):
+    """Boxes and points are in pixels as stored; a box that is none stays none."""
+    model, folder = a_pointer
+    ask = tf.saved_model.load(folder).signatures
+    image = np.asarray(Image.open(io.BytesIO(picture("JPEG", (90, 120)))))
+    paths = photographs(tmp_path, image)
+    boxes = []
+    for path in paths:
+        number = upright.orientation_of(path)
+        size = np.asarray(Image.open(path)).shape[:2]
+        boxes.append(upright.turned_boxes([[12.0, 8, 110, 80]], upright.BACK[number], (90, 120)).astype(np.float32))
+        assert (boxes[-1] >= 0).all() and (boxes[-1].reshape(2, 2) <= size[::-1]).all()
+    expected, by_verb = (hk.predict(one, paths, boxes=boxes) for one in (model, folder))
+    inside_out = boxes[5][:, [2, 1, 0, 3]]
+    found = ask["serving_default"](
+        image_bytes=contents_of([*paths, paths[5]]), boxes=tf.constant(np.concatenate([*boxes, inside_out]))
+    )
+    for i, (one, verb) in enumerate(zip(expected, by_verb, strict=True)):
+        np.testing.assert_allclose(found["points"][i], one.points[0], atol=0.02)
+        np.testing.assert_allclose(found["scores"][i], one.scores[0], atol=2e-3)
+        np.testing.assert_allclose(verb.points, one.points, atol=0.02)
+    for i in (0, 6):
+        two = ask["picture"](image_bytes=contents_of(paths)[i], boxes=tf.constant(np.tile(boxes[i], (2, 1))))
+        np.testing.assert_allclose(two["points"], np.tile(expected[i].points, (2, 1, 1)), atol=0.02)
+    assert (found["points"][-1] == 0).numpy().all()
+
+
+def test_a_file_of_many_pixels_is_shown_shrunk_as_by_predict(monkeypatch, tmp_path):
+    """With fewer pixels for many; `images`, which has no bound, answers otherwise."""
+    for module in (inference, serving):
+        monkeypatch.setattr(module, "LARGEST", 5000)
+    folder = hk.export(net("seg", (None, None, 3), 5), tmp_path / "net")
+    image = np.random.default_rng(0).integers(0, 256, (120, 90, 3), dtype=np.uint8)
+    image = np.asarray(Image.fromarray(image).resize((130, 170)))
+    (path,) = photographs(tmp_path, image, [8], ["png"])
+    expected = hk.predict(folder, path)[0]
+    shown = inference.shown_size((170, 130), None, 5000)
+    assert shown == expected.shown_size == (80, 61)
+    ask = tf.saved_model.load(folder).signatures
+    batch = ask["serving_default"](image_bytes=contents_of([path, path]))
+    np.testing.assert_array_equal(batch["label_map"], [expected.label_map] * 2)
+    small = Image.fromarray(image).resize(shown[::-1], Image.BILINEAR)
+    label_map = ask["images"](images=tf.constant(np.asarray(small)[None]))["label_map"][0].numpy()
+    label_map = np.asarray(Image.fromarray(label_map).resize((130, 170), Image.NEAREST))
+    np.testing.assert_array_equal(upright.turned(label_map, upright.BACK[8]), expected.label_map)
+    whole = ask["images"](images=tf.constant(image[None]))["label_map"][0]
+    assert (whole.numpy() == label_map).mean() < 0.9
+    with pytest.raises(ValueError, match=r"size=\(100, 90\): an exported model gives scores of at most 5000 pixels"):
+        hk.predict(folder, path, scores=True, size=(100, 90))
+
+
 SESSION = """
 import sys, numpy as np, tensorflow as tf
 tf1 = tf.compat.v1
@@ -192,9 +304,10 @@ print([name for name in sys.modules if name.split(".")[0] == "hrnet_keras"])
 def test_a_session_as_tensorflow_serving_has_one_answers_a_mixed_batch(files, tmp_path):
     folder = hk.export(net("seg", (None, None, 3), 5), tmp_path / "net")
     (tmp_path / "bad.png").write_bytes(BAD[3])
-    command = [sys.executable, "-c", SESSION, folder, files[4], str(tmp_path / "bad.png"), files[5]]
+    (turned,) = photographs(tmp_path, np.zeros((20, 30, 3), np.uint8), [6])
+    command = [sys.executable, "-c", SESSION, folder, files[4], str(tmp_path / "bad.png"), files[5], turned]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
-    assert done.stdout.splitlines() == ["[[5, 7], [0, 0], [61, 75]] (3, 61, 75)", "[]"]
+    assert done.stdout.splitlines() == ["[[5, 7], [0, 0], [61, 75], [30, 20]] (4, 61, 75)", "[]"]
 
 
 def test_a_net_at_stride_4_is_exported_raw_alone(tmp_path):

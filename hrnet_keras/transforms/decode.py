@@ -59,7 +59,7 @@ def decode_bytes(contents):
             are not looked up.
 
     Returns:
-        uint8 `(height, width, 3)`, RGB, transparency dropped, EXIF orientation ignored.
+        uint8 `(height, width, 3)`, RGB, transparency dropped, pixels as stored (`orientation` turns them).
     """
     pixels = tf.cond(
         tf.io.is_jpeg(contents),

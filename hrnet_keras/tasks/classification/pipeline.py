@@ -8,7 +8,7 @@ from PIL import Image
 
 from hrnet_keras import datasets
 from hrnet_keras.tasks.classification import decoding
-from hrnet_keras.transforms import decode, order, resizing
+from hrnet_keras.transforms import decode, order, orientation, resizing
 
 OPTIONS = ("crop", "flip")  # of a `DataRecipe` that mean something here
 AREA, ASPECT, TRIES = (0.08, 1.0), (3 / 4, 4 / 3), 10
@@ -168,7 +168,8 @@ def endpoints(model, facts):
     | `images` | `images` uint8 `(batch, height, width, 3)` of any size | `labels`, `scores` |
 
     `labels` int32 `(batch, 5)` are class ids, best first (fewer where there are fewer classes), `scores` float32 their
-    probabilities. Bytes that are no picture are answered by labels of -1 and scores of 0.
+    probabilities. Bytes that are no picture are answered by labels of -1 and scores of 0. Photographs that are stored
+    turned are looked at upright, as by `predict`; `images` are taken as they are.
 
     Args:
         model: the folded model.
@@ -188,7 +189,8 @@ def endpoints(model, facts):
 
     def read(contents):
         picture, is_read = decode.decode_or_black(contents)
-        return prepare_in_graph(picture, **view), is_read
+        turn, _ = orientation.orientation_and_size(contents)
+        return prepare_in_graph(orientation.turned(picture, turn), **view), is_read
 
     def of_files(image_bytes):
         pictures, are_read = tf.map_fn(read, image_bytes, fn_output_signature=(shown, tf.TensorSpec((), tf.bool)))

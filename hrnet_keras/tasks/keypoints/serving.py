@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
+from hrnet_keras.transforms import orientation
 from hrnet_keras.transforms.decode import decode_or_black
+from hrnet_keras.transforms.upright import STORED
 
 
 @dataclass(frozen=True)
@@ -35,9 +37,10 @@ def endpoints(model, reading, steps):
     | `picture` | `image_bytes` `()`, `boxes` `(n, 4)`: one picture with many boxes, or none | `points`, `scores` |
     | `images` | `images` uint8 `(batch, height, width, 3)`, `boxes` `(batch, 4)` | `points`, `scores` |
 
-    Boxes are float32, xyxy in pixels of the picture; points float32 `(n, k, 2)` as (x, y), scores float32 `(n, k)`. A
-    box that is none (no numbers, no area) and bytes that are no picture are answered by points and scores of 0: in a
-    batch, others are asking too.
+    Boxes are float32, xyxy in pixels of the picture; points float32 `(n, k, 2)` as (x, y), scores float32 `(n, k)`.
+    Photographs that are stored turned are looked at upright, as by `predict`; boxes and points are in pixels as stored.
+    `images` are taken as they are. A box that is none (no numbers, no area) and bytes that are no picture are answered
+    by points and scores of 0: in a batch, others are asking too.
 
     Args:
         model: the folded model.
@@ -49,24 +52,55 @@ def endpoints(model, reading, steps):
     """
     crop, back = tf.TensorSpec((*reading.size, 3), tf.float32), tf.TensorSpec((None, None), tf.float64)
 
-    def of_each(pictures, boxes, read):
-        def one(pair):
-            picture, is_read = read(pair[0])
-            crops, backs = steps.look(picture, pair[1][None])
+    def of_each(pictures, boxes, read, stored):
+        def one(asked):
+            picture, place, turn = asked
+            picture, is_read = read(picture)
+            crops, backs = steps.look(orientation.turned(picture, turn), place[None])
             return crops[0], backs[0], is_read
 
         def look(places):
-            return tf.map_fn(one, (pictures, places), fn_output_signature=(crop, back, tf.TensorSpec((), tf.bool)))
+            kinds = crop, back, tf.TensorSpec((), tf.bool)
+            return tf.map_fn(one, (pictures, places, stored.orientation), fn_output_signature=kinds)
 
-        return _answer(model, reading, steps, look, boxes)
+        return _answer(model, reading, steps, look, boxes, stored)
+
+    def of_files(image_bytes, boxes):
+        kinds = tf.TensorSpec((), tf.int32), tf.TensorSpec((2,), tf.int32)
+        stored = _Stored(*tf.map_fn(orientation.orientation_and_size, image_bytes, fn_output_signature=kinds))
+        return of_each(image_bytes, boxes, decode_or_black, stored)
+
+    def of_images(images, boxes):
+        count = tf.shape(images)[:1]
+        size = tf.broadcast_to(tf.shape(images)[1:3], (count[0], 2))
+        return of_each(images, boxes, lambda image: (image, True), _Stored(tf.fill(count, STORED), size))
 
     files, boxes = tf.TensorSpec([None], tf.string, name="image_bytes"), _boxes_taken()
     pixels = tf.TensorSpec([None, None, None, 3], tf.uint8, name="images")
     return [
-        ("serving_default", lambda image_bytes, boxes: of_each(image_bytes, boxes, decode_or_black), [files, boxes]),
+        ("serving_default", of_files, [files, boxes]),
         of_picture("picture", model, reading, steps),
-        ("images", lambda images, boxes: of_each(images, boxes, lambda image: (image, True)), [pixels, boxes]),
+        ("images", of_images, [pixels, boxes]),
     ]
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """How pictures are stored, of all or of each.
+
+    Attributes:
+        orientation: int32 `()` or `(n,)`, how their pixels are turned to be upright.
+        size: int32 `(2,)` or `(n, 2)`, their height and width.
+    """
+
+    orientation: tf.Tensor
+    size: tf.Tensor
+
+    def upright(self, boxes):
+        return orientation.turned_boxes(boxes, self.orientation, self.size)
+
+    def back(self, points):
+        return orientation.points_turned_back(points, self.orientation, self.size)
 
 
 def of_picture(name, model, reading, steps):
@@ -74,11 +108,13 @@ def of_picture(name, model, reading, steps):
 
     def answer(image_bytes, boxes):
         picture, is_read = decode_or_black(image_bytes)
+        stored = _Stored(*orientation.orientation_and_size(image_bytes))
+        picture = orientation.turned(picture, stored.orientation)
 
         def look(places):
             return *steps.look(picture, places), tf.fill(tf.shape(places)[:1], is_read)
 
-        return _answer(model, reading, steps, look, boxes)
+        return _answer(model, reading, steps, look, boxes, stored)
 
     return name, answer, [tf.TensorSpec([], tf.string, name="image_bytes"), _boxes_taken()]
 
@@ -87,8 +123,11 @@ def _boxes_taken():
     return tf.TensorSpec([None, 4], tf.float32, name="boxes")
 
 
-def _answer(model, reading, steps, look, boxes):
-    """Points and scores of boxes; `look` gives crops at places, the way back, and whether there is a picture."""
+def _answer(model, reading, steps, look, boxes, stored):
+    """Points and scores of boxes; `look` gives crops at places, the way back, and whether there is a picture.
+
+    Boxes and points are in pixels as `stored`, places in those of upright pictures.
+    """
 
     def seen(places):
         crops, back, are_read = look(places)
@@ -98,9 +137,10 @@ def _answer(model, reading, steps, look, boxes):
             maps = reading.merged(maps, model(tf.reverse(crops, [2]), training=False))
         return *steps.decoded(maps, back), are_read
 
-    points, scores, are_read = seen(steps.place(_safe(boxes)))
+    points, scores, are_read = seen(steps.place(stored.upright(_safe(boxes))))
     if steps.again is not None:
         points, scores, are_read = seen(steps.again(tf.cast(points, tf.float64)))
+    points = stored.back(points)
     is_answer = (_is_box(boxes) & are_read)[:, None]
     scores = tf.where(is_answer, tf.cast(scores, tf.float32), 0.0)
     return {"points": tf.where(is_answer[..., None], tf.cast(points, tf.float32), 0.0), "scores": scores}

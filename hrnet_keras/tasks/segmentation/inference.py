@@ -103,7 +103,8 @@ def served(ask, facts, scores=False):
         A function as `answerer` gives it.
 
     Raises:
-        ValueError: the model's logits are not at input size.
+        ValueError: the model's logits are not at input size. The answerer: scores are asked of a picture of more than
+            `LARGEST` pixels, which the graph would shrink.
     """
     if facts.get("output_stride", 1) != 1:
         raise ValueError(f"model {facts['name']!r} answers at stride 4: build it with output_stride=1")
@@ -111,6 +112,12 @@ def served(ask, facts, scores=False):
     def about(shown):
         if not scores:
             return ask("images", images=shown)
+        height, width = shown.shape[:2]
+        if height * width > LARGEST and not any(ask.picture_size("raw")):
+            raise ValueError(
+                f"size={(height, width)}: an exported model gives scores of at most {LARGEST} pixels: expected a "
+                "smaller size, or the .keras file as the model"
+            )
         found = ask.about_file("scores", shown)
         return {word: found[word] for word in ("label_map", "scores")}
 

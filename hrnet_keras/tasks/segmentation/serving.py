@@ -4,7 +4,8 @@ import tensorflow as tf
 
 from hrnet_keras.tasks.finite import no_class
 from hrnet_keras.tasks.segmentation.decoding import decode
-from hrnet_keras.transforms import resizing
+from hrnet_keras.tasks.segmentation.inference import LARGEST
+from hrnet_keras.transforms import orientation, resizing
 from hrnet_keras.transforms.decode import decode_or_black
 
 NOTHING = 255  # in a label map where there is no picture; -1 with more than 255 classes
@@ -23,7 +24,9 @@ def endpoints(model, facts):
     probability of the class. `sizes` int32 `(batch, 2)` says how much of it, (height, width), is whose: pictures of
     several sizes are answered one after the other, each as if alone, and padded to the largest at their right and
     bottom, label maps with 255 (int32: -1), scores with 0. Bytes that are no picture have the size (0, 0). A net of one
-    input size is shown the picture resized, and its answer is resized back by nearest neighbour, as by `predict`.
+    input size is shown the picture resized, and its answer is resized back by nearest neighbour, as by `predict`; so is
+    a net of any size a file of more than `inference.LARGEST` pixels, shrunk to that many. Photographs that are stored
+    turned are looked at upright and answered on the pixels as stored. `images` are taken as they are.
 
     Args:
         model: the folded model.
@@ -64,37 +67,54 @@ class _Net:
         self.id_type = tf.uint8 if no_class(model.output_shape[-1]) > 0 else tf.int32
 
     def shown(self, picture):
-        """A picture uint8 `(height, width, 3)` at the size that the net takes."""
-        if not self.resizes:
-            return picture
+        """A picture uint8 `(height, width, 3)` at the size that the net takes, and of no more than `LARGEST` pixels."""
         own = tf.shape(picture)[:2]
-        size = tf.stack([fixed or own[i] for i, fixed in enumerate(self.input_size)])
+        if self.resizes:
+            size = tf.stack([fixed or own[i] for i, fixed in enumerate(self.input_size)])
+        else:
+            size = _bounded(own)
         is_fitting = tf.reduce_all(own == size)
         resized = tf.cond(is_fitting, lambda: picture, lambda: resizing.resize(picture, size))
         return tf.ensure_shape(resized, (*self.input_size, 3))
 
     def answer(self, pictures, size, scores=False):
         """The answers `(batch, *size)` to pictures of one size, as `shown` makes them of `size`."""
+        shown_size = tf.shape(pictures)[1:3]
         pictures = tf.ensure_shape(pictures, (None, *self.input_size, 3))
         found = decode(self.model(tf.cast(pictures, tf.float32), training=False), scores=scores)
-        if not self.resizes:
-            return found
-        return {word: resizing.resize_nearest(maps, size) for word, maps in found.items()}
+        is_fitting = tf.reduce_all(shown_size == size)
+        return tf.cond(
+            is_fitting,
+            lambda: found,
+            lambda: {word: resizing.resize_nearest(maps, size) for word, maps in found.items()},
+        )
+
+
+def _bounded(own):
+    """Height and width at which a net of any size sees a file of `own` (height, width): `inference.shown_size`."""
+    sides = tf.cast(own, tf.float64)
+    factor = tf.minimum(tf.sqrt(LARGEST / tf.maximum(sides[0] * sides[1], 1)), 1)
+    return tf.maximum(tf.cast(sides * factor, tf.int32), 1)
 
 
 def _of_files(net, image_bytes, scores=False):
     """The answers to files and the pictures' sizes: all at once where the sizes are equal, else one by one."""
-    pictures, sizes = _read(net, image_bytes)
-    are_alike = tf.reduce_all(sizes == sizes[:1]) & tf.reduce_all(sizes > 0)
+    pictures, sizes, turns = _read(net, image_bytes)
+    are_alike = tf.reduce_all(sizes == sizes[:1]) & tf.reduce_all(turns == turns[:1]) & tf.reduce_all(sizes > 0)
+
+    def stored(shown, size, turn):
+        """The answers to pictures that were stored in one way."""
+        found = net.answer(shown, orientation.turned_size(size, turn), scores)
+        return {word: orientation.turned_back(maps, turn, axis=1) for word, maps in found.items()}
 
     def together():
-        return net.answer(pictures.stack(), sizes[0], scores)
+        return stored(pictures.stack(), sizes[0], turns[0])
 
     def one_by_one():
         largest = tf.reduce_max(sizes, axis=0)
 
         def one(i):
-            found = net.answer(pictures.read(i)[None], tf.maximum(sizes[i], 1), scores)
+            found = stored(pictures.read(i)[None], tf.maximum(sizes[i], 1), turns[i])
             return {word: _padded(maps[0], sizes[i], largest) for word, maps in found.items()}
 
         kinds = {"label_map": tf.TensorSpec((None, None), net.id_type)}
@@ -105,20 +125,26 @@ def _of_files(net, image_bytes, scores=False):
 
 
 def _read(net, image_bytes):
-    """Pictures as the net is shown them, in a `tf.TensorArray`, and their own sizes int32 `(batch, 2)`, else (0, 0)."""
+    """Pictures as the net is shown them, in a `tf.TensorArray`, and how they are stored.
+
+    That is their own sizes int32 `(batch, 2)`, else (0, 0), and their orientations int32 `(batch,)`.
+    """
     count = tf.shape(image_bytes)[0]
     pictures = tf.TensorArray(
         tf.uint8, count, element_shape=(*net.input_size, 3), infer_shape=False, clear_after_read=False
     )
     sizes = tf.TensorArray(tf.int32, count, element_shape=(2,))
+    turns = tf.TensorArray(tf.int32, count, element_shape=())
 
-    def read(i, pictures, sizes):
+    def read(i, pictures, sizes, turns):
         picture, is_read = decode_or_black(image_bytes[i])
+        turn, _ = orientation.orientation_and_size(image_bytes[i])
         size = tf.where(is_read, tf.shape(picture)[:2], 0)
-        return i + 1, pictures.write(i, net.shown(picture)), sizes.write(i, size)
+        shown = net.shown(orientation.turned(picture, turn))
+        return i + 1, pictures.write(i, shown), sizes.write(i, size), turns.write(i, turn)
 
-    _, pictures, sizes = tf.while_loop(lambda i, *_: i < count, read, (0, pictures, sizes))
-    return pictures, tf.reshape(sizes.stack(), (-1, 2))
+    _, pictures, sizes, turns = tf.while_loop(lambda i, *_: i < count, read, (0, pictures, sizes, turns))
+    return pictures, tf.reshape(sizes.stack(), (-1, 2)), turns.stack()
 
 
 def _padded(values, size, largest):
