@@ -281,7 +281,7 @@ def test_sizes_are_for_segmentation(model, points_model, tmp_path, monkeypatch):
     (found,) = hk.predict(model, image, size=(24, 36))
     assert found.label_map.shape == (40, 60) and found.shown_size == (24, 36)
     exported = lambda image: {"label_map": image[..., 0]}, {"task": "seg", "num_classes": 256}
-    monkeypatch.setattr(prediction, "_open_saved_model", lambda *words: exported)
+    monkeypatch.setattr(prediction, "open_saved_model", lambda *words, **more: exported)
     (served,) = hk.predict(tmp_path, image, size=(80, 120))
     assert served.label_map.shape == (40, 60) and served.shown_size == (80, 120)
     with pytest.raises(ValueError, match="size=64: a model of task 'pose' sees all pictures at its own size"):
