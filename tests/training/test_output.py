@@ -115,6 +115,15 @@ def test_an_interrupt_says_what_is_kept_and_how_to_go_on(tmp_path, root, monkeyp
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_the_command_ends_with_130_when_it_is_interrupted(tmp_path, root, monkeypatch, capsys, sent):
+    # A shell starts what it puts into the background with SIGINT ignored; the tests may run there.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        check_interrupt(tmp_path, root, monkeypatch, capsys, sent)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def check_interrupt(tmp_path, root, monkeypatch, capsys, sent):
     monkeypatch.setattr(
         keras.callbacks, "TensorBoard", lambda *a, **k: Interrupt(1, lambda: os.kill(os.getpid(), sent))
     )

@@ -64,11 +64,11 @@ def test_a_model_knows_how_it_is_to_be_asked(tmp_path, tiny_net, task):
     read = reading_of(model, size=(1, 1), flip={"official": False, "mmlab": True}, symmetric=("udp",))
     assert (read.rules, read.codec, read.size, read.flip) == ("mmlab", "dark", (64, 64), True)
     example = dataset.example(next(i for i in range(6) if len(dataset.annotations(i)["points"])))
-    once = {"passes": 1} if task == "landmark" else {}
-    points = [hk.predict(net, example["image"], boxes=example["boxes"], **more)[0].points
-              for net, more in ((model, once), (folder, {}))]  # fmt: skip
-    assert points[0].shape == example["points"].shape
-    assert (np.abs(points[0] - points[1]).max(-1) < 0.5).mean() > 0.9
+    points = [hk.predict(net, example["image"], boxes=example["boxes"])[0].points for net in (model, folder)]
+    assert points[0].shape == points[1].shape == example["points"].shape
+    # A face is looked at twice, the second time where the first look found it: by chance, after two epochs.
+    # tests/test_saved_model.py compares faces by a net that knows where to look.
+    assert task == "landmark" or (np.abs(points[0] - points[1]).max(-1) < 0.5).mean() > 0.9
 
 
 def test_epochs_go_over_faces_and_persons_not_over_pictures(tmp_path):
