@@ -9,6 +9,7 @@ from PIL import Image
 
 from hrnet_keras import datasets
 from hrnet_keras.tasks.segmentation import pipeline
+from hrnet_keras.transforms.decode import decode_bytes
 
 FACTS = datasets.Facts(name="stripes", class_names=tuple(f"class {i}" for i in range(200)))
 
@@ -206,13 +207,13 @@ def test_evaluation_reads_in_order(files):
 
 def test_serving_reads_what_the_data_set_reads(files):
     for i in range(2):
-        pixels = tf.function(pipeline.serving)(tf.constant(files.image_files[i].read_bytes()))
+        pixels = tf.function(decode_bytes)(tf.constant(files.image_files[i].read_bytes()))
         np.testing.assert_array_equal(pixels, files.example(i)["image"])
 
 
 def test_serving_can_be_saved(tmp_path):
     module = tf.Module()
-    module.serve = tf.function(pipeline.serving, input_signature=[tf.TensorSpec([], tf.string)])
+    module.serve = tf.function(decode_bytes, input_signature=[tf.TensorSpec([], tf.string)])
     tf.saved_model.save(module, str(tmp_path))
     file = io.BytesIO()
     picture = Image.fromarray(Drawn().example(0)["image"])
