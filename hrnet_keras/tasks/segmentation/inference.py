@@ -53,34 +53,21 @@ def answerer(model, *, scores=False, protocol=None, facts=None, size=None):
         ValueError: the model's logits are not at input size; a size that can't be, or one beside a protocol or for a
             model of fixed size.
     """
-    size = checked_size(size)
     if model.output_shape[1:3] != model.input_shape[1:3] or _known(model).get("output_stride", 1) != 1:
         raise ValueError(
             f"model {model.name!r} takes {model.input_shape[1:3]} and answers {model.output_shape[1:3]}: build it with "
             "output_stride=1"
         )
-    protocol_given = protocol is not None
-    if protocol is None or isinstance(protocol, dict):
-        base = published_protocol(facts.name, _known(model).get("published")) if facts is not None else Protocol()
-        protocol = dataclasses.replace(base, **(protocol or {}))
-    fixed = model.input_shape[1:3] if any(model.input_shape[1:3]) else None
-    if size is not None and (fixed is not None or protocol != Protocol()):
-        said = "a protocol says how pictures are shown" if fixed is None else f"the model sees all pictures at {fixed}"
-        raise ValueError(f"size={size!r}: {said}: expected no size")
-    if protocol != Protocol():
-        return _by_protocol(model, protocol, facts, scores)
-    known = _DECODING.setdefault(model, {})
-    if scores not in known:
-        known[scores] = keras.Model(model.inputs, decode(model.outputs[0], scores=scores))
-    whole = known[scores]
-    largest = None if protocol_given or facts is not None else LARGEST
-
-    def ask(shown):
-        found = whole.predict_on_batch(shown[None].astype("float32"))
-        return {name: np.asarray(value[0]) for name, value in found.items()}
-
+    size, chosen = checked_size(size), _protocol_of(model, protocol, facts)
+    if size is not None:
+        _check_nothing_else_decides(size, model, chosen)
+    if chosen != Protocol():
+        return _by_protocol(model, chosen, facts, scores)
+    ask = _whole(model, scores)
     if any(model.input_shape[1:3]):
         return _at_input_size(ask, model.input_shape[1:3])
+    # Scores are of pictures as they are, and whoever names a protocol knows what it costs.
+    largest = LARGEST if protocol is None and facts is None else None
 
     def answer(image):
         shown = shown_size(image.shape[:2], size, largest)
@@ -89,6 +76,38 @@ def answerer(model, *, scores=False, protocol=None, facts=None, size=None):
         return ask(image)
 
     return answer
+
+
+def _protocol_of(model, protocol, facts):
+    """The `Protocol` to look by: the one given, or the customary one with the changes of a dict."""
+    if isinstance(protocol, Protocol):
+        return protocol
+    base = Protocol() if facts is None else published_protocol(facts.name, _known(model).get("published"))
+    return dataclasses.replace(base, **(protocol or {}))
+
+
+def _check_nothing_else_decides(size, model, protocol):
+    """Raises `ValueError` where the model or a protocol says at which size pictures are shown."""
+    said = None
+    if any(model.input_shape[1:3]):
+        said = f"the model sees all pictures at {model.input_shape[1:3]}"
+    elif protocol != Protocol():
+        said = "a protocol says how pictures are shown"
+    if said:
+        raise ValueError(f"size={size!r}: {said}: expected no size")
+
+
+def _whole(model, scores):
+    """The function from a picture at the size that the net sees to its answer; traced once for every model."""
+    known = _DECODING.setdefault(model, {})
+    if scores not in known:
+        known[scores] = keras.Model(model.inputs, decode(model.outputs[0], scores=scores))
+
+    def ask(shown):
+        found = known[scores].predict_on_batch(shown[None].astype("float32"))
+        return {name: np.asarray(value[0]) for name, value in found.items()}
+
+    return ask
 
 
 def served(ask, facts, scores=False):
