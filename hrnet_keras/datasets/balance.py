@@ -17,7 +17,8 @@ def balanced_weights(pixels):
     """1 / ln(c + share of the pixels) per class, scaled to a mean of 1: the rule of ENet with a milder c.
 
     c is 1.10 and not ENet's 1.02, with which CamVid's rarest class would count 13 times the road and not 4 times. In 60
-    epochs of its recipe both come to 0.552 mIoU; the milder weights keep more pixels right (0.879 against 0.858).
+    epochs of its recipe, when all convolutions of one shape still started alike, both came to 0.552 mIoU; the milder
+    weights kept more pixels right (0.879 against 0.858).
 
     Args:
         pixels: labelled pixels of every class.
