@@ -14,7 +14,7 @@ AMOUNTS = (0.05, 0.10, 0.20)
 DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1))
 
 
-def measure(locate, examples, *, amounts=AMOUNTS, convention="tight"):
+def measure(locate, examples, *, amounts=AMOUNTS, crop_box="tight"):
     """Compares points found from disturbed boxes with those from the true ones.
 
     Every face's box is moved right, left, down and up, made larger and smaller, and both at once; the results of one
@@ -25,7 +25,7 @@ def measure(locate, examples, *, amounts=AMOUNTS, convention="tight"):
             returns points `(n, k, 2)` in pixels of the image.
         examples: dicts with `image`, `centers`, `scales`, `points` and `visible`, a row per face.
         amounts: how far boxes are off, as shares of their side (moved by that, larger and smaller by that).
-        convention: of the crops, as in `hrnet_keras.tasks.landmark.faces`.
+        crop_box: of the crops, as in `hrnet_keras.tasks.landmark.faces`.
 
     Returns:
         A list of dicts, the first for true boxes: `amount`, `kind` (`"true"`, `"moved"`, `"resized"`, `"both"`), and in
@@ -38,7 +38,7 @@ def measure(locate, examples, *, amounts=AMOUNTS, convention="tight"):
     cases = [("true", 0.0), *((kind, amount) for amount in amounts for kind in ("moved", "resized", "both"))]
     sums, faces = np.zeros((len(cases), 4)), 0
     for example in examples:
-        sums += [_of_case(locate, example, kind, amount, convention) for kind, amount in cases]
+        sums += [_of_case(locate, example, kind, amount, crop_box) for kind, amount in cases]
         faces += len(example["centers"])
     if not faces:
         raise ValueError("no faces: expected examples with centers, scales, points and visible")
@@ -70,7 +70,7 @@ def table(rows):
     return "\n".join(lines)
 
 
-def _of_case(locate, example, kind, amount, convention):
+def _of_case(locate, example, kind, amount, crop_box):
     """Sums over the faces of one picture: moved, moved again, error, error again, over the face's side."""
     image, truth, labelled = example["image"], np.asarray(example["points"]), np.asarray(example["visible"]) > 0
     centers, scales = (np.asarray(example[word], np.float64) for word in ("centers", "scales"))
@@ -80,7 +80,7 @@ def _of_case(locate, example, kind, amount, convention):
     found = []
     for box in disturbed(centers, scales, kind, amount):
         first = locate(image, *box)
-        second = locate(image, *points_to_centers_scales(first, convention))
+        second = locate(image, *points_to_centers_scales(first, crop_box))
         moved = [_distance(points, undisturbed, np.ones_like(labelled)) for points in (first, second)]
         errors = [_distance(points, truth, labelled) for points in (first, second)]
         found.append(np.stack([*moved, *errors]) / (200 * scales))
@@ -110,13 +110,13 @@ def main():
 
     faces = {"annotation": "faces"} if options.dataset == "toytown" else {}
     dataset = datasets.load(options.dataset, options.split, options.root, **faces)
-    answer = answerer(load(options.model), facts=dataset.facts)
+    answer = answerer(load(options.model), info=dataset.info)
 
     def locate(image, centers, scales):
         return answer(image, centers=centers, scales=scales)["points"]
 
     count = min(options.limit, len(dataset))
-    text = table(measure(locate, (dataset.example(i) for i in range(count)), convention=dataset.facts.crop_box))
+    text = table(measure(locate, (dataset.example(i) for i in range(count)), crop_box=dataset.info.crop_box))
     print(text)
     if options.write:
         replace_between("noise", text, Path(__file__).parent.parent / "docs" / "points.md")

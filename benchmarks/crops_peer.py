@@ -1,9 +1,9 @@
-"""The work of the official pose loader, made again from the facts of its data set with OpenCV and a DataLoader.
+"""The work of the official pose loader, made again from the info of its data set with OpenCV and a DataLoader.
 
 Reads the picture whole, turns BGR to RGB, draws half body, scale, rotation and mirroring, warps to 256x192, moves the
 joints, draws a Gaussian per joint, makes a float tensor of channels first and normalises it.
 
-Source: facts of `JointsDataset` and its COCO reader in the official pose repository (order, ranges, rounding).
+Source: info of `JointsDataset` and its COCO reader in the official pose repository (order, ranges, rounding).
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The work of the official Cityscapes loader, made again from the facts of its transform with OpenCV and a DataLoader.
+"""The work of the official Cityscapes loader, made again from the info of its transform with OpenCV and a DataLoader.
 
 Reads picture and label map whole, turns label ids into classes one id after the other, resizes both to a random scale,
 pads, cuts, normalises in float32, brings the channels to the front, mirrors half of them.

@@ -1,6 +1,6 @@
 """The peer: HRNet as the official PyTorch programs compute it, op by op, under their tensor names.
 
-Written from the papers and the published facts of the programs (HRNet-Semantic-Segmentation, branch pytorch-v1.1;
+Written from the papers and the published info of the programs (HRNet-Semantic-Segmentation, branch pytorch-v1.1;
 deep-high-resolution-net.pytorch). Run by `speed.py` in a venv of its own; answers JSON lines on standard input.
 """
 

@@ -8,7 +8,7 @@ from PIL import Image
 from hrnet_keras.datasets.boxes import boxes_for
 from hrnet_keras.loading import load
 from hrnet_keras.prediction import answers, open_model, pictures_of
-from hrnet_keras.tasks import part
+from hrnet_keras.tasks import TASKS, task_named
 from hrnet_keras.transforms.upright import STORED
 from hrnet_keras.writing import check_targets, stems_for
 
@@ -32,12 +32,12 @@ def answer_files(model, images, output="predictions", *, boxes=None, label_maps=
             on standard error.
     """
     model = model if os.path.isdir(model) else load(model)
-    answer, facts = open_model(model, size=size)
-    _check_asked(facts["task"], boxes, label_maps, points)
+    answer, info = open_model(model, size=size)
+    _check_asked(info.task, boxes, label_maps, points)
     pictures = _different(pictures_of(images))
     told = None if boxes is None else boxes_for(pictures, boxes)
-    inference = part(facts["task"], "inference")
-    more = (["_labels.png"] if label_maps else []) + ([inference.ENDING] if points else [])
+    inference = task_named(info.task).module("inference")
+    more = (["_labels.png"] if label_maps else []) + ([TASKS[info.task].saved_as] if points else [])
     keep = [boxes] if boxes is not None and os.path.isfile(boxes) else []
     drawings, stems = _places(pictures, output, more, keep)
     for path in drawings:
@@ -50,7 +50,7 @@ def answer_files(model, images, output="predictions", *, boxes=None, label_maps=
         print(f"hrnet-keras: {error}", file=sys.stderr, flush=True)
 
     # A single picture's error is the command's own: it needs no account at the end.
-    for found in answers(answer, facts, pictures, told, unreadable=name_unread if len(pictures) > 1 else None):
+    for found in answers(answer, info, pictures, told, unreadable=name_unread if len(pictures) > 1 else None):
         drawing, stem = places[found.path]
         remarks = _remarks(found, asked_size=size is not None, looked_for=boxes is None)
         _say(found.save(drawing), *remarks)
@@ -59,21 +59,20 @@ def answer_files(model, images, output="predictions", *, boxes=None, label_maps=
             _say(f"{stem}_labels.png", *_stored(found))
         if points:
             inference.write({"points": found.points, "scores": found.scores, "boxes": found.boxes}, stem)
-            _say(f"{stem}{inference.ENDING}", *_stored(found))
+            _say(f"{stem}{TASKS[info.task].saved_as}", *_stored(found))
     if unread:
         raise ValueError(f"{len(unread)} of {len(pictures)} pictures could not be answered; the others are in {output}")
 
 
 def _check_asked(task, boxes, label_maps, points):
     """Raises `ValueError` where other answers are asked for than a model of the task gives."""
-    inference = part(task, "inference")
-    written = getattr(inference, "ENDING", None)  # label maps as pictures, points as json
+    written = TASKS[task].saved_as  # label maps as pictures, points as json
     if label_maps and written != ".png":
         more = ": --json writes its points" if written == ".json" else ""
         raise ValueError(f"--label-maps: a model of task {task!r} answers none{more}")
     if points and written != ".json":
         raise ValueError(f"--json: writes points, a model of task {task!r} answers none")
-    if boxes is not None and "boxes" not in getattr(inference, "NEEDS", ()):
+    if boxes is not None and "boxes" not in TASKS[task].input_keys:
         raise ValueError(f"--boxes: a model of task {task!r} looks at whole pictures: expected none")
 
 
@@ -112,7 +111,7 @@ def _is_file(output, pictures):
 
 def _remarks(found, *, asked_size, looked_for):
     """What a drawing does not show by itself."""
-    nobody = getattr(part(found.facts["task"], "inference"), "NOBODY", None)
+    nobody = TASKS[found.info.task].nothing_found
     if looked_for and nobody is not None and not len(found.points):
         yield nobody
     if not asked_size and hasattr(found, "shown_size"):

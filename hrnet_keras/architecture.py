@@ -1,6 +1,6 @@
 """The numbers of every HRNet and the conventions of every lineage (arXiv:1904.04514, section 3; no tensors here)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 REPRESENTATIONS = ("V1", "V2", "V2p")
 PYRAMID_CHANNELS = 256  # of every level of V2p
@@ -37,68 +37,35 @@ class Conventions:
         align_corners: whether bilinear resizing keeps the corner pixels in place, in exchanges, mixing and output.
         momentum: of the running statistics, in Keras's sense (1 - PyTorch's).
         mixing_bias: whether the 1x1 convolution that mixes the branches has a bias.
-        head_biases: whether the convolutions of the classification head have biases.
     """
 
     upsampling: str = "bilinear"
     align_corners: bool = False
     momentum: float = 0.9
     mixing_bias: bool = True
-    head_biases: bool = True
 
 
-# Which task a representation follows where it is asked for without one, or for one the paper does not pair it with.
-HOME_TASK = {"V1": "pose", "V2": "seg", "V2p": "det"}
-
-_NEAREST = Conventions(upsampling="nearest")
-_OFFICIAL_DENSE = Conventions(momentum=0.99)
-LINEAGES = {
-    "official": {
-        "cls": _NEAREST, "pose": _NEAREST, "det": _NEAREST, "seg": _OFFICIAL_DENSE, "landmark": _OFFICIAL_DENSE,
+NEAREST = Conventions(upsampling="nearest")
+OFFICIAL_DENSE = Conventions(momentum=0.99)
+LINEAGES = ("official", "official_torch04", "mmlab", "timm")
+# Of a representation that is built without a task: those of the nets that it was published in.
+BARE = {
+    "V1": {"official": NEAREST, "mmlab": NEAREST},
+    "V2": {
+        "official": OFFICIAL_DENSE, "official_torch04": OFFICIAL_DENSE,
+        "mmlab": Conventions(upsampling="bilinear_two_steps", mixing_bias=False),
     },
-    # Trained under PyTorch 0.4.1 with in-place batch norm, whose gamma in effect is |weight| + 1e-5 (loading knows).
-    "official_torch04": {"seg": _OFFICIAL_DENSE},
-    "mmlab": {
-        "seg": Conventions(upsampling="bilinear_two_steps", mixing_bias=False),
-        "landmark": Conventions(), "pose": _NEAREST, "det": _NEAREST,
-    },
-    "timm": {"cls": _NEAREST},
+    "V2p": {"official": NEAREST, "mmlab": NEAREST},
 }  # fmt: skip
 
 
-def conventions(lineage, task, representation, *, align_corners=None, head=None):
-    """Looks up the conventions of a lineage for a task.
-
-    Args:
-        lineage: a key of `LINEAGES`.
-        task: `"cls"`, `"seg"`, `"landmark"`, `"pose"`, `"det"` or `None` (that of the representation's home task).
-        representation: one of `REPRESENTATIONS`.
-        align_corners: for seg, whether the net was trained with aligned corners; `None` is the lineage's own answer.
-        head: `"ocr"` (seg), `"ssld"` (cls) or `None`.
-
-    Returns:
-        The `Conventions`.
+def bare_conventions(lineage, representation):
+    """The conventions of a representation that is built without a task.
 
     Raises:
-        ValueError: the lineage has no such task, or `align_corners` is given for another task than seg.
-
-    Source: sections 1 of the official classification, segmentation (three branches), facial-landmark and pose
-    repositories and of mmsegmentation 1.2.2, mmpose 1.x and mmdetection 3.3.0.
+        ValueError: the lineage has no such nets.
     """
-    asked = task or HOME_TASK[representation]
-    table = LINEAGES[lineage]
-    if asked not in table:
-        tasks = ", ".join(repr(name) for name in table)
-        raise ValueError(f"lineage={lineage!r} has no nets for task={asked!r}: it has {tasks}")
-    found = table[asked]
-    if align_corners is not None and asked != "seg":
-        raise ValueError(f"align_corners={align_corners!r} is for task='seg' alone, given with task={task!r}")
-    if head == "ocr":  # the OCR branch: aligned corners throughout, PyTorch's usual momentum
-        official = lineage != "mmlab"
-        found = replace(found, align_corners=official, momentum=0.9)
-    if align_corners is not None:
-        branch_momentum = 0.9 if align_corners else found.momentum
-        found = replace(found, align_corners=align_corners, momentum=branch_momentum)
-    if head == "ssld":
-        found = replace(found, head_biases=False)
-    return found
+    if lineage not in BARE[representation]:
+        known = ", ".join(map(repr, BARE[representation]))
+        raise ValueError(f"lineage={lineage!r} has no HRNet{representation} without a task: expected one of {known}")
+    return BARE[representation][lineage]

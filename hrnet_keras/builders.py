@@ -2,22 +2,20 @@
 
 import functools
 import inspect
+from dataclasses import dataclass, replace
 
 import keras
 
-from hrnet_keras import representations
-from hrnet_keras.architecture import ARCHITECTURES, LINEAGES, REPRESENTATIONS, conventions
+from hrnet_keras.architecture import ARCHITECTURES, LINEAGES, REPRESENTATIONS, bare_conventions
 from hrnet_keras.backbone import trunk
 from hrnet_keras.checkpoints.model_weights import task_of
 from hrnet_keras.checkpoints.starting import start_from
 from hrnet_keras.datasets.published import published
-from hrnet_keras.layers import Answer, Normalize, Resize
+from hrnet_keras.layers import ModelInfo, ModelInfoLayer, Normalize, Resize
+from hrnet_keras.layers.model_info import info_of, update_info
 from hrnet_keras.layers.normalization import by_groups
-from hrnet_keras.tasks import part
-
-TASKS = {"cls": ("V2",), "seg": ("V1", "V2"), "landmark": ("V1", "V2"), "pose": ("V1", "V2"), None: REPRESENTATIONS}
-MIXING_NAMES = {"landmark": "head", "pose": "head", "seg": "last_layer", None: "last_layer"}
-HEADS = {"seg": (None, "ocr"), "cls": (None, "ssld")}
+from hrnet_keras.representations import aggregate
+from hrnet_keras.tasks import TASKS, HeadSpec, Task
 
 
 def hrnet(
@@ -82,140 +80,119 @@ def hrnet(
         >>> model.output_shape
         (None, 64, 96, 11)
     """
-    _check_names(representation, width, task, lineage or "official", head, framework, output_stride or 1)
-    _check_counts(task, num_classes=num_classes, num_keypoints=num_keypoints)
-    asked, start, brought = num_classes or num_keypoints, None, {}
+    kind = _kind_of(task, representation, framework)
+    _check_names(kind, representation, width, lineage, head, output_stride)
+    _check_counts(kind, num_classes=num_classes, num_keypoints=num_keypoints)
+    asked_count = num_classes or num_keypoints
+    start = None
     if weights is not None:
-        net = {"task": task, "representation": representation, "width": width}
-        how = {"lineage": lineage, "head": head, "align_corners": align_corners}
-        start = start_from(weights, **net, **how, input_shape=input_shape)
-        brought = start.options
-    lineage, head = lineage or brought.get("lineage") or "official", head or brought.get("head")
-    align_corners = brought.get("align_corners") if align_corners is None else align_corners
-    if include_preprocessing is None:
-        include_preprocessing = brought.get("include_preprocessing", True)
-    output_stride = output_stride or brought.get("output_stride", 1)
-    count = asked or brought.get("count")
-    how = conventions(lineage, task, representation, align_corners=align_corners, head=head)
-    _check_shape(input_shape, how, representation)
-    architecture = ARCHITECTURES[width]
+        start = start_from(
+            weights, task=task, representation=representation, width=width, lineage=lineage, head=head,
+            align_corners=align_corners, input_shape=input_shape,
+        )  # fmt: skip
+    spec = _NetSpec.of(kind, representation, width, start).asked(
+        lineage=lineage, head=head, align_corners=align_corners, include_preprocessing=include_preprocessing,
+        output_stride=output_stride, count=asked_count,
+    )  # fmt: skip
+    conventions = spec.conventions()
+    _check_shape(input_shape, conventions, representation)
 
     images = keras.Input(input_shape, name="image")
-    x = Normalize(unit=_unit(how), normalized=not include_preprocessing, name="normalize")(images)
-    maps = trunk(x, architecture, how)
-    stack = representations.concatenate(maps, how) if plain and representation != "V1" and _mixes(task, head) else None
-    if task is None:
-        outputs, facts = _features(representation, maps, how, stack), None
+    normalize = Normalize(unit=_unit(conventions), normalized=not spec.include_preprocessing, name="normalize")
+    maps = trunk(normalize(images), ARCHITECTURES[width], conventions)
+    if kind is None:
+        outputs = aggregate(maps, representation, conventions, name="last_layer", plain=plain)
     else:
-        features = _task_features(representation, task, maps, how, stack, head)
-        outputs, facts = _head(task, features, how, head, count, plain)
-    if task == "seg" and output_stride == 1:
-        outputs = Resize(align_corners=how.align_corners, dtype="float32", name="logits_at_input_size")(outputs, images)
-    if facts is not None:
-        facts |= {
-            "representation": representation, "width": width, "lineage": lineage,
-            "include_preprocessing": include_preprocessing, "output_stride": output_stride if task == "seg" else 4,
-        }  # fmt: skip
-        facts |= {"head": head} if head else {}
-        facts |= {"align_corners": True} if how.align_corners else {}
-        if count == brought.get("count"):
-            facts |= {key: value for key, value in brought.get("facts", {}).items() if key not in facts}
-        outputs = Answer(facts, name="heatmaps" if task in ("landmark", "pose") else "logits")(outputs)
-    model = keras.Model(images, outputs, name=name or _model_name(representation, width, task, head))
-    if start is not None:
-        model = by_groups(model) if start.has_group_norms else model
-        start.load(model, count=asked)
-        _name_published(model, start.entry)
+        outputs = kind.build(maps, HeadSpec(representation, spec.head, spec.count, conventions, plain))
+        if kind.output_strides[0] == 1 == spec.output_stride and len(kind.output_strides) > 1:
+            resize = Resize(align_corners=conventions.align_corners, dtype="float32", name="logits_at_input_size")
+            outputs = resize(outputs, images)
+        outputs = ModelInfoLayer(spec.info(conventions), name=kind.output)(outputs)
+    model = keras.Model(images, outputs, name=name or _model_name(representation, width, task, spec.head))
+    if start is None:
+        return model
+    if start.has_group_norms:
+        model = by_groups(model)
+    start.load(model, count=asked_count)
+    _name_published(model, start.entry)
     return model
 
 
-def facts_of(model):
-    """What a model's numbers mean: the dict its builder (and training) put on its last layer.
+@dataclass(frozen=True)
+class _NetSpec:
+    """What is to be built: what was asked for, else what the weights bring, else the defaults.
 
-    Raises:
-        ValueError: the model has no `Answer` layer, so it is no model of a task of this package.
+    Attributes:
+        kind: the `Task`, `None` for feature maps.
+        brought: the `ModelInfo` of a `.keras` file in `weights`, `None` without one.
     """
-    for layer in model.layers:
-        if isinstance(layer, Answer):
-            return layer.facts
-    raise ValueError(f"model {model.name!r} answers no task: build it with task=..., as hrnet_keras's builders do")
+
+    kind: Task | None
+    representation: str
+    width: str
+    lineage: str = "official"
+    head: str | None = None
+    align_corners: bool | None = None
+    include_preprocessing: bool = True
+    output_stride: int = 1
+    count: int | None = None
+    brought: ModelInfo | None = None
+
+    @classmethod
+    def of(cls, kind, representation, width, start):
+        """The defaults, with what weights bring."""
+        spec = cls(kind, representation, width, count=None if kind is None else kind.default_count)
+        return spec if start is None else spec.asked(brought=start.info, **start.options)
+
+    def asked(self, **values):
+        """The same with the values that are not `None`."""
+        return replace(self, **{word: value for word, value in values.items() if value is not None})
+
+    def conventions(self):
+        """Of the graph; raises `ValueError` where the lineage has no such nets."""
+        if self.kind is not None:
+            return self.kind.conventions_of(self.lineage, self.head, align_corners=self.align_corners)
+        if self.align_corners is not None:
+            raise ValueError(f"align_corners={self.align_corners!r}: feature maps have no such choice")
+        return bare_conventions(self.lineage, self.representation)
+
+    def info(self, conventions):
+        """What the built model's numbers mean."""
+        said = self.brought
+        if said is None or said.count != self.count:  # names of other classes are none
+            said = ModelInfo(self.kind.name)
+        return replace(
+            said, task=self.kind.name, representation=self.representation, width=self.width, lineage=self.lineage,
+            head=self.head, align_corners=conventions.align_corners, output_stride=self.output_stride,
+            include_preprocessing=self.include_preprocessing, **{self.kind.counts: self.count},
+        )  # fmt: skip
 
 
 def name_answers(model, data):
-    """Writes a data set's names into a model's facts, so that its answers can be read wherever it goes.
+    """Writes a data set's names into a model's info, so that its answers can be read wherever it goes.
 
     Args:
         model: a model of a task.
-        data: the data set's facts: `name` and, for classes, `class_names`, `palette` (RGB per class), `ignore_label`,
+        data: the data set's info: `name` and, for classes, `class_names`, `palette` (RGB per class), `ignore_label`,
             `label_flip_pairs`; for points, `point_names`, `flip_pairs`, `edges`, `crop_box`, `stretch_first`.
     """
-    facts = facts_of(model)
-    facts["data"] = data.name
-    if "num_keypoints" in facts:
-        facts["point_names"] = list(data.point_names)
-        facts["flip_pairs"] = [list(pair) for pair in data.flip_pairs]
-        facts["edges"] = [list(pair) for pair in data.edges]
-        facts.setdefault("crop_box", data.crop_box)
-        facts["stretch_first"] = data.stretch_first
-        return
-    facts["class_names"] = list(data.class_names)
-    facts["palette"] = [list(map(int, colour)) for colour in data.palette]
-    facts["ignore_label"] = data.ignore_label
-    facts["label_flip_pairs"] = [list(pair) for pair in data.label_flip_pairs]
+    update_info(model, **vars(info_of(model).with_dataset(data)))
 
 
 def _name_published(model, entry):
-    """Writes what is known of published weights into the facts of a model for their task."""
+    """Writes what is known of published weights into the info of a model for their task."""
     if entry is None or task_of(model) != entry.task:
         return
-    facts = facts_of(model)
-    facts["weights"] = entry.name
-    known = {word: getattr(entry, word) for word in ("codec", "crop_box", "input", "crop", "interpolation")}
-    facts.update({key: value for key, value in known.items() if value is not None})
-    names = published(entry.data)
-    if entry.score and facts.get("num_classes", facts.get("num_keypoints")) == entry.count:
-        facts["published"] = entry.published
-    if names is not None and facts.get("num_classes") == len(names.class_names):
+    info, names = info_of(model), published(entry.data)
+    sizes = {"input_size": entry.input, "crop_ratio": entry.crop, "interpolation": entry.interpolation}
+    known = {"codec": entry.codec, "crop_box": entry.crop_box, **sizes}
+    if entry.score and info.count == entry.count:
+        known["published"] = entry.published
+    info = update_info(model, weights=entry.name, **{key: value for key, value in known.items() if value is not None})
+    if names is not None and info.num_classes == len(names.class_names):
         name_answers(model, names)
-    elif names is not None and facts.get("num_keypoints") in (len(names.point_names), 3 * len(names.point_names)):
+    elif names is not None and info.num_keypoints in (len(names.point_names), 3 * len(names.point_names)):
         name_answers(model, names)  # three maps per point: UDP's combined codec
-
-
-def _features(representation, maps, how, stack):
-    if representation == "V1":
-        return representations.v1(maps)
-    if representation == "V2":
-        return representations.v2(maps, how, name=MIXING_NAMES[None], stack=stack)
-    return representations.v2p(maps, how, stack=stack)
-
-
-def _mixes(task, head):
-    return task != "cls" and head != "ocr"
-
-
-def _task_features(representation, task, maps, how, stack, head):
-    """What the task's head is built on: the four maps for the heads that aggregate them their own way."""
-    if not _mixes(task, head):
-        return maps
-    if representation == "V1":
-        return representations.v1(maps)
-    return representations.v2(maps, how, name=MIXING_NAMES[task], stack=stack)
-
-
-def _head(task, features, how, head, count, plain):
-    module = part(task, "head")
-    if task in ("landmark", "pose"):
-        count = count or module.NUM_KEYPOINTS
-        return module.build(features, count), {"task": task, "num_keypoints": count}
-    count = count or module.NUM_CLASSES
-    facts = {"task": task, "num_classes": count}
-    if task == "cls":
-        return module.build(features, count, how), facts
-    if head == "ocr":
-        from hrnet_keras.tasks.segmentation import ocr
-
-        return ocr.build(features, count, how, plain=plain), facts
-    return module.build(features, count), facts
 
 
 def _model_name(representation, width, task, head):
@@ -227,44 +204,55 @@ def _one_of(name, value, expected):
         raise ValueError(f"{name}={value!r}: expected one of {', '.join(map(repr, expected))}")
 
 
-def _check_names(representation, width, task, lineage, head, framework, output_stride):
-    _one_of("representation", representation, REPRESENTATIONS)
-    _one_of("width", width, tuple(ARCHITECTURES))
+def _kind_of(task, representation, framework):
+    """The `Task` of that name, `None` for feature maps."""
     if task == "det" or framework is not None:
         raise ValueError(
             "task='det' is not in this version: HRNetV2p with task=None gives the pyramid that detectors stand on"
         )
-    _one_of("task", task, tuple(TASKS))
-    _one_of("lineage", lineage, tuple(LINEAGES))
-    if representation not in TASKS[task]:
-        raise ValueError(f"HRNet{representation} has no task={task!r}: that task exists for {', '.join(TASKS[task])}")
-    _one_of(f"with task={task!r}, head", head, HEADS.get(task, (None,)))
-    if head == "ocr" and representation != "V2":
-        raise ValueError(f"head='ocr' needs all four maps: expected HRNetV2, given HRNet{representation}")
-    _one_of("output_stride", output_stride, (1, 4) if task == "seg" else (1,))
+    if task is None:
+        return None
+    _one_of("task", task, (*TASKS, None))
+    return TASKS[task]
 
 
-def _check_counts(task, **counts):
-    fitting = {"cls": "num_classes", "seg": "num_classes", "landmark": "num_keypoints", "pose": "num_keypoints"}
+def _check_names(kind, representation, width, lineage, head, output_stride):
+    _one_of("representation", representation, REPRESENTATIONS)
+    _one_of("width", width, tuple(ARCHITECTURES))
+    if lineage is not None:
+        _one_of("lineage", lineage, LINEAGES)
+    if kind is None:
+        _one_of("with task=None, head", head, (None,))
+        _one_of("output_stride", output_stride, (None, 1))
+        return
+    if representation not in kind.representations:
+        known = ", ".join(sorted(kind.representations))
+        raise ValueError(f"HRNet{representation} has no task={kind.name!r}: that task exists for {known}")
+    _one_of(f"with task={kind.name!r}, head", head, kind.variants)
+    if output_stride is not None:
+        _one_of("output_stride", output_stride, kind.output_strides)
+
+
+def _check_counts(kind, **counts):
     for name, value in counts.items():
         if value is None:
             continue
-        if name != fitting.get(task):
-            raise ValueError(f"{name}={value!r} does not belong to task={task!r}")
+        if kind is None or name != kind.counts:
+            raise ValueError(f"{name}={value!r} does not belong to task={None if kind is None else kind.name!r}")
         if not isinstance(value, int) or value < 1:
             raise ValueError(f"{name}={value!r}: expected a positive whole number")
 
 
-def _unit(how):
+def _unit(conventions):
     """What sizes must be multiples of: upsampling by whole factors meets the finer map only then."""
-    return 32 if how.upsampling == "nearest" else 1
+    return 32 if conventions.upsampling == "nearest" else 1
 
 
-def _check_shape(input_shape, how, representation):
+def _check_shape(input_shape, conventions, representation):
     shape = tuple(input_shape)
     if len(shape) != 3 or shape[2] != 3 or any(n is not None and (not isinstance(n, int) or n < 1) for n in shape):
         raise ValueError(f"input_shape={input_shape!r}: expected (height, width, 3) of positive whole numbers or None")
-    unit = _unit(how)
+    unit = _unit(conventions)
     least = 64 if representation == "V2p" else unit
     for side, size in zip(("height", "width"), shape, strict=False):
         if size is not None and (size % unit or size < least):

@@ -12,9 +12,11 @@ from hrnet_keras.checkpoints.loading import LoadReport, identity_of, load_tensor
 from hrnet_keras.checkpoints.model_weights import task_of, tensors_of
 from hrnet_keras.checkpoints.starting import start_of
 from hrnet_keras.checkpoints.torch_file import CheckpointError
-from hrnet_keras.datasets import Facts
+from hrnet_keras.datasets import DatasetInfo
 from hrnet_keras.datasets.folder import read_classes
 from hrnet_keras.datasets.published import published
+from hrnet_keras.layers.model_info import find_info, info_of
+from hrnet_keras.tasks import TASKS
 
 ENDINGS = (".keras", ".weights.h5", ".safetensors")
 REPRESENTATIONS = {"cls": "V2", "seg": "V2", "landmark": "V2", "pose": "V1", "det": "V2p", None: "V2"}
@@ -54,7 +56,7 @@ def convert(source, destination, *, task=None, classes=None, lineage=None, align
     else:
         model, report = from_checkpoint(source, task=task, lineage=lineage, align_corners=align_corners, state=state)
     if classes is not None:
-        builders.name_answers(model, _names(classes, builders.facts_of(model)))
+        builders.name_answers(model, _names(classes, info_of(model)))
     _write(model, destination, report.lineage)
     return model, report
 
@@ -96,12 +98,12 @@ def from_keras(source, *, task=None, lineage=None, align_corners=None):
     except Exception as error:  # Keras raises many kinds for a damaged file
         raise CheckpointError(f"{source}: not a readable .keras file ({' '.join(str(error).split())[:200]})") from error
     found = task_of(model)
-    facts = {} if found is None else builders.facts_of(model)
-    asked = {"task": (task, found), "align_corners": (align_corners, facts.get("align_corners", False))}
+    info = find_info(model)
+    asked = {"task": (task, found), "align_corners": (align_corners, info is not None and info.align_corners)}
     for word, (expected, said) in asked.items():
         if expected not in (None, said):
             raise ValueError(f"{source}: {word}={expected!r} was asked for, the file's net has {said!r}")
-    own = facts.get("lineage", "official")
+    own = "official" if info is None else info.lineage
     return model, LoadReport(lineage or own, naming_for(own, found), found, tuple(tensors_of(model)), (), ())
 
 
@@ -114,7 +116,7 @@ def from_zoo(name):
     entry = next((entry for entry in zoo.entries() if entry.name == name), None)
     if entry is None:
         raise ValueError(f"{name!r} is no name of published weights: hrnet-keras models lists them")
-    task = entry.task if entry.task in builders.TASKS else None  # detectors give their pyramid
+    task = entry.task if entry.task in TASKS else None  # detectors give their pyramid
     return getattr(builders, f"HRNet{entry.representation}{entry.width}")(task, weights=name)
 
 
@@ -133,15 +135,15 @@ def width_of(tensors, naming, where):
     raise ValueError(f"{where}: a trunk of {channels} channels is none of {widths}")
 
 
-def _names(classes, facts):
+def _names(classes, info):
     known = published(classes)
     if known is None:
         if not os.path.isfile(classes):
             raise ValueError(f"classes={classes!r}: neither a published data set nor a file of names")
         names, palette = read_classes(classes)
-        known = Facts(os.path.splitext(os.path.basename(classes))[0], class_names=names, palette=palette)
-    if len(known.class_names) != facts.get("num_classes"):
-        raise ValueError(f"classes={classes!r}: {len(known.class_names)} names for {facts.get('num_classes')} classes")
+        known = DatasetInfo(os.path.splitext(os.path.basename(classes))[0], class_names=names, palette=palette)
+    if len(known.class_names) != info.num_classes:
+        raise ValueError(f"classes={classes!r}: {len(known.class_names)} names for {info.get('num_classes')} classes")
     return known
 
 

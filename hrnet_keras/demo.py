@@ -15,7 +15,7 @@ from hrnet_keras.exporting import export
 from hrnet_keras.loading import load_keras
 from hrnet_keras.prediction import predict
 from hrnet_keras.recipe import DataRecipe, ModelRecipe, Recipe, TrainRecipe
-from hrnet_keras.tasks import part
+from hrnet_keras.tasks import task_named
 from hrnet_keras.tasks.segmentation.drawing import grid
 from hrnet_keras.training import train
 
@@ -47,7 +47,7 @@ SHOWS = {
         Recipe(
             ModelRecipe(name="HRNetV2W18SmallV1", task="landmark"),
             DataRecipe(
-                name="toytown", options={"annotation": "faces"}, crop=(64, 64), rules="mmlab", codec="dark", sigma=1.5,
+                name="toytown", options={"annotation": "faces"}, crop=(64, 64), convention="mmlab", codec="dark", sigma=1.5,
                 rotation=20.0,
             ),
             replace(_POINTS, epochs=10, learning_rate=0.002, evaluate_every=10),
@@ -59,7 +59,7 @@ SHOWS = {
         Recipe(
             ModelRecipe(name="HRNetV1W18SmallV1", task="pose"),
             DataRecipe(
-                name="toytown", options={"annotation": "figures", "size": [160, 240]}, crop=(64, 64), rules="mmlab",
+                name="toytown", options={"annotation": "figures", "size": [160, 240]}, crop=(64, 64), convention="mmlab",
                 codec="dark", sigma=1.5, scaling=0.15, rotation=8.0, half_body=0.0, shift=0.1,
             ),
             replace(_POINTS, epochs=18, evaluate_every=18),
@@ -147,13 +147,13 @@ def _with_somebody(dataset):
 
 def _grid(task, model, dataset, told, path, rows=4):
     """Draws picture, truth and prediction of a few examples."""
-    draw = part(task, "drawing").draw
+    draw = task_named(task).module("drawing").draw
     options = {"legend": False} if task == "seg" else {}
-    answer = part(task, "inference").answerer(model, facts=dataset.facts)
+    answer = task_named(task).module("inference").answerer(model, info=dataset.info)
     lines = []
     for _, example in zip(range(rows), _with_somebody(dataset), strict=False):
         found = answer(example["image"], **{word: example[word] for word in told})
-        shown = [draw(example["image"], what, dataset.facts, **options) for what in (example, found)]
+        shown = [draw(example["image"], what, dataset.info, **options) for what in (example, found)]
         lines.append([example["image"], *shown])
     Image.fromarray(grid(lines, titles=("scene", "truth", "prediction"))).save(path)
     return path

@@ -4,13 +4,13 @@ import os
 import sys
 
 from hrnet_keras import datasets
-from hrnet_keras.builders import facts_of
 from hrnet_keras.checkpoints import zoo
 from hrnet_keras.datasets.published import scored_on
+from hrnet_keras.layers.model_info import ModelInfo, info_of
 from hrnet_keras.loading import load
 from hrnet_keras.prediction import open_model
-from hrnet_keras.saved_model import saved_facts
-from hrnet_keras.tasks import part
+from hrnet_keras.saved_model import saved_info
+from hrnet_keras.tasks import TASKS, task_named
 from hrnet_keras.tasks.agreement import in_data_order, places_of
 from hrnet_keras.writing import stems_inside
 
@@ -54,61 +54,61 @@ def evaluate(
         model, dataset = _opened(model, dataset, split, root, options)
     elif options:
         raise TypeError(f"options {sorted(options)} belong to a data set given by name")
-    answer, facts = open_model(model, protocol=protocol, facts=dataset.facts)
-    metrics = part(facts["task"], "metrics")
-    places = places_of(facts, dataset.facts)
-    metric = metrics.Metric(dataset.facts)
-    examples = part(facts["task"], "pipeline").evaluation(dataset)
-    needs = getattr(part(facts["task"], "inference"), "NEEDS", ())
+    answer, info = open_model(model, protocol=protocol, info=dataset.info)
+    metrics = task_named(info.task).module("metrics")
+    places = places_of(info, dataset.info)
+    metric = metrics.Metric(dataset.info)
+    examples = task_named(info.task).module("pipeline").evaluation(dataset)
+    needs = TASKS[info.task].input_keys
     count = len(dataset) if limit is None else min(limit, len(dataset))
-    stems = None if save is None else _stems(save, dataset, facts["task"])
+    stems = None if save is None else _stems(save, dataset, info.task)
     for done, example in zip(range(1, count + 1), examples, strict=False):
         found = answer(example["image"], **{word: example[word] for word in needs if word in example})
         found = in_data_order(found, places)
         metric.update(found, example)
         if save is not None:
-            part(facts["task"], "inference").write(found, stems[done - 1], dataset.to_file)
+            task_named(info.task).module("inference").write(found, stems[done - 1], dataset.to_file)
         if verbose and sys.stderr.isatty():
             print(f"\r{done}/{count} pictures", end="\n" if done == count else "", file=sys.stderr, flush=True)
     result = metric.result()
     if verbose:
         print(metrics.table(result))
-        _print_published(facts, dataset, options)
+        _print_published(info, dataset, options)
     return result
 
 
 def _stems(folder, dataset, task):
     """Where the answers about the examples of a data set go, in its order: paths without their ending."""
-    inference = part(task, "inference")
-    if not hasattr(inference, "write"):
+    ending = TASKS[task].saved_as
+    if ending is None:
         raise ValueError(f"save={str(folder)!r}: a model of task {task!r} writes no answers: expected None")
     keep = [file for file in (*dataset.image_files, *dataset.label_files) if isinstance(file, (str, os.PathLike))]
-    return stems_inside(os.fspath(folder), dataset.names, inference.ENDING, keep=keep)
+    return stems_inside(os.fspath(folder), dataset.names, ending, keep=keep)
 
 
 def _opened(model, name, split, root, options):
     """The model, loaded where it was a file, and the data set that it is to be scored on."""
     entry = next((entry for entry in zoo.entries() if entry.name == model), None)
     if entry is not None:  # loaded later: a data set that isn't there is said before hundreds of megabytes are fetched
-        facts = {"data": entry.data, "lineage": entry.lineage}
+        info = ModelInfo(entry.task, data=entry.data, lineage=entry.lineage)
     elif isinstance(model, (str, os.PathLike)) and os.path.isdir(model):
-        facts = saved_facts(os.fspath(model))
+        info = saved_info(os.fspath(model))
     else:
         model = load(model) if isinstance(model, (str, os.PathLike)) else model
-        facts = facts_of(model)
-    name = name or facts.get("data")
+        info = info_of(model)
+    name = name or info.data
     if name is None:
         raise ValueError("dataset=None: expected one, as the model does not say what it was trained on")
-    name, usual, own = scored_on(name, facts.get("rules") or facts.get("lineage"))
+    name, usual, own = scored_on(name, info.convention or info.lineage)
     return model, datasets.load(name, split or usual, root, **{**own, **options})
 
 
-def _print_published(facts, dataset, options):
+def _print_published(info, dataset, options):
     """The published score of published weights, under the measured one."""
-    published = facts.get("published")
-    if published and dataset.facts.name == "coco" and "detections" not in options:
+    published = info.published
+    if published and dataset.info.name == "coco" and "detections" not in options:
         print("on the annotated boxes; the published score is of a detector's: --option '{detections: FILE}'")
-    if published and facts.get("data") == dataset.facts.name:
+    if published and info.data == dataset.info.name:
         score = ", ".join(f"{name} {value:g}" for name, value in published["score"].items())
         print(f"published: {score}{' (' + published['note'] + ')' if published['note'] else ''}")
 

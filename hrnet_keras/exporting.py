@@ -1,6 +1,5 @@
 """A model -> a SavedModel that TensorFlow Serving loads: pictures in, answers out, batch norms folded."""
 
-import contextlib
 import json
 import os
 import shutil
@@ -8,10 +7,10 @@ import tempfile
 
 import keras
 
-from hrnet_keras.builders import facts_of
 from hrnet_keras.folding import fold_batch_norm
-from hrnet_keras.saved_model import FACTS_FILE
-from hrnet_keras.tasks import has_part, part
+from hrnet_keras.layers.model_info import find_info
+from hrnet_keras.saved_model import INFO_FILE
+from hrnet_keras.tasks import task_named
 
 
 def export(model, directory, *, version=None, format="saved_model"):
@@ -96,22 +95,20 @@ def _write(model, folder):
     import tensorflow as tf
 
     folded = fold_batch_norm(model)
-    facts = {}
-    with contextlib.suppress(ValueError):  # feature maps have no task: their SavedModel answers them raw
-        facts = facts_of(model)
+    info = find_info(model)  # feature maps have no task: their SavedModel answers them raw
     raw = tf.TensorSpec(folded.inputs[0].shape, tf.float32, name="image")
     endpoints = [("raw", lambda image: _named(folded, folded(image, training=False)), [raw])]
-    if facts and has_part(facts["task"], "pipeline"):
-        endpoints += part(facts["task"], "pipeline").endpoints(_TracedOnce(folded, raw), facts)
+    if info is not None:
+        endpoints += task_named(info.task).module("pipeline").endpoints(_TracedOnce(folded, raw), info)
     signatures = {name: tf.function(function, input_signature=takes) for name, function, takes in endpoints}
     signatures.setdefault("serving_default", signatures["raw"])
     # Keras's ExportArchive would do, but writes every variable twice (3.15).
     module = tf.Module()
     module.variables_of_model = [variable.value for variable in folded.variables]
     tf.saved_model.save(module, folder, signatures=signatures)
-    os.makedirs(os.path.join(folder, os.path.dirname(FACTS_FILE)), exist_ok=True)
-    with open(os.path.join(folder, FACTS_FILE), "w", encoding="utf-8") as file:
-        json.dump({"name": model.name, **facts}, file, indent=1)
+    os.makedirs(os.path.join(folder, os.path.dirname(INFO_FILE)), exist_ok=True)
+    with open(os.path.join(folder, INFO_FILE), "w", encoding="utf-8") as file:
+        json.dump({"name": model.name, **({} if info is None else info.to_dict())}, file, indent=1)
 
 
 class _TracedOnce:

@@ -5,16 +5,16 @@ import glob
 import os
 import warnings
 from concurrent.futures import ThreadPoolExecutor
-from types import SimpleNamespace
+from dataclasses import replace
 
 import numpy as np
 from PIL import Image
 
 from hrnet_keras import datasets
-from hrnet_keras.builders import facts_of
+from hrnet_keras.layers.model_info import info_of
 from hrnet_keras.loading import load
 from hrnet_keras.saved_model import open_saved_model
-from hrnet_keras.tasks import part
+from hrnet_keras.tasks import TASKS, task_named
 from hrnet_keras.tasks.agreement import in_model_order
 from hrnet_keras.tasks.keypoints.reading import checked_boxes
 from hrnet_keras.transforms.upright import BACK, STORED, orientation_of, turned, turned_answer, turned_boxes
@@ -28,14 +28,14 @@ class Prediction:
 
     Attributes:
         path: where it came from, or `None`.
-        facts: of the model: `task`, `class_names`, `palette`.
+        info: of the model: `task`, `class_names`, `palette`.
         orientation: 1, or how the picture's EXIF data says that its pixels are to be turned to be upright, 2..8.
         label_map, labels, points, scores, boxes, ...: the task's answer, see its `inference`, in pixels of the picture
             as stored.
     """
 
-    def __init__(self, image, path, facts, answer, orientation=STORED):
-        self._image, self.path, self.facts, self._answer, self.orientation = image, path, facts, answer, orientation
+    def __init__(self, image, path, info, answer, orientation=STORED):
+        self._image, self.path, self.info, self._answer, self.orientation = image, path, info, answer, orientation
 
     @property
     def image(self):
@@ -50,9 +50,11 @@ class Prediction:
 
     def draw(self, **options):
         """Draws the answer over the picture, upright: uint8 RGB; options as in the task's `drawing.draw`."""
-        facts, image = SimpleNamespace(**self.facts), self.image
+        info, image = self.info, self.image
         answer = turned_answer(self._answer, self.orientation, image.shape[:2])
-        return part(self.facts["task"], "drawing").draw(turned(image, self.orientation), answer, facts, **options)
+        return (
+            task_named(self.info.task).module("drawing").draw(turned(image, self.orientation), answer, info, **options)
+        )
 
     def save(self, path, **options):
         """Writes the drawing to `path` (format by its extension; a file there is replaced) and returns the path."""
@@ -104,28 +106,28 @@ def predict(model, images, *, scores=False, boxes=None, size=None, stream=False,
     """
     if unreadable not in ("raise", "skip"):
         raise ValueError(f"unreadable={unreadable!r}: expected 'raise' or 'skip'")
-    answer, facts = open_model(model, scores=scores, size=size, **how)
-    if boxes is not None and "boxes" not in getattr(part(facts["task"], "inference"), "NEEDS", ()):
-        raise ValueError(f"boxes: a model of task {facts['task']!r} looks at whole pictures: expected none")
+    answer, info = open_model(model, scores=scores, size=size, **how)
+    if boxes is not None and "boxes" not in TASKS[info.task].input_keys:
+        raise ValueError(f"boxes: a model of task {info['task']!r} looks at whole pictures: expected none")
     pictures = pictures_of(images)
     if boxes is not None:
         pictures = list(pictures)
         boxes = _per_picture(boxes, len(pictures))
-    found = answers(answer, facts, pictures, boxes, unreadable=_left_out if unreadable == "skip" else None)
+    found = answers(answer, info, pictures, boxes, unreadable=_left_out if unreadable == "skip" else None)
     return found if stream else _few_pictures(found)
 
 
-def answers(answer, facts, pictures, boxes=None, *, unreadable=None):
+def answers(answer, info, pictures, boxes=None, *, unreadable=None):
     """The predictions about pictures, one by one, the next ones read while the net works.
 
     Args:
-        answer, facts: as `open_model` gives them.
+        answer, info: as `open_model` gives them.
         pictures: paths and arrays; of an iterator, none is asked for before its turn.
         boxes: `None`, or the boxes of every picture.
         unreadable: a function that is given the path and the error of a picture that can't be read or whose boxes don't
             fit; it is left out. `None`: the error is raised.
     """
-    facts = with_names(facts)
+    info = with_names(info)
     told = None if boxes is None else iter(boxes)
     for picture, reading in _read_ahead(pictures):
         own = None if told is None else next(told)
@@ -138,7 +140,7 @@ def answers(answer, facts, pictures, boxes=None, *, unreadable=None):
                 raise
             unreadable(path, error)
             continue
-        yield Prediction(image, path, facts, found, orientation)
+        yield Prediction(image, path, info, found, orientation)
 
 
 def _answered(answer, image, orientation, boxes, path):
@@ -207,12 +209,12 @@ def _depth(boxes):
     return 1 + max(map(_depth, boxes), default=0)
 
 
-def with_names(facts):
-    """Facts with a name and a colour for every class, made up where the model brings none."""
-    count = facts.get("num_classes", 0)
-    names = facts.get("class_names") or [f"class {i}" for i in range(count)]
-    palette = facts.get("palette") or [datasets.distinct_colour(i) for i in range(count)]
-    return {**facts, "class_names": names, "palette": palette}
+def with_names(info):
+    """DatasetInfo with a name and a colour for every class, made up where the model brings none."""
+    count = info.num_classes or 0
+    names = info.class_names or tuple(f"class {i}" for i in range(count))
+    palette = info.palette or tuple(datasets.distinct_colour(i) for i in range(count))
+    return replace(info, class_names=names, palette=palette)
 
 
 def open_model(model, *, scores=False, size=None, **how):
@@ -221,10 +223,10 @@ def open_model(model, *, scores=False, size=None, **how):
     Args:
         model, scores, size: as in `predict`.
         **how: for the task's `inference.answerer`, such as `protocol`. A SavedModel answers its own way, and of these
-            takes only `facts`, those of a data set that is scored.
+            takes only `info`, those of a data set that is scored.
 
     Returns:
-        A function from a picture (uint8 RGB) to an answer, and the model's facts.
+        A function from a picture (uint8 RGB) to an answer, and the model's info.
     """
     if isinstance(model, (str, os.PathLike)):
         path = os.fspath(model)
@@ -232,21 +234,23 @@ def open_model(model, *, scores=False, size=None, **how):
             given = [word for word in ("protocol", "passes", "box_kind") if how.get(word) is not None]
             if given:
                 raise ValueError(f"model {path}: a SavedModel answers its own way: give a .keras file for {given[0]}")
-            answer, facts = open_saved_model(path, scores=scores, facts=how.get("facts"))
-            if _knows_sizes(facts["task"], size):
-                answer = part(facts["task"], "inference").served_at(answer, size, bounded=how.get("facts") is None)
-            return answer, facts
+            answer, info = open_saved_model(path, scores=scores, info=how.get("info"))
+            if _knows_sizes(info.task, size):
+                answer = (
+                    task_named(info.task).module("inference").served_at(answer, size, bounded=how.get("info") is None)
+                )
+            return answer, info
         model = load(path)
-    facts = facts_of(model)
-    if how.get("facts") is not None:
-        how["facts"] = in_model_order(facts, how["facts"])
-    more = {"size": size} if _knows_sizes(facts["task"], size) else {}
-    return part(facts["task"], "inference").answerer(model, scores=scores, **more, **how), facts
+    info = info_of(model)
+    if how.get("info") is not None:
+        how["info"] = in_model_order(info, how["info"])
+    more = {"size": size} if _knows_sizes(info.task, size) else {}
+    return task_named(info.task).module("inference").answerer(model, scores=scores, **more, **how), info
 
 
 def _knows_sizes(task, size):
     """Whether a task's pictures can be shown at another size; raises `ValueError` where that is asked in vain."""
-    knows = getattr(part(task, "inference"), "SIZES", False)
+    knows = TASKS[task].takes_sizes
     if size is not None and not knows:
         raise ValueError(f"size={size!r}: a model of task {task!r} sees all pictures at its own size: expected no size")
     return knows

@@ -37,6 +37,24 @@ def v2p(maps, conventions, *, stack=None):
     return levels
 
 
+def aggregate(maps, representation, conventions, *, name, plain=False):
+    """What leaves the trunk in a representation: a map, of V2p a list of five.
+
+    Args:
+        maps: the trunk's four.
+        representation: `"V1"`, `"V2"` or `"V2p"`.
+        conventions: the `Conventions` of the lineage.
+        name: as in `v2`.
+        plain: mixes over the concatenation, as the references do.
+    """
+    if representation == "V1":
+        return v1(maps)
+    stack = concatenate(maps, conventions) if plain else None
+    if representation == "V2":
+        return v2(maps, conventions, name=name, stack=stack)
+    return v2p(maps, conventions, stack=stack)
+
+
 def concatenate(maps, conventions):
     """All four maps at the finest resolution, side by side: `(batch, height / 4, width / 4, 15 * width)`."""
     finest, *others = maps

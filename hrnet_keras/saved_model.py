@@ -1,17 +1,18 @@
-"""Opening what `hrnet_keras.export` wrote: its facts, and its signatures asked picture by picture."""
+"""Opening what `hrnet_keras.export` wrote: its info, and its signatures asked picture by picture."""
 
 import json
 import os
 
 import numpy as np
 
-from hrnet_keras.tasks import part
+from hrnet_keras.layers.model_info import ModelInfo
+from hrnet_keras.tasks import task_named
 
-FACTS_FILE = os.path.join("assets.extra", "hrnet_keras.json")  # TensorFlow Serving leaves assets.extra alone
+INFO_FILE = os.path.join("assets.extra", "hrnet_keras.json")  # TensorFlow Serving leaves assets.extra alone
 
 
-def saved_facts(path):
-    """The facts of an exported model, without loading it.
+def saved_info(path):
+    """The info of an exported model, without loading it.
 
     Args:
         path: folder of a SavedModel, or of its versions.
@@ -19,37 +20,38 @@ def saved_facts(path):
     Raises:
         ValueError: no SavedModel there, or one of another make.
     """
-    file = os.path.join(_version_folder(path), FACTS_FILE)
+    file = os.path.join(_version_folder(path), INFO_FILE)
     if not os.path.isfile(file):
-        raise ValueError(f"model {path}: a SavedModel, but not of this package ({FACTS_FILE} is missing)")
+        raise ValueError(f"model {path}: a SavedModel, but not of this package ({INFO_FILE} is missing)")
     with open(file, encoding="utf-8") as opened:
-        return json.load(opened)
+        said = json.load(opened)
+    if "task" not in said:
+        raise ValueError(f"model {path}: a SavedModel of feature maps: expected one of a task")
+    return ModelInfo.from_dict(said)
 
 
-def open_saved_model(path, *, scores=False, facts=None):
+def open_saved_model(path, *, scores=False, info=None):
     """Loads an exported model.
 
     Args:
         path: folder of a SavedModel, or of its versions, whose highest is taken.
         scores: also answers the probability of the class.
-        facts: of the data set that is scored.
+        info: of the data set that is scored.
 
     Returns:
         A function from a picture (uint8 RGB) to an answer, as the task's `inference.answerer` gives it, and the
-        model's facts.
+        model's info.
 
     Raises:
         ValueError: no SavedModel there, or one that this package can't ask.
     """
     import tensorflow as tf
 
-    known = saved_facts(path)
-    if "task" not in known:
-        raise ValueError(f"model {path}: a SavedModel of feature maps: expected one of a task")
+    known = saved_info(path)
     ask = Signatures(tf.saved_model.load(_version_folder(path)))
-    served = part(known["task"], "inference").served
+    served = task_named(known.task).module("inference").served
     if "picture" in ask.names:
-        return served(ask.with_boxes, known, facts), known
+        return served(ask.with_boxes, known, info), known
     return served(ask, known, scores=scores), known
 
 

@@ -8,12 +8,12 @@ map stand for; so the true answer is known without training.
 import keras
 import numpy as np
 
-from hrnet_keras.datasets import Facts
-from hrnet_keras.layers import Answer
+from hrnet_keras.datasets import DatasetInfo
+from hrnet_keras.layers import ModelInfoLayer
 from hrnet_keras.tasks.keypoints.encoding import stride
 
 NAMES, PAIRS = ("nose", "left_eye", "right_eye"), ((1, 2),)
-FACTS = Facts(
+INFO = DatasetInfo(
     "dots", point_names=NAMES, flip_pairs=PAIRS, edges=((0, 1), (0, 2)), metric="pck", normaliser=(1, 2),
 )  # fmt: skip
 BLUR = 6.0  # pixels of the input
@@ -47,17 +47,17 @@ def seen(extent, where):
     return (weights / (BLUR * np.sqrt(2 * np.pi))).astype(np.float32)
 
 
-def model(task, size=(256, 192), codec="official", **facts):
+def model(task, size=(256, 192), codec="official", **info):
     """A model of three points that answers by the codec's rule.
 
     Args:
         task: `"landmark"` or `"pose"`.
         size: (height, width) of its input.
         codec: how its maps encode points.
-        **facts: more of them, such as `rules="mmlab"`.
+        **info: more of them, such as `convention="mmlab"`.
     """
     known = {"task": task, "num_keypoints": 3, "codec": codec, "point_names": list(NAMES), "flip_pairs": [[1, 2]],
-             "edges": [[0, 1], [0, 2]], "rules": "official" if codec == "official" else "mmlab"}  # fmt: skip
+             "edges": [[0, 1], [0, 2]], "convention": "official" if codec == "official" else "mmlab"}  # fmt: skip
     (height, width), (rows, columns) = size, (size[0] // 4, size[1] // 4)
     down = np.repeat(seen(height, places(codec, task, height))[..., None], 3, axis=2)
     across = np.repeat(seen(width, places(codec, task, width))[..., None], 3, axis=2)
@@ -74,7 +74,7 @@ def model(task, size=(256, 192), codec="official", **facts):
         layer = keras.layers.DepthwiseConv2D(1, depth_multiplier=3, use_bias=False)
         x, known["num_keypoints"] = layer(x), 9
         layer.set_weights([np.tile([1.0, 0.0, 0.0], (1, 1, 3, 1))])
-    return keras.Model(image, Answer({**known, **facts}, name="heatmaps")(x), name="dots")
+    return keras.Model(image, ModelInfoLayer({**known, **info}, name="heatmaps")(x), name="dots")
 
 
 def instances(rng, boxes):

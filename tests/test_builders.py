@@ -8,7 +8,7 @@ import pytest
 
 import hrnet_keras as hk
 from hrnet_keras.architecture import ARCHITECTURES
-from hrnet_keras.builders import HEADS, TASKS, facts_of, hrnet
+from hrnet_keras.builders import HEADS, TASKS, hrnet, info_of
 from hrnet_keras.counting import count_macs, count_parameters
 from tests.networks import NETWORKS, PYRAMID, macs, network_input, parameters, worst
 
@@ -248,7 +248,7 @@ def test_models_survive_saving(representation, task, head, tmp_path):
     for found, expected in zip(run(again, x), run(model, x), strict=True):
         np.testing.assert_array_equal(np.asarray(found), np.asarray(expected))
     if task:
-        assert facts_of(again) == facts_of(model) and facts_of(again)["task"] == task
+        assert info_of(again) == info_of(model) and info_of(again).task == task
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])

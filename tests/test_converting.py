@@ -29,7 +29,7 @@ def test_a_file_becomes_a_model_with_class_names(source, tmp_path, capsys):
     printed = capsys.readouterr().out
     assert "hrnetv2_w18smallv2_seg" in printed and "lineage mmlab" in printed and "0 not" not in printed
     model = keras.saving.load_model(target, compile=False)
-    assert model.get_layer("logits").facts["class_names"][0] == "road"
+    assert model.get_layer("logits").info.class_names[0] == "road"
     assert main(["convert", source("mmseg"), str(tmp_path / "c.keras"), "--classes", "lip"]) == 1
     assert "classes='lip': 20 names for 19 classes" in capsys.readouterr().err
 

@@ -13,7 +13,7 @@ from hrnet_keras.builders import name_answers
 from hrnet_keras.checkpoints import zoo
 from hrnet_keras.cli import main
 from hrnet_keras.datasets.cityscapes import TRAINED_IDS
-from hrnet_keras.layers import Answer
+from hrnet_keras.layers import ModelInfoLayer
 from hrnet_keras.tasks.segmentation.protocol import Protocol
 from tests import dots, point_files, published_sets, streets
 from tests.checkpoints.published import CASES, filled
@@ -153,7 +153,7 @@ def of_maps(count, size):
     """A model of any number of points, all of them the brightest place of the crop."""
     image = keras.Input((*size, 3))
     layer = keras.layers.Conv2D(count, 4, strides=4, kernel_initializer="ones")
-    return keras.Model(image, Answer({"task": "pose", "num_keypoints": count})(layer(image) / 1e4))
+    return keras.Model(image, ModelInfoLayer({"task": "pose", "num_keypoints": count})(layer(image) / 1e4))
 
 
 def test_coco_is_scored_on_annotated_boxes_and_on_a_detectors(samples, tmp_path):
@@ -179,7 +179,7 @@ def test_pictures_with_nobody_count_nobody():
     dataset = datasets.load("toytown", "val", count=2, annotation="faces", smallest=1000)
     image = keras.Input((64, 64, 3))
     maps = keras.layers.Conv2D(68, 4, strides=4)(image)
-    model = keras.Model(image, Answer({"task": "landmark", "num_keypoints": 68})(maps))
+    model = keras.Model(image, ModelInfoLayer({"task": "landmark", "num_keypoints": 68})(maps))
     result = hk.evaluate(model, dataset, verbose=False)
     assert result["faces"] == 0 and np.isnan(result["NME"])
 
@@ -188,8 +188,10 @@ def test_classes_in_another_order_are_scored_by_name(root):
     """The same pictures and the same model: only the order of the classes changes, and with it no figure."""
     image = keras.Input((None, None, 3))
     logits = keras.layers.Conv2D(3, 5, padding="same")(image / 64)
-    model = keras.Model(image, Answer({"task": "seg", "num_classes": 3, "output_stride": 1}, name="logits")(logits))
-    name_answers(model, datasets.load("folder", "val", root).facts)
+    model = keras.Model(
+        image, ModelInfoLayer({"task": "seg", "num_classes": 3, "output_stride": 1}, name="logits")(logits)
+    )
+    name_answers(model, datasets.load("folder", "val", root).info)
     before = hk.evaluate(model, "folder", root=root, verbose=False, save=root / "before")
     names = ("Bar", "ground", "SQUARE")
     (root / "classes.txt").write_text("\n".join(names))
@@ -247,7 +249,7 @@ class Watched(datasets.Dataset):
     """A data set that says which of its examples are read."""
 
     def __init__(self, dataset, said):
-        super().__init__(dataset.facts, "val", dataset.names, dataset.image_files, dataset.label_files, dataset.ids)
+        super().__init__(dataset.info, "val", dataset.names, dataset.image_files, dataset.label_files, dataset.ids)
         self.said = said
 
     def example(self, i):
@@ -270,8 +272,8 @@ def test_a_served_classifier_is_scored_as_the_keras_model(tmp_path):
     layer = keras.layers.Dense(2, use_bias=False)
     logits = layer(keras.layers.GlobalAveragePooling2D()(image))
     layer.set_weights([np.array([[-1.0, 1], [0, 0], [1, -1]]) / 255])  # blue, red
-    facts = {"task": "cls", "num_classes": 2, "input": [48, 48], "crop": 1.0}
-    model = keras.Model(image, Answer(facts)(logits))
+    info = {"task": "cls", "num_classes": 2, "input": [48, 48], "crop": 1.0}
+    model = keras.Model(image, ModelInfoLayer(info)(logits))
     folder = hk.export(model, tmp_path / "net")
     found = [hk.evaluate(net, "imagenet", root=root, verbose=False) for net in (model, folder)]
     assert [one["top1"] for one in found] == [100, 100] and found[0] == found[1]
@@ -286,7 +288,7 @@ def test_the_set_and_the_split_are_the_customary_ones_unless_said(tmp_path, monk
 
     monkeypatch.setattr(datasets, "load", load)
     model = of_maps(17, (64, 64))
-    model.layers[-1].facts |= {"data": "mpii", "lineage": "mmlab"}
+    model.layers[-1].info |= {"data": "mpii", "lineage": "mmlab"}
     folder = hk.export(model, tmp_path / "net")
     for net in (model, folder, "HR18-WFLW"):
         with pytest.raises(ValueError, match="asked"):

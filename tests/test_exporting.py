@@ -13,7 +13,7 @@ from PIL import Image
 import hrnet_keras as hk
 from hrnet_keras import datasets
 from hrnet_keras.builders import name_answers
-from hrnet_keras.datasets import Facts
+from hrnet_keras.datasets import DatasetInfo
 from tests import dots, point_files
 
 CLIENT = """
@@ -35,7 +35,7 @@ print(json.dumps(sorted(name for name in sys.modules if name.split(".")[0] == "h
 @pytest.fixture(scope="module")
 def model():
     model = hk.HRNetV2W18SmallV1("seg", num_classes=3)
-    name_answers(model, Facts("three", class_names=("a", "b", "c"), palette=((1, 2, 3), (4, 5, 6), (7, 8, 9))))
+    name_answers(model, DatasetInfo("three", class_names=("a", "b", "c"), palette=((1, 2, 3), (4, 5, 6), (7, 8, 9))))
     return model
 
 
@@ -67,7 +67,7 @@ def test_predict_takes_the_folder_with_and_without_its_version(exported):
     image = np.random.default_rng(1).integers(0, 256, (40, 60, 3), dtype=np.uint8)
     one, other = (hk.predict(path, image)[0] for path in (exported, os.path.dirname(exported)))
     np.testing.assert_array_equal(one.label_map, other.label_map)
-    assert one.facts["class_names"] == ["a", "b", "c"]
+    assert one.info.class_names == ("a", "b", "c")
     assert hk.predict(exported, image, scores=True)[0].scores.shape == (40, 60)
 
 
@@ -193,7 +193,7 @@ def test_predict_asks_a_saved_model_of_points_as_it_asks_a_keras_model(exported_
     np.testing.assert_allclose(found[0].boxes, expected.boxes)  # of faces: the squares of the second look
     np.testing.assert_allclose(found[0].points, expected.points, atol=0.05)
     assert found[1].points.shape == (0, 3, 2) and found[1].boxes.shape == (0, 4)
-    assert found[0].facts["point_names"] == list(dots.NAMES) and found[0].facts["flip_pairs"] == [[1, 2]]
+    assert found[0].info.point_names == tuple(dots.NAMES) and found[0].info.flip_pairs == [[1, 2]]
     assert (found[0].draw() != image).any()
     with pytest.raises(ValueError, match=r"boxes\[0\] = \(9, 9, 9, 20\): has no area"):
         hk.predict(exported_points[task], image, boxes=[9, 9, 9, 20])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import hrnet_keras as hk
-from hrnet_keras import builders, tasks
+from hrnet_keras import builders
 
 ROOT = Path(__file__).parent.parent
 PROMISES = {
@@ -37,25 +37,16 @@ def test_building_loads_no_data_package():
         assert f"'{name}'" not in done.stdout, name
 
 
-@pytest.mark.parametrize("task", tasks.FOLDERS)
-def test_every_task_has_a_network_and_its_parts_keep_their_promises(task):
-    assert tasks.has_part(task, "head")
-    for name in tasks.PARTS:
-        if tasks.has_part(task, name):
-            assert callable(getattr(tasks.part(task, name), PROMISES[name])), (task, name)
+@pytest.mark.parametrize("task", TASKS.values(), ids=lambda task: task.name)
+def test_every_task_keeps_its_promises(task):
+    for file, names in PROMISES.items():
+        for name in names:
+            assert callable(getattr(task.module(file), name)), (task.name, file, name)
 
 
-def test_every_part_is_there():
-    assert all(tasks.has_part("seg", name) for name in tasks.PARTS)
-    for task in tasks.FOLDERS:
-        assert all(tasks.has_part(task, name) for name in tasks.PARTS if name != "protocol"), task
-
-
-def test_unknown_tasks_and_missing_parts_are_named():
+def test_unknown_tasks_are_named():
     with pytest.raises(ValueError, match="task='segm': expected one of 'cls'"):
-        tasks.part("segm", "head")
-    with pytest.raises(ValueError, match="task='pose' has no 'protocol' in this version"):
-        tasks.part("pose", "protocol")
+        task_named("segm")
 
 
 @pytest.mark.parametrize("name", hk.__all__)

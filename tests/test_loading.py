@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import hrnet_keras as hk
-from hrnet_keras.layers import Answer, BatchNormalization, Conv2D
+from hrnet_keras.layers import BatchNormalization, Conv2D, ModelInfoLayer
 from hrnet_keras.optimizers import PolySchedule, TorchSGD
 from hrnet_keras.tasks.segmentation.losses import CrossEntropy
 
@@ -49,7 +49,7 @@ def trained(tmp_path_factory):
     """A file with its training's state: optimizer, schedule and loss are classes of this package."""
     image = keras.Input((16, 16, 3))
     x = BatchNormalization(name="bn1")(Conv2D(4, 3, name="conv1")(image))
-    model = keras.Model(image, Answer({"task": "seg", "num_classes": 4})(x))
+    model = keras.Model(image, ModelInfoLayer({"task": "seg", "num_classes": 4})(x))
     model.compile(TorchSGD(PolySchedule(0.1, 10), 0.9), CrossEntropy(ignore_label=255))
     model.fit(np.ones((4, 16, 16, 3), "float32"), np.ones((4, 16, 16), "uint8"), batch_size=2, verbose=0)
     file = tmp_path_factory.mktemp("trained") / "last.keras"

@@ -50,14 +50,14 @@ def test_draws_and_saves(model, pictures, tmp_path):
 
 def test_a_keras_file_brings_its_classes(model, tmp_path):
     from hrnet_keras.builders import name_answers
-    from hrnet_keras.datasets import Facts
+    from hrnet_keras.datasets import DatasetInfo
 
     named = hk.HRNetV2W18SmallV1("seg", num_classes=2)
-    name_answers(named, Facts("two", class_names=("road", "sky"), palette=((1, 2, 3), (4, 5, 6))))
+    name_answers(named, DatasetInfo("two", class_names=("road", "sky"), palette=((1, 2, 3), (4, 5, 6))))
     named.save(tmp_path / "net.keras")
     image = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
     found = hk.predict(tmp_path / "net.keras", image)[0]
-    assert found.facts["class_names"] == ["road", "sky"] and found.facts["palette"] == [[1, 2, 3], [4, 5, 6]]
+    assert found.info.class_names == ("road", "sky") and found.info.palette == [[1, 2, 3], [4, 5, 6]]
     np.testing.assert_array_equal(found.label_map, hk.predict(named, image)[0].label_map)
 
 
@@ -106,7 +106,7 @@ def test_checkpoints_and_published_names_are_models(golden, weights_rule, tmp_pa
     monkeypatch.setattr(zoo, "fetch", lambda entry: path)
     other = hk.predict("fcn_hr18s_512x1024_160k_cityscapes", image)[0]
     np.testing.assert_array_equal(one.label_map, other.label_map)
-    assert one.facts["class_names"][0] == "class 0" and other.facts["class_names"][0] == "road"
+    assert one.info.class_names[0] == "class 0" and other.info.class_names[0] == "road"
 
 
 PAIR = np.array([[[22.0, 26], [30, 20], [15, 22]], [[72.0, 30], [80, 24], [64, 22]]])
@@ -165,7 +165,7 @@ def test_points_are_drawn_saved_and_told_by_a_keras_file(points_model, tmp_path)
     points_model.save(tmp_path / "net.keras")
     found = hk.predict(tmp_path / "net.keras", tmp_path / "people.png", boxes=BOXES)[0]
     np.testing.assert_array_equal(found.points, hk.predict(points_model, image, boxes=BOXES)[0].points)
-    assert found.facts["point_names"] == list(dots.NAMES) and found.facts["edges"] == [[0, 1], [0, 2]]
+    assert found.info.point_names == tuple(dots.NAMES) and found.info.edges == [[0, 1], [0, 2]]
     drawn = np.asarray(Image.open(found.save(tmp_path / "drawn.png", boxes=True)))
     assert drawn.shape == (60, 100, 3)
     for x, y in PAIR.reshape(-1, 2).astype(int):

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 import hrnet_keras as hk
-from hrnet_keras.builders import _name_published, facts_of
+from hrnet_keras.builders import _name_published, info_of
 from hrnet_keras.checkpoints import zoo
 from hrnet_keras.checkpoints.loading import save_torch_weights
 from hrnet_keras.cli import main
 from hrnet_keras.datasets.published import published
-from hrnet_keras.tasks import part
+from hrnet_keras.tasks import task_named
 from hrnet_keras.tasks.keypoints.reading import reading_of
 from tests import point_files
 from tests.checkpoints.published import CASES, filled
@@ -38,22 +38,22 @@ def small_net():
 def test_every_entry_says_how_it_is_read(small_net):
     for entry in ENTRIES:
         model = small_net(entry.task, entry.count, entry.lineage)
-        before = dict(facts_of(model))
+        before = dict(info_of(model))
         _name_published(model, entry)
-        facts, names = facts_of(model), published(entry.data)
-        symmetric = part(entry.task, "pipeline").SYMMETRIC
+        info, names = info_of(model), published(entry.data)
+        symmetric = task_named(entry.task).module("pipeline").SYMMETRIC
         flip = {"official": entry.task == "pose", "mmlab": True}
         reading = reading_of(model, size=(1, 1), flip=flip, symmetric=symmetric)
-        assert reading.rules == entry.lineage and reading.codec == entry.codec, entry.name
+        assert reading.convention == entry.lineage and reading.codec == entry.codec, entry.name
         assert reading.size == tuple(entry.input) and reading.flip == (entry.lineage == "mmlab" or entry.task == "pose")
         assert reading.flip_pairs == names.flip_pairs and len(reading.flip_pairs) > 5
-        assert facts["point_names"] == list(names.point_names) and facts["data"] == entry.data
+        assert info.point_names == tuple(names.point_names) and info.data == entry.data
         assert len(names.point_names) * (3 if entry.codec == "udp_combined" else 1) == entry.count
         boxes = {("aflw", "official"): "aflw", ("aflw", "mmlab"): "aflw", ("cofw", "mmlab"): "cofw"}
-        assert facts["crop_box"] == boxes.get((entry.data, entry.lineage), "tight"), entry.name
-        assert facts.get("published", {}).get("score", {}) == entry.score
-        facts.clear()
-        facts.update(before)  # the net serves other entries, too
+        assert info.crop_box == boxes.get((entry.data, entry.lineage), "tight"), entry.name
+        assert info.get("published", {}).get("score", {}) == entry.score
+        info.clear()
+        info.update(before)  # the net serves other entries, too
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_the_one_line_check(case, name, data, figure, printed, tmp_path, monkeyp
     assert np.isfinite(json.loads((tmp_path / "result.json").read_text())[figure])
     (file,) = (tmp_path / "out").rglob("*.json")
     points = np.array(json.loads(file.read_text())["points"])
-    whole = np.array_equal(points, np.round(points))  # the official landmark rules know whole pixels alone
+    whole = np.array_equal(points, np.round(points))  # the official landmark convention know whole pixels alone
     assert whole == (name == "HR18-AFLW")
 
 

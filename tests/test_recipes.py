@@ -11,7 +11,7 @@ from hrnet_keras import builders, training
 from hrnet_keras.architecture import conventions
 from hrnet_keras.checkpoints import zoo
 from hrnet_keras.recipe import Recipe
-from hrnet_keras.tasks import part
+from hrnet_keras.tasks import task_named
 from tests import point_files, published_sets
 
 ROOT = Path(__file__).parent.parent
@@ -78,7 +78,7 @@ def test_its_first_step(path, tmp_path):
     model = training.build(recipe, data)
     fitted = training.compile_for(model, recipe.train, data, steps=1)
     fitted.run_eagerly = True
-    stream = part(recipe.model.task, "pipeline").training(data, batch=2, **training._augmentation(recipe))
+    stream = task_named(recipe.model.task).module("pipeline").training(data, batch=2, **training._augmentation(recipe))
     image, *truth = next(iter(stream))
     before = fitted.trainable_variables[0].numpy()
     loss = fitted.train_on_batch(image, list(truth) * len(fitted.outputs))
@@ -93,12 +93,12 @@ def test_its_first_batch_of_points(path, tmp_path):
     own = Recipe.load(path).data
     recipe = on_dummy_files(path, tmp_path, **{"data.crop": list(own.crop)})
     data, held_out = training._open_data(recipe)
-    stream = part(recipe.model.task, "pipeline").training(data, batch=2, **training._augmentation(recipe))
+    stream = task_named(recipe.model.task).module("pipeline").training(data, batch=2, **training._augmentation(recipe))
     image, targets = (array.numpy() for array in next(iter(stream)))
     height, width = own.crop
     assert image.shape == (2, height, width, 3) and image.min() >= 0 and 150 < image.max() <= 255
     maps, weights = targets[:, :-1], targets[:, -1]
-    assert maps.shape == (2, height // 4, width // 4, len(data.facts.point_names))
+    assert maps.shape == (2, height // 4, width // 4, len(data.info.point_names))
     assert maps.min() >= 0 and 0.9 < maps.max() <= 1 and set(np.unique(weights)) <= {0, 1}
     k = maps[0].max((0, 1)).argmax()
     row = maps[0, maps[0, ..., k].max(1).argmax(), :, k]
@@ -109,15 +109,15 @@ def test_its_first_batch_of_points(path, tmp_path):
 @pytest.mark.parametrize("path", POINTS, ids=lambda path: path.stem)
 def test_points_name_the_score_of_the_published_weights(path):
     recipe, head = Recipe.load(path), path.read_text()
-    rules, codec = recipe.data.rules, recipe.data.codec or "official"
+    convention, codec = recipe.data.convention, recipe.data.codec or "official"
     width = recipe.model.name.removeprefix("HRNet")[2:]
     fitting = [
         entry for entry in zoo.entries()
         if (entry.task, entry.width, entry.data) == (recipe.model.task, width, recipe.data.name)
-        and (entry.lineage, entry.codec, entry.input) == (rules, codec, list(recipe.data.crop))
+        and (entry.lineage, entry.codec, entry.input) == (convention, codec, list(recipe.data.crop))
         and ("awing" in entry.name) == ("awing" in path.stem)
     ]  # fmt: skip
-    assert recipe.model.lineage == (None if rules == "official" else rules)
+    assert recipe.model.lineage == (None if convention == "official" else convention)
     said = {"NME": "{:.2f} NME", "AP": "{:.3f} AP", "PCKh": "{:.1f} PCKh"}
     (scores,) = {
         tuple(entry.score.items()) for entry in fitting if not {"aic", "fp16"} & set(re.split("[-_]", entry.name))

@@ -13,9 +13,9 @@ import tensorflow as tf
 from PIL import Image
 
 import hrnet_keras as hk
-from hrnet_keras.builders import facts_of
-from hrnet_keras.layers import Answer
-from hrnet_keras.tasks import part
+from hrnet_keras.builders import info_of
+from hrnet_keras.layers import ModelInfoLayer
+from hrnet_keras.tasks import task_named
 from hrnet_keras.tasks.segmentation import inference, serving
 from hrnet_keras.transforms import upright
 from tests import dots
@@ -57,7 +57,7 @@ def files(tmp_path_factory):
     return sorted(map(str, folder.iterdir()), key=lambda path: int(path.split("/")[-1].split(".")[0]))
 
 
-def net(task, input_shape, count, **facts):
+def net(task, input_shape, count, **info):
     """A net of two layers whose answers hang on every pixel that it is shown; HRNets take the same way, only longer."""
     draw = keras.initializers.RandomNormal
     image = keras.Input(input_shape, name="image")
@@ -65,7 +65,9 @@ def net(task, input_shape, count, **facts):
     x = keras.layers.Conv2D(8, 3, padding="same", activation="relu", kernel_initializer=draw(0, 0.5, seed=1))(x)
     x = keras.layers.GlobalAveragePooling2D()(x) if task == "cls" else x
     x = keras.layers.Dense(count, kernel_initializer=draw(0, 4.0, seed=2))(x)
-    return keras.Model(image, Answer({"task": task, "num_classes": count, **facts}, name="logits")(x), name="small")
+    return keras.Model(
+        image, ModelInfoLayer({"task": task, "num_classes": count, **info}, name="logits")(x), name="small"
+    )
 
 
 CLASSIFIERS = {
@@ -155,7 +157,7 @@ def a_pointer(request, tmp_path_factory):
 
 
 def test_served_points_of_ten_odd_pictures_are_those_of_predict(a_pointer, files):
-    """By the official rules for faces to the last bit; affine crops differ by a grey level in one pixel of 10,000."""
+    """By the official convention for faces to the last bit; affine crops differ by a grey level in one pixel of 10,000."""
     model, folder = a_pointer
     boxes = [np.array([[0.1 * w, 0.1 * h, 0.9 * w, 0.8 * h]], np.float32) for h, w in SIZES.values()]
     expected, by_verb = (hk.predict(net, files, boxes=boxes) for net in (model, folder))
@@ -331,8 +333,8 @@ def test_what_is_no_model_of_a_task_is_named(tmp_path):
 
 def written_before(folder, model, size):
     """A SavedModel of a net of one size as this package used to write it: pixels of that size alone, none prepared."""
-    (name,) = (layer.name for layer in model.layers if isinstance(layer, Answer))
-    task = part(facts_of(model)["task"], "decoding")
+    (name,) = (layer.name for layer in model.layers if isinstance(layer, ModelInfoLayer))
+    task = task_named(info_of(model).task).module("decoding")
     pixels, raw = (tf.TensorSpec([None, *size, 3], kind, name=name) for kind, name in
                    ((tf.uint8, "images"), (tf.float32, "image")))  # fmt: skip
 
@@ -352,7 +354,7 @@ def written_before(folder, model, size):
     module.kept = [variable.value for variable in model.variables]
     tf.saved_model.save(module, str(folder / "1"), signatures=signatures)
     (folder / "1" / "assets.extra").mkdir(exist_ok=True)
-    (folder / "1" / "assets.extra" / "hrnet_keras.json").write_text(json.dumps({"name": "old", **facts_of(model)}))
+    (folder / "1" / "assets.extra" / "hrnet_keras.json").write_text(json.dumps({"name": "old", **info_of(model)}))
     return str(folder)
 
 

@@ -12,7 +12,6 @@ from hrnet_keras.architecture import LINEAGES
 from hrnet_keras.checkpoints.lineages import COUNTER, NAMINGS, Identity, identify, is_trunk, naming_for
 from hrnet_keras.checkpoints.model_weights import (
     check_lineage,
-    facts_in,
     has_group_norms,
     is_group_norm,
     pytorch_weights,
@@ -24,6 +23,7 @@ from hrnet_keras.checkpoints.model_weights import (
 from hrnet_keras.checkpoints.pickled import CheckpointError
 from hrnet_keras.checkpoints.states import State, choose, places_in, state_of
 from hrnet_keras.checkpoints.torch_file import OWN_METADATA, read_state
+from hrnet_keras.layers.model_info import find_info
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,8 @@ def save_torch_weights(model, path, *, lineage="official"):
         raise ValueError(f"lineage={lineage!r}: expected one of {', '.join(map(repr, LINEAGES))}")
     check_lineage(model, lineage, f"saving {path}")
     tensors = tensors_of(model, lineage)
-    aligned = (facts_in(model) or {}).get("align_corners", False)
+    info = find_info(model)
+    aligned = info is not None and info.align_corners
     _write(path, tensors, {"lineage": lineage, "align_corners": aligned})
     return tuple(tensors)
 
@@ -268,16 +269,16 @@ def _check_kind(model, found, tensors, where):
             f"{where}: a net of batch norms, {model.name!r} normalises by groups of channels, where such weights mean "
             "something else: load them into the model before by_groups, or strict=False"
         )
-    facts = facts_in(model)
-    if facts is None:
+    info = find_info(model)
+    if info is None:
         return
-    if found.task != facts["task"]:
+    if found.task != info.task:
         kind = f"task {found.task!r}" if found.task else "no task (a trunk alone)"
         raise ValueError(
-            f"{where}: a net for {kind}, the model is for task {facts['task']!r}; strict=False loads what they share"
+            f"{where}: a net for {kind}, the model is for task {info['task']!r}; strict=False loads what they share"
         )
-    aligned = facts.get("align_corners", False)
-    if facts["task"] == "seg" and bool(tensors.says.get("align_corners", aligned)) != aligned:
+    aligned = info.align_corners
+    if info.task == "seg" and bool(tensors.says.get("align_corners", aligned)) != aligned:
         raise ValueError(
             f"{where}: saved from a net with align_corners={not aligned}, the model was built with "
             f"align_corners={aligned}: build it with align_corners={not aligned}"

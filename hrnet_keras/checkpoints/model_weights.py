@@ -3,11 +3,13 @@
 import keras
 import numpy as np
 
-from hrnet_keras.architecture import conventions
+from hrnet_keras.architecture import bare_conventions
 from hrnet_keras.checkpoints.lineages import COUNTER, NAMINGS, naming_for, their_name
 from hrnet_keras.checkpoints.states import State
-from hrnet_keras.layers import Answer, MixingConv2D
+from hrnet_keras.layers import MixingConv2D
+from hrnet_keras.layers.model_info import find_info
 from hrnet_keras.layers.normalization import GroupNormalization
+from hrnet_keras.tasks import TASKS
 
 IN_PLACE_EPSILON = np.float32(1e-5)  # of the in-place batch norm of PyTorch 0.4.1: gamma in effect = |weight| + epsilon
 
@@ -49,8 +51,11 @@ def state_of_model(model):
         raise ValueError(f"layer {strange[0].name!r} ({type(strange[0]).__name__}) is none of this package")
     naming = naming_for(lineage_of(model), task_of(model))
     tensors = {name: to_torch_layout(variable, name, "official") for name, variable in torch_names(model, naming)}
-    facts = facts_in(model) or {"task": task_of(model), "lineage": lineage_of(model)}
-    says = {**facts, "align_corners": facts.get("align_corners", False), "group_norms": groups}
+    info = find_info(model)
+    says = {
+        "task": task_of(model), "lineage": lineage_of(model), "group_norms": groups, "info": info,
+        "align_corners": info is not None and info.align_corners,
+    }  # fmt: skip
     return State(tensors, says=says, exact=True)
 
 
@@ -90,24 +95,19 @@ def has_group_norms(model):
     return any(is_group_norm(layer) for layer in model.layers)
 
 
-def facts_in(model):
-    """The facts of a model of a task, `None` for feature maps."""
-    return next((layer.facts for layer in model.layers if isinstance(layer, Answer)), None)
-
-
 def task_of(model):
     """The task of a model; `"det"` for a pyramid, `None` for other feature maps."""
-    facts = facts_in(model)
-    if facts:
-        return facts["task"]
+    info = find_info(model)
+    if info is not None:
+        return info.task
     return "det" if any(layer.name == "reduction_conv" for layer in model.layers) else None
 
 
 def lineage_of(model):
     """The lineage that a model was built with; of feature maps, which don't say it, as far as their layers show it."""
-    facts = facts_in(model)
-    if facts:
-        return facts.get("lineage", "official")
+    info = find_info(model)
+    if info is not None:
+        return info.lineage
     mixing = next((layer for layer in model.layers if layer.name == "last_layer.0"), None)
     return "mmlab" if mixing is not None and not mixing.use_bias else "official"
 
@@ -117,9 +117,9 @@ def check_lineage(model, lineage, where):
     task, representation, head = _net_of(model)
     if representation is None:
         return
-    ours = conventions(lineage_of(model), task, representation, head=head)
+    ours = _conventions(lineage_of(model), task, representation, head)
     try:
-        theirs = conventions(lineage, task, representation, head=head)
+        theirs = _conventions(lineage, task, representation, head)
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from error
     if (ours.upsampling, ours.mixing_bias) != (theirs.upsampling, theirs.mixing_bias):
@@ -127,17 +127,24 @@ def check_lineage(model, lineage, where):
             f"{where}: lineage {lineage!r} resizes and biases otherwise than the model, which was built with "
             f"lineage={lineage_of(model)!r}: build it with lineage={lineage!r}"
         )
-    if lineage == "mmlab" and (facts_in(model) or {}).get("align_corners"):
+    info = find_info(model)
+    if lineage == "mmlab" and info is not None and info.align_corners:
         raise ValueError(
             f"{where}: nets of lineage 'mmlab' never align corners, the model was built with align_corners=True"
         )
 
 
+def _conventions(lineage, task, representation, head):
+    if task is None:
+        return bare_conventions(lineage, representation)
+    return TASKS[task].conventions_of(lineage, head)
+
+
 def _net_of(model):
     """Task, representation and head of a model; the representation is `None` for a part of one."""
-    facts = facts_in(model)
-    if facts:
-        return facts["task"], facts["representation"], facts.get("head")
+    info = find_info(model)
+    if info is not None:
+        return info.task, info.representation, info.head
     names = {layer.name for layer in model.layers}
     known = {"reduction_conv": "V2p", "last_layer.0": "V2"}
     return None, next((known[name] for name in known if name in names), None), None

@@ -15,12 +15,9 @@ from hrnet_keras.checkpoints.loading import (
 )
 from hrnet_keras.checkpoints.model_weights import state_of_model, task_of
 from hrnet_keras.checkpoints.states import State
+from hrnet_keras.tasks import TASKS
 
 CHECKPOINTS = (".pth", ".pt", ".tar", ".ckpt", ".bin", ".safetensors")
-LAST_LAYERS = {
-    "cls": ("classifier",), "seg": ("last_layer.3",), "seg ocr": ("cls_head", "aux_head.3"),
-    "landmark": ("head.3",), "pose": ("final_layer",),
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -34,7 +31,7 @@ class Start:
         entry: of the zoo, where they are published.
         lineage: the one that was asked for or published.
         options: how the builder is to build the net: `lineage`, `head`, `align_corners`, `include_preprocessing`,
-            `output_stride`, `count` of classes or points, and the `facts` of an answer of so many.
+            `output_stride` and `count` of classes or points.
     """
 
     where: str
@@ -43,6 +40,11 @@ class Start:
     entry: zoo.Entry | None = None
     lineage: str | None = None
     options: dict = field(default_factory=dict)
+
+    @property
+    def info(self):
+        """The `ModelInfo` of a `.keras` file, `None` without one."""
+        return None if self.tensors is None else self.tensors.says.get("info")
 
     @property
     def has_group_norms(self):
@@ -78,12 +80,12 @@ class Start:
             print(f"{self.where}: {report.summary()}")
 
     def _last_layers(self):
-        ocr = any(name.startswith(("cls_head.", "decode_head.1.")) for name in self.tensors)
-        layers = LAST_LAYERS["seg ocr" if ocr else self.identity.task]
+        task = TASKS.get(self.identity.task)
+        layers = () if task is None else task.last_layers[task.variant_of(self.tensors)]
         return [their_name(layer, self.identity.naming) for layer in layers]
 
     def _count(self):
-        for name in self._last_layers() if self.identity.task in LAST_LAYERS else ():
+        for name in self._last_layers():
             if f"{name}.weight" in self.tensors:
                 return int(self.tensors[f"{name}.weight"].shape[0])
         return None
@@ -122,25 +124,29 @@ def start_of(tensors, where, *, task, lineage=None, align_corners=None, entry=No
     start = Start(where, tensors, identity_of(tensors, where=where), entry)
     theirs = start.identity.task
     if theirs != task and not (theirs == "det" and task is None):
-        if task is not None and theirs not in ("cls", "det", None):
+        if task is not None and theirs in TASKS and not TASKS[theirs].starts_others:
+            starts = " or ".join(repr(kind.name) for kind in TASKS.values() if kind.starts_others)
             raise ValueError(
                 f"weights={where!r}: a net for task {theirs!r}; for task {task!r} expected one of that task, or of "
-                "'cls' to start from"
+                f"{starts} to start from"
             )
         return start
     lineage = lineage or (entry.lineage if entry is not None else None)
     identity = identity_of(tensors, lineage, where)
     aligned = tensors.says.get("align_corners")
-    if task == "seg" and None not in (aligned, align_corners) and aligned != align_corners:
+    kind = TASKS.get(task)
+    may_align = kind is not None and kind.may_align_corners
+    if may_align and None not in (aligned, align_corners) and aligned != align_corners:
         raise ValueError(f"weights={where!r}: of a net with align_corners={aligned}, {align_corners} was asked for")
     start = Start(where, tensors, identity, entry, lineage)
-    options = {"lineage": identity.lineage, "head": _head(start), "count": start._count()}
-    if task == "seg":
+    options = {"lineage": identity.lineage, "count": start._count()}
+    options["head"] = None if kind is None else kind.variant_of(tensors)
+    if may_align:
         options["align_corners"] = aligned if entry is None else entry.align_corners
-    if tensors.exact:
-        own = ("align_corners", "group_norms")
-        options |= {key: tensors.says[key] for key in ("include_preprocessing", "output_stride") if key in tensors.says}
-        options["facts"] = {key: value for key, value in tensors.says.items() if key not in own}
+    if start.info is not None:
+        options |= {
+            "include_preprocessing": start.info.include_preprocessing, "output_stride": start.info.output_stride,
+        }  # fmt: skip
     return replace(start, options=options)
 
 
@@ -154,15 +160,6 @@ def _of_keras(path):
         return state_of_model(model)
     except ValueError as error:
         raise ValueError(f"weights={path!r}: {error}") from error
-
-
-def _head(start):
-    """The head that the tensors are of, `None` for the usual one."""
-    if start.identity.task == "seg":
-        return "ocr" if any(name.startswith(("cls_head.", "decode_head.1.")) for name in start.tensors) else None
-    if start.identity.task == "cls":
-        return None if "final_layer.0.bias" in start.tensors else "ssld"
-    return None
 
 
 def _load_keras(model, path):

@@ -64,7 +64,7 @@ class State(dict):
         others: the keys of other nets in the file, where none was asked for.
         beside: names that are no part of the net, such as loss buffers.
         versions: version numbers that PyTorch noted of its modules, as a set.
-        says: what a file of this package says of the net: `lineage`, `align_corners`; of a `.keras` file all its facts.
+        says: what a file of this package says of the net: `lineage`, `align_corners`; of a `.keras` file all its info.
         exact: whether the numbers are as in Keras, whatever the lineage does to scales.
     """
 

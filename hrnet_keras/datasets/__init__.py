@@ -1,4 +1,4 @@
-"""Data sets by name: what an example is, the facts that travel with a set, and the check of its files.
+"""Data sets by name: what an example is, the info that travel with a set, and the check of its files.
 
 An example is a dict with `image` (uint8 RGB `(height, width, 3)`), `name`, and what the set knows of: `label_map`
 (uint8 `(height, width)`), `points` (float `(n, k, 2)` as `(x, y)`), `visible` `(n, k)`, `boxes` (float `(n, 4)`
@@ -30,7 +30,7 @@ MODULES = {"300w": "face_300w", "points": "points_folder"}  # where a module is 
 
 
 @dataclass(frozen=True)
-class Facts:
+class DatasetInfo:
     """What is true of every picture of a data set.
 
     Raises:
@@ -90,7 +90,7 @@ class Dataset:
     """One split of a data set, read from files or, where a subclass overrides `example`, made some other way.
 
     Attributes:
-        facts: the `Facts` of the set.
+        info: the `DatasetInfo` of the set.
         split: for example `"train"`.
         names: one per example, unique.
         image_files, label_files: tuples of paths, one per example, or `()` for a set without files.
@@ -103,8 +103,8 @@ class Dataset:
     new_size = None
     to_file = None
 
-    def __init__(self, facts, split, names, image_files=(), label_files=(), ids=None):
-        self.facts = facts
+    def __init__(self, info, split, names, image_files=(), label_files=(), ids=None):
+        self.info = info
         self.split = split
         self.names = tuple(names)
         self.image_files = tuple(Path(file) for file in image_files)
@@ -152,16 +152,16 @@ class Dataset:
         import cv2  # building a net imports this module and needs no OpenCV
 
         label_map = self.stored_labels(i)
-        num_classes = len(self.facts.class_names)
-        ids = self.ids or {value: value for value in (*range(num_classes or 256), self.facts.ignore_label)}
+        num_classes = len(self.info.class_names)
+        ids = self.ids or {value: value for value in (*range(num_classes or 256), self.info.ignore_label)}
         table, is_known = np.zeros(256, np.uint8), np.zeros(256, bool)
         table[list(ids)], is_known[list(ids)] = list(ids.values()), True
         if not is_known.all() and not cv2.LUT(label_map, is_known.view(np.uint8)).all():
             strangers = ", ".join(str(value) for value in np.unique(label_map[~is_known[label_map]])[:5])
             if self.ids:
-                expected = f"one of the {len(ids)} values of {self.facts.name}"
+                expected = f"one of the {len(ids)} values of {self.info.name}"
             else:
-                expected = f"0..{num_classes - 1} ({num_classes} classes) or {self.facts.ignore_label} (ignored)"
+                expected = f"0..{num_classes - 1} ({num_classes} classes) or {self.info.ignore_label} (ignored)"
             raise DataError(f"{self.label_files[i]}: holds class ids {strangers}: expected {expected}")
         return cv2.LUT(label_map, table)
 
@@ -198,11 +198,11 @@ def load(name, split, root=None, **options):
     return module.load(split, root, **options)
 
 
-def paired(facts, split, folder, pairs, *, expected, archive, partial=False, ids=None, kind=Dataset):
+def paired(info, split, folder, pairs, *, expected, archive, partial=False, ids=None, kind=Dataset):
     """The `Dataset` of picture and label files that belong together; what lacks is said with its remedy.
 
     Args:
-        facts, split, ids: as in `Dataset`.
+        info, split, ids: as in `Dataset`.
         folder: where the pictures should lie.
         pairs: list of `(name, picture, label file)`, sorted.
         expected: number of pictures of the whole split.
@@ -224,7 +224,7 @@ def paired(facts, split, folder, pairs, *, expected, archive, partial=False, ids
             "take what is there with the option partial: true"
         )
     names, pictures, labels = zip(*pairs, strict=True)
-    return kind(facts, split, names, pictures, labels, ids)
+    return kind(info, split, names, pictures, labels, ids)
 
 
 def read_ahead(dataset, workers=2):
@@ -244,9 +244,9 @@ def without(dataset, problems):
     broken = {name for name, _ in problems}
     unknown = sorted(broken - set(dataset.names))
     if unknown:
-        raise ValueError(f"problems name {unknown[0]!r}: expected names of {dataset.facts.name} {dataset.split}")
+        raise ValueError(f"problems name {unknown[0]!r}: expected names of {dataset.info.name} {dataset.split}")
     if broken and not dataset.image_files:
-        raise ValueError(f"{dataset.facts.name} has no files: expected a data set read from files")
+        raise ValueError(f"{dataset.info.name} has no files: expected a data set read from files")
     kept = [i for i, name in enumerate(dataset.names) if name not in broken]
     rest = copy.copy(dataset)
     for word, values in vars(dataset).items():  # whatever has an entry per example: names, files, labels, ...

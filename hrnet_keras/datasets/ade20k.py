@@ -35,9 +35,9 @@ def load(split, root=None, *, short_side=None, partial=False):
         raise DataError("ade20k is read from files: expected root, the folder ADEChallengeData2016")
     pictures, labels = (Path(root) / kind / FOLDERS[split] for kind in ("images", "annotations"))
     pairs = [(file.stem, file, labels / f"{file.stem}.png") for file in files_in(pictures, "*.jpg")]
-    facts = replace(published("ade20k"), source="groups.csail.mit.edu/vision/datasets/ADE20K", terms="research")
+    info = replace(published("ade20k"), source="groups.csail.mit.edu/vision/datasets/ADE20K", terms="research")
     found = paired(
-        facts, split, pictures, pairs, expected=COUNTS[split], archive=ARCHIVE, partial=partial, ids=IDS
+        info, split, pictures, pairs, expected=COUNTS[split], archive=ARCHIVE, partial=partial, ids=IDS
     )  # fmt: skip
     if short_side is not None and split == "train":
         found.new_size = to_short_side(short_side)

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from hrnet_keras.datasets.faces import face_facts, open_faces
+from hrnet_keras.datasets.faces import face_info, open_faces
 
 SPLITS = {"train": "train", "test": "test", "frontal": "test_frontal"}
 TEST_SPLIT = "test"  # that published scores are of
@@ -26,6 +26,6 @@ def load(split, root=None, *, partial=False):
 
     Source: file names and columns of the official facial-landmark repository.
     """
-    facts = face_facts("aflw", "size", "tugraz.at/institute/icg/research/team-bischof/lrs/downloads/aflw")
-    facts = replace(facts, crop_box="aflw")
-    return open_faces(facts, split, root, SPLITS, partial=partial, sized=True)
+    info = face_info("aflw", "size", "tugraz.at/institute/icg/research/team-bischof/lrs/downloads/aflw")
+    info = replace(info, crop_box="aflw")
+    return open_faces(info, split, root, SPLITS, partial=partial, sized=True)

@@ -41,7 +41,7 @@ def count_pixels(dataset, workers=4):
     """
     pixels, _ = _tally(dataset, None, workers)
     _refuse_one_drawn_class(dataset, pixels)
-    return pixels[: len(dataset.facts.class_names)]
+    return pixels[: len(dataset.info.class_names)]
 
 
 def label_report(dataset, seconds=10.0, workers=4):
@@ -59,7 +59,7 @@ def label_report(dataset, seconds=10.0, workers=4):
         DataError: no class but one is drawn and the other pixels are of the ignored label, as in masks of 0 and 255; or
             a label map is broken.
     """
-    names = dataset.facts.class_names
+    names = dataset.info.class_names
     if getattr(dataset, "labels", ()):
         counts, looked, what = np.bincount(dataset.labels, minlength=len(names)), len(dataset), "pictures"
     elif dataset.label_files:
@@ -91,21 +91,21 @@ def _tally(dataset, seconds, workers):
 
 def _refuse_one_drawn_class(dataset, pixels):
     """Raises `DataError` where masks hold one class at most and 255: two classes drawn black and white look so."""
-    names, ignored = dataset.facts.class_names, int(pixels[dataset.facts.ignore_label])
+    names, ignored = dataset.info.class_names, int(pixels[dataset.info.ignore_label])
     drawn = [i for i in range(len(names)) if pixels[i]]
     if dataset.ids is not None or len(names) < 2 or len(drawn) > 1 or not ignored:
         return
     one = f"{drawn[0]} ({names[drawn[0]]}) and " if drawn else ""
     folder = getattr(dataset.label_files[0], "parent", dataset.label_files[0])
     raise DataError(
-        f"{folder}: the label maps hold only {one}{dataset.facts.ignore_label}, which is ignored: "
-        f"there is nothing to learn. Where {dataset.facts.ignore_label} is how a class is drawn, say so: data.options: "
-        f"{{mask_values: {{0: 0, {dataset.facts.ignore_label}: 1}}}}"
+        f"{folder}: the label maps hold only {one}{dataset.info.ignore_label}, which is ignored: "
+        f"there is nothing to learn. Where {dataset.info.ignore_label} is how a class is drawn, say so: data.options: "
+        f"{{mask_values: {{0: 0, {dataset.info.ignore_label}: 1}}}}"
     )
 
 
 def _lines(dataset, counts, where):
-    names, split = dataset.facts.class_names, dataset.split
+    names, split = dataset.info.class_names, dataset.split
     present = [i for i in range(len(names)) if counts[i]]
     if not present:
         return [f"split {split!r}: nothing is labelled in {where}"]

@@ -1,6 +1,6 @@
 """CamVid, 11 classes: street scenes filmed from a car in Cambridge (Brostow, Fauqueur, Cipolla, PRL 2009)."""
 
-from hrnet_keras.datasets import DataError, Facts, folder
+from hrnet_keras.datasets import DataError, DatasetInfo, folder
 from hrnet_keras.datasets.balance import balanced_weights
 
 SPLITS = ("train", "val")
@@ -21,7 +21,7 @@ _CLASSES = (
 )
 
 
-FACTS = Facts(
+INFO = DatasetInfo(
     name="camvid",
     class_names=tuple(name for name, _, _ in _CLASSES),
     palette=tuple(colour for _, colour, _ in _CLASSES),
@@ -41,4 +41,4 @@ def load(split, root=None):
         raise ValueError(f'split={split!r}: camvid has "train" and "val"')
     if root is None:
         raise DataError("camvid is read from files: expected root, the folder that holds train/ and val/")
-    return folder.read_split(FACTS, split, root)
+    return folder.read_split(INFO, split, root)

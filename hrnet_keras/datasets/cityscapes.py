@@ -48,17 +48,17 @@ def load(split, root=None, *, prepared=None, annotation="fine", partial=False):
         raise ValueError(f"split={split!r}: cityscapes has {', '.join(map(repr, (*COUNTS, 'trainval')))}")
     check_place("cityscapes", root, prepared, holds="leftImg8bit/ and gtFine/")
     parts = ("train", "val") if split == "trainval" else (split,)
-    facts = replace(
+    info = replace(
         published("cityscapes"), class_weights=CLASS_WEIGHTS, source="cityscapes-dataset.com", terms="non-commercial"
     )
     common = {"expected": sum(COUNTS[part] for part in parts), "partial": partial, "ids": IDS}
     if prepared is not None:
-        found = open_prepared("cityscapes", split, prepared, facts, config=CONFIGS[annotation], **common)
+        found = open_prepared("cityscapes", split, prepared, info, config=CONFIGS[annotation], **common)
     else:
         pairs = _pairs(Path(root), parts, f"gt{annotation.capitalize()}")
         folder = Path(root) / "leftImg8bit" / (split if len(parts) == 1 else "train")
         archive = f"{ARCHIVES[annotation]} of cityscapes-dataset.com"
-        found = paired(facts, split, folder, pairs, archive=archive, **common)
+        found = paired(info, split, folder, pairs, archive=archive, **common)
     found.to_file = to_label_ids
     return found
 

@@ -83,11 +83,11 @@ def load(split, root=None, *, detections=None, score_threshold=0.0, lineage="off
     if not folder.is_dir() and (Path(root) / FILES[split][1]).is_dir():
         folder = Path(root) / FILES[split][1]
     archive = f"{FILES[split][1]}.zip of cocodataset.org"
-    return point_set(coco_facts(), split, rows, folder=folder, origin=file, archive=archive, partial=partial)
+    return point_set(coco_info(), split, rows, folder=folder, origin=file, archive=archive, partial=partial)
 
 
-def coco_facts():
-    """The `Facts` of COCO's persons."""
+def coco_info():
+    """The `DatasetInfo` of COCO's persons."""
     return replace(
         published("coco"), class_names=(), metric="oks", sigmas=SIGMAS, upper_body=UPPER_BODY,
         source="cocodataset.org", terms="annotations CC BY 4.0, pictures: Flickr's terms of use",

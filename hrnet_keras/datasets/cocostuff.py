@@ -59,9 +59,9 @@ def load(split, root=None, *, short_side=None, partial=False):
         pairs = [pair for pair in pairs if pair[1].is_file()]
     else:
         raise DataError(f"{root}: has neither {split}/image nor imageLists/{LISTS[split]}: unpack {ARCHIVE} there")
-    facts = replace(published("cocostuff"), source="github.com/nightrome/cocostuff10k", terms="Flickr's terms of use")
+    info = replace(published("cocostuff"), source="github.com/nightrome/cocostuff10k", terms="Flickr's terms of use")
     found = paired(
-        facts, split, folder, pairs, expected=COUNTS[split], archive=ARCHIVE, partial=partial, ids=IDS, kind=kind
+        info, split, folder, pairs, expected=COUNTS[split], archive=ARCHIVE, partial=partial, ids=IDS, kind=kind
     )
     if short_side is not None and split == "train":
         found.new_size = to_short_side(short_side)

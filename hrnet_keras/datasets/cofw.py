@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from hrnet_keras.datasets import DataError
-from hrnet_keras.datasets.faces import JSON_PAGE, face, face_around, face_facts
+from hrnet_keras.datasets.faces import JSON_PAGE, face, face_around, face_info
 from hrnet_keras.datasets.point_files import keypoints_of, read_coco, size_of, xywh_of
 from hrnet_keras.datasets.points import PointSet, centers_and_scales, check_box, point_set, rows_of
 
@@ -51,8 +51,8 @@ def load(split, root=None, *, lineage="official", partial=False):
         raise ValueError(f"lineage={lineage!r}: expected 'official' or 'mmlab'")
     if root is None:
         raise DataError("cofw is read from files: expected root, the folder that holds COFW_train_color.mat")
-    facts = face_facts("cofw", OUTER_EYE_CORNERS, "data.caltech.edu/records/20099")
-    facts = replace(facts, stretch_first=False, crop_box="cofw" if lineage == "mmlab" else "tight")
+    info = face_info("cofw", OUTER_EYE_CORNERS, "data.caltech.edu/records/20099")
+    info = replace(info, stretch_first=False, crop_box="cofw" if lineage == "mmlab" else "tight")
     files = [Path(root) / f"COFW_{split}_color.mat", Path(root) / "annotations" / f"cofw_{split}.json"]
     file = next((file for file in (files if lineage == "official" else files[::-1]) if file.is_file()), None)
     if file is None:
@@ -63,8 +63,8 @@ def load(split, root=None, *, lineage="official", partial=False):
     if file.suffix == ".json":
         rows = rows_of(_json_faces(file, lineage))
         folder = Path(root) / "images"
-        return point_set(facts, split, rows, folder=folder, origin=file, archive="the pictures", partial=partial)
-    return MatFile(facts, split, file, lineage)
+        return point_set(info, split, rows, folder=folder, origin=file, archive="the pictures", partial=partial)
+    return MatFile(info, split, file, lineage)
 
 
 class MatFile(PointSet):
@@ -72,7 +72,7 @@ class MatFile(PointSet):
 
     as_stored = False
 
-    def __init__(self, facts, split, file, lineage):
+    def __init__(self, info, split, file, lineage):
         self.file = file
         self.pictures, points, boxes, first = VARIABLES[split]
         with _opened(file) as store:
@@ -81,7 +81,7 @@ class MatFile(PointSet):
             raise DataError(f"{file}: holds no faces: unpack {ARCHIVE} again")
         rows = rows_of(faces)
         self.places = tuple(range(len(rows)))
-        super().__init__(facts, split, tuple(rows), (), rows.values(), file)
+        super().__init__(info, split, tuple(rows), (), rows.values(), file)
 
     def image(self, i):
         """Picture `i`, uint8 RGB `(height, width, 3)`; grey ones are widened. Raises `DataError` where it is broken."""

@@ -1,6 +1,6 @@
 """300W, 68 points: faces of AFW, HELEN, LFPW and IBUG, and the challenge's own (Sagonas et al., ICCVW 2013)."""
 
-from hrnet_keras.datasets.faces import face_facts, open_faces
+from hrnet_keras.datasets.faces import face_info, open_faces
 
 SPLITS = {
     "train": "train", "valid": "valid", "common": "valid_common", "challenge": "valid_challenge", "test": "test",
@@ -27,5 +27,5 @@ def load(split, root=None, *, partial=False):
 
     Source: file names and columns of the official facial-landmark repository; normaliser of its `compute_nme`.
     """
-    facts = face_facts("300w", OUTER_EYE_CORNERS, "ibug.doc.ic.ac.uk/resources/300-W")
-    return open_faces(facts, split, root, SPLITS, partial=partial)
+    info = face_info("300w", OUTER_EYE_CORNERS, "ibug.doc.ic.ac.uk/resources/300-W")
+    return open_faces(info, split, root, SPLITS, partial=partial)

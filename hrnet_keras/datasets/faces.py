@@ -23,8 +23,8 @@ CSV_PAGE = "the page of github.com/HRNet/HRNet-Facial-Landmark-Detection"
 JSON_PAGE = "the data set page of mmpose's documentation"
 
 
-def face_facts(name, normaliser, source):
-    """The `Facts` of a published set of faces; `normaliser` as there. All four are for research only."""
+def face_info(name, normaliser, source):
+    """The `DatasetInfo` of a published set of faces; `normaliser` as there. All four are for research only."""
     return replace(published(name), metric="nme", normaliser=normaliser, source=source, terms="research only")
 
 
@@ -54,13 +54,13 @@ def annotation_file(name, split, root, splits):
     return split, next((file for file in files if file.is_file()), None)
 
 
-def open_faces(facts, split, root, splits, *, partial=False, sized=False):
+def open_faces(info, split, root, splits, *, partial=False, sized=False):
     """Opens a split of 300W, WFLW or AFLW from its csv or json; pictures are relative to `<root>/images`.
 
     `boxes` are the squares of centre and scale; every face of the csv has all its points labelled (1).
 
     Args:
-        facts: of the set; its `point_names` say how many points a face has.
+        info: of the set; its `point_names` say how many points a face has.
         split, root, splits: as in `annotation_file`.
         partial: takes the pictures that are there.
         sized: faces state the length that the metric divides by (AFLW).
@@ -71,18 +71,18 @@ def open_faces(facts, split, root, splits, *, partial=False, sized=False):
     Source: columns of the csv files as the official facial-landmark repository reads them;
         keys of mmpose's json files.
     """
-    split, file = annotation_file(facts.name, split, root, splits)
+    split, file = annotation_file(info.name, split, root, splits)
     if file is None:
-        stem = f"face_landmarks_{facts.name}_{splits[split]}"
+        stem = f"face_landmarks_{info.name}_{splits[split]}"
         raise DataError(
             f"{root}: holds neither {stem}.csv nor annotations/{stem}.json: unpack the annotations that {CSV_PAGE} or "
             f"{JSON_PAGE} links to there"
         )
     read = _csv_faces if file.suffix == ".csv" else _json_faces
-    faces = read(file, len(facts.point_names), sized)
-    archive = f"the pictures of {facts.name}"
+    faces = read(file, len(info.point_names), sized)
+    archive = f"the pictures of {info.name}"
     folder = Path(root) / "images"
-    return point_set(facts, split, rows_of(faces), folder=folder, origin=file, archive=archive, partial=partial)
+    return point_set(info, split, rows_of(faces), folder=folder, origin=file, archive=archive, partial=partial)
 
 
 def face(where, picture, points, visible, center, scale, size=None):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hrnet_keras.datasets import DataError, Dataset, Facts, distinct_colour
+from hrnet_keras.datasets import DataError, Dataset, DatasetInfo, distinct_colour
 from hrnet_keras.datasets.balance import balanced_weights, count_pixels
 from hrnet_keras.datasets.listing import EXPECTED, is_ours, pictures_in
 from hrnet_keras.datasets.sides import mirror_pairs
@@ -44,11 +44,11 @@ def load(split, root=None, *, class_weights=None, mask_values=None):
     root = Path(root)
     if not root.is_dir():
         raise DataError(f"{root}: no such folder")
-    found = read_split(_read_facts(root), split, root)
+    found = read_split(_read_info(root), split, root)
     if mask_values is not None:
-        found.ids, found.to_file = _coding(mask_values, len(found.facts.class_names))
+        found.ids, found.to_file = _coding(mask_values, len(found.info.class_names))
     if class_weights is not None:
-        found.facts = replace(found.facts, class_weights=_weights(found, class_weights))
+        found.info = replace(found.info, class_weights=_weights(found, class_weights))
     return found
 
 
@@ -71,7 +71,7 @@ def _coding(mask_values, count):
 
 
 def _weights(dataset, given):
-    names = dataset.facts.class_names
+    names = dataset.info.class_names
     if given == "balanced":
         return balanced_weights(count_pixels(dataset).tolist())
     is_list = isinstance(given, (list, tuple)) and all(isinstance(x, (int, float)) and x >= 0 for x in given)
@@ -80,8 +80,8 @@ def _weights(dataset, given):
     return tuple(float(weight) for weight in given)
 
 
-def read_split(facts, split, root):
-    """The `Dataset` of one split of `root`, laid out as `load` says; `facts` are known already."""
+def read_split(info, split, root):
+    """The `Dataset` of one split of `root`, laid out as `load` says; `info` are known already."""
     top = _split_folder(Path(root), split)
     images = _by_stem(pictures_in(top / "images"))
     masks = pictures_in(top / "labels")
@@ -99,7 +99,7 @@ def read_split(facts, split, root):
             f"{alone[0]}: has no picture{rest}: expected {wanted}, or png, bmp, gif, webp, tif; remove it, or add the "
             "picture"
         )
-    return Dataset(facts, split, images, images.values(), [labels[stem] for stem in images])
+    return Dataset(info, split, images, images.values(), [labels[stem] for stem in images])
 
 
 def _unlabelled(pictures, folder, masks):
@@ -133,13 +133,13 @@ def _by_stem(paths):
     return files
 
 
-def _read_facts(root):
+def _read_info(root):
     file = root / "classes.txt"
     names, palette = read_classes(file)
     if len(names) > 255:
         raise DataError(f"{file}: names {len(names)} classes: expected 1..255 (id 255 is ignored)")
     pairs = mirror_pairs(names)
-    return Facts(root.resolve().name, names, palette, source=str(root), label_flip_pairs=pairs)
+    return DatasetInfo(root.resolve().name, names, palette, source=str(root), label_flip_pairs=pairs)
 
 
 def read_classes(file):

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from hrnet_keras.datasets import DataError, Dataset, Facts, read_image
+from hrnet_keras.datasets import DataError, Dataset, DatasetInfo, read_image
 from hrnet_keras.datasets.listing import EXPECTED, folders_in, pictures_in, told_apart
 from hrnet_keras.datasets.matching import places_in
 from hrnet_keras.datasets.prepared import check_place, open_prepared
@@ -56,7 +56,7 @@ def load(split, root=None, *, prepared=None):
         names += [f"{folder.name}/{name}" for name in told_apart(inside)]
         files += inside
         labels += [label] * len(inside)
-    found = Labelled(_facts(classes, root), split, names, files)
+    found = Labelled(_info(classes, root), split, names, files)
     found.labels = tuple(labels)
     return found
 
@@ -74,11 +74,11 @@ def _classes(names, trained):
     return classes, places_in(names, classes)
 
 
-def _facts(classes, root):
+def _info(classes, root):
     known = published("imagenet")
     if len(classes) == len(known.class_names) and all(name.startswith("n") for name in classes):
         return known
-    return Facts(
+    return DatasetInfo(
         Path(root).resolve().name, class_names=tuple(classes), source=str(root), label_flip_pairs=mirror_pairs(classes)
     )
 

@@ -31,14 +31,14 @@ def load(split, root=None, *, prepared=None, size=None, partial=False):
     if split not in COUNTS:
         raise ValueError(f"split={split!r}: lip has 'train' and 'val'")
     check_place("lip", root, prepared, holds="TrainVal_images/")
-    facts, common = published("lip"), {"expected": COUNTS[split], "partial": partial}
+    info, common = published("lip"), {"expected": COUNTS[split], "partial": partial}
     if prepared is not None:
-        found = open_prepared("lip", split, prepared, facts, **common)
+        found = open_prepared("lip", split, prepared, info, **common)
     else:
         pictures = Path(root) / "TrainVal_images" / f"{split}_images"
         labels = Path(root) / "TrainVal_parsing_annotations" / f"{split}_segmentations"
         pairs = [(file.stem, file, labels / f"{file.stem}.png") for file in files_in(pictures, "*.jpg")]
-        found = paired(facts, split, pictures, pairs, archive=ARCHIVE, **common)
+        found = paired(info, split, pictures, pairs, archive=ARCHIVE, **common)
     if size and split == "train":
         found.new_size = to_size(size)
     return found

@@ -64,13 +64,11 @@ def load(split, root=None, *, partial=False):
     if split == "valid" and truth is not None:
         persons = _scored(persons, truth, file)
     archive, folder = "mpii_human_pose_v1.tar.gz", Path(root) / "images"
-    return point_set(
-        mpii_facts(), split, rows_of(persons), folder=folder, origin=file, archive=archive, partial=partial
-    )
+    return point_set(mpii_info(), split, rows_of(persons), folder=folder, origin=file, archive=archive, partial=partial)
 
 
-def mpii_facts():
-    """The `Facts` of MPII."""
+def mpii_info():
+    """The `DatasetInfo` of MPII."""
     return replace(
         published("mpii"), metric="pckh", upper_body=UPPER_BODY, crop_drop=CROP_DROP,
         source="human-pose.mpi-inf.mpg.de", terms="Simplified BSD",

@@ -50,24 +50,24 @@ def load(split, root=None, *, prepared=None, classes=59, short_side=None):
     check_place("pascal_context", root, prepared, holds="JPEGImages/ (VOC2010)")
     shift = 60 - classes
     ids = {255: 255} | {value: value - shift for value in range(shift, 60)} | ({0: 255} if shift else {})
-    facts = replace(published(f"pascal_context_{classes}"), source="PASCAL VOC 2010", terms="Flickr's terms of use")
+    info = replace(published(f"pascal_context_{classes}"), source="PASCAL VOC 2010", terms="Flickr's terms of use")
     if prepared is not None:
-        found = open_prepared("pascal_context", split, prepared, facts, ids=ids)
+        found = open_prepared("pascal_context", split, prepared, info, ids=ids)
     else:
-        found = _from_files(facts, split, Path(root), ids)
+        found = _from_files(info, split, Path(root), ids)
     if short_side is not None and split == "train":
         found.new_size = to_short_side(short_side)
     return found
 
 
-def _from_files(facts, split, root, ids):
+def _from_files(info, split, root, ids):
     listed, merged = root / "ImageSets" / "SegmentationContext" / f"{split}.txt", root / "trainval_merged.json"
     if not listed.is_file() and merged.is_file():
-        return from_json(facts, split, root, merged, ids)
-    return _from_pngs(facts, split, root, listed, ids)
+        return from_json(info, split, root, merged, ids)
+    return _from_pngs(info, split, root, listed, ids)
 
 
-def _from_pngs(facts, split, root, listed, ids):
+def _from_pngs(info, split, root, listed, ids):
     if not listed.is_file():
         raise DataError(f"{listed}: no such file: expected a stem per line; unpack {ARCHIVE} there")
     stems = read_text(listed).split()
@@ -77,10 +77,10 @@ def _from_pngs(facts, split, root, listed, ids):
     lacking = next((picture for _, picture, _ in pairs if not picture.is_file()), None)
     if lacking is not None:
         raise DataError(f"{lacking}: no such file, {listed.name} names it; unpack {ARCHIVE} again")
-    return paired(facts, split, root, pairs, expected=len(stems), archive=ARCHIVE, ids=ids)
+    return paired(info, split, root, pairs, expected=len(stems), archive=ARCHIVE, ids=ids)
 
 
-def from_json(facts, split, root, merged, ids):
+def from_json(info, split, root, merged, ids):
     """The split as the annotation file has it: pictures of its phase, in the order of the file."""
     try:
         data = json.loads(read_text(merged))
@@ -101,7 +101,7 @@ def from_json(facts, split, root, merged, ids):
     lacking = next((file for file in files if not file.is_file()), None)
     if lacking is not None:
         raise DataError(f"{lacking}: no such file, {merged.name} names it; unpack {PICTURES} there")
-    found = Merged(facts, split, [file.stem for file in files], files, [merged] * len(files), ids)
+    found = Merged(info, split, [file.stem for file in files], files, [merged] * len(files), ids)
     found.sizes, found.shapes = tuple(sizes), tuple(shapes[picture["image_id"]] for picture in pictures)
     return found
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from hrnet_keras.datasets import DataError, Facts
+from hrnet_keras.datasets import DataError, DatasetInfo
 from hrnet_keras.datasets.matching import difference, places_in, say_nothing
 from hrnet_keras.datasets.sides import mirror_pairs as guessed_pairs
 from hrnet_keras.datasets.text import read_text
@@ -10,8 +10,8 @@ from hrnet_keras.datasets.text import read_text
 KEYWORDS = {"flip": 2, "line": 2, "normaliser": 2}
 
 
-def named_facts(name, point_names, edges=(), source=""):
-    """The `Facts` of points of these names: pairs are guessed, scores are over the longer side of the box.
+def named_info(name, point_names, edges=(), source=""):
+    """The `DatasetInfo` of points of these names: pairs are guessed, scores are over the longer side of the box.
 
     Args:
         name: of the data set.
@@ -19,14 +19,14 @@ def named_facts(name, point_names, edges=(), source=""):
         edges: pairs of indices of points to join in drawings.
         source: where the data comes from.
     """
-    return Facts(
+    return DatasetInfo(
         name, point_names=tuple(point_names), flip_pairs=guessed_pairs(point_names), edges=tuple(edges), source=source,
         metric="pck", normaliser="size",
     )  # fmt: skip
 
 
-def read_names(file, facts):
-    """`facts` with the points, pairs and lines that a plain file says; what it leaves out stays as it was.
+def read_names(file, info):
+    """`info` with the points, pairs and lines that a plain file says; what it leaves out stays as it was.
 
     A line of one word names a point; all of them, in their order: where the csv or json names its points, too, they
     are brought into this order. `flip a b` says that points a and b change places when a picture is
@@ -35,14 +35,14 @@ def read_names(file, facts):
 
     Args:
         file: its path.
-        facts: known already, for example from a csv's header.
+        info: known already, for example from a csv's header.
 
     Raises:
         DataError: no text, a line of another kind, an unknown or repeated name, a point in two lines `flip`.
     """
     lines = read_text(file).splitlines()
     words = [(i, line.split()) for i, line in enumerate(lines, 1) if line.strip() and not line.lstrip().startswith("#")]
-    names = tuple(line[0] for _, line in words if len(line) == 1) or facts.point_names
+    names = tuple(line[0] for _, line in words if len(line) == 1) or info.point_names
     twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
     if twice is not None:
         raise DataError(f"{file}: names {twice!r} twice: expected every point once")
@@ -54,8 +54,8 @@ def read_names(file, facts):
             _check_pair(said["flip"][-1], names, lines_of, f"{file}, line {number}")
             lines_of |= dict.fromkeys(said["flip"][-1], number)
     return replace(
-        facts, point_names=names, flip_pairs=tuple(said["flip"]) or guessed_pairs(names),
-        edges=tuple(said["line"]) or facts.edges, normaliser=(said["normaliser"] or [facts.normaliser])[-1],
+        info, point_names=names, flip_pairs=tuple(said["flip"]) or guessed_pairs(names),
+        edges=tuple(said["line"]) or info.edges, normaliser=(said["normaliser"] or [info.normaliser])[-1],
     )  # fmt: skip
 
 

@@ -46,13 +46,13 @@ class PointSet(Dataset):
     """One split of a data set with points.
 
     Args:
-        facts, split, names, image_files: as in `Dataset`.
+        info, split, names, image_files: as in `Dataset`.
         rows: annotations of every picture (see the module), in the same order.
         origin: file that they come from, for messages.
     """
 
-    def __init__(self, facts, split, names, image_files, rows, origin):
-        super().__init__(facts, split, names, image_files)
+    def __init__(self, info, split, names, image_files, rows, origin):
+        super().__init__(info, split, names, image_files)
         self.origin = origin
         self.rows = tuple(rows)
 
@@ -164,11 +164,11 @@ def _row(instances):
     return row
 
 
-def point_set(facts, split, rows, *, folder, origin, archive, partial=False):
+def point_set(info, split, rows, *, folder, origin, archive, partial=False):
     """The `PointSet` of annotated pictures; what lacks is said with its remedy.
 
     Args:
-        facts, split: as in `Dataset`.
+        info, split: as in `Dataset`.
         rows: `{picture: row}`; pictures are paths relative to `folder`.
         folder: where the pictures should lie.
         origin: the annotation file.
@@ -191,7 +191,7 @@ def point_set(facts, split, rows, *, folder, origin, archive, partial=False):
         )
     there = {picture: row for picture, row in rows.items() if picture not in absent}
     files = [folder / picture for picture in there]
-    return PointSet(facts, split, names_of(there), files, there.values(), origin)
+    return PointSet(info, split, names_of(there), files, there.values(), origin)
 
 
 def absent_files(folder, files):

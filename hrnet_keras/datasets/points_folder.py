@@ -16,7 +16,7 @@ from hrnet_keras.datasets.point_files import (
     size_of,
     xywh_of,
 )
-from hrnet_keras.datasets.point_names import named_facts, places_of, read_names
+from hrnet_keras.datasets.point_names import named_info, places_of, read_names
 from hrnet_keras.datasets.points import (
     Instance,
     centers_and_scales,
@@ -70,16 +70,16 @@ def load(split, root=None, *, partial=False):
     if file is None:
         raise DataError(f"{root}: holds no annotations of split {split!r}: expected one of {', '.join(places)}")
     names, edges, instances, sizes = (_from_csv if file.suffix == ".csv" else _from_json)(file)
-    facts, names_file = named_facts(root.resolve().name, names, source=str(root)), root / "points.txt"
+    info, names_file = named_info(root.resolve().name, names, source=str(root)), root / "points.txt"
     if names_file.is_file():
-        facts = read_names(names_file, facts)
-        places = places_of(names, file, facts.point_names, names_file)
+        info = read_names(names_file, info)
+        places = places_of(names, file, info.point_names, names_file)
         instances = _in_order(instances, places)
-        edges = facts.edges or tuple((places[a], places[b]) for a, b in edges)
-    facts = replace(facts, edges=edges)
+        edges = info.edges or tuple((places[a], places[b]) for a, b in edges)
+    info = replace(info, edges=edges)
     rows = {picture: row | sizes.get(picture, {}) for picture, row in rows_of(instances).items()}
     folder = root / "images" if (root / "images").is_dir() else root
-    return point_set(facts, split, rows, folder=folder, origin=file, archive="the pictures", partial=partial)
+    return point_set(info, split, rows, folder=folder, origin=file, archive="the pictures", partial=partial)
 
 
 def _in_order(instances, places):

@@ -6,12 +6,12 @@ import inspect
 import json
 from importlib import resources
 
-from hrnet_keras.datasets import MODULES, NAMES, Facts
+from hrnet_keras.datasets import MODULES, NAMES, DatasetInfo
 
 
 @functools.cache
 def published(name):
-    """The `Facts` of a published data set, as far as labelling pictures needs them; `None` where nothing is known.
+    """The `DatasetInfo` of a published data set, as far as labelling pictures needs it; `None` where unknown.
 
     Args:
         name: `"imagenet"`, `"cityscapes"`, `"pascal_context_59"`, `"pascal_context_60"`, `"lip"`, `"ade20k"`,
@@ -20,7 +20,7 @@ def published(name):
     row = _rows().get(name)
     if row is None:
         return None
-    return Facts(name, **{key: _frozen(value) for key, value in row.items()})
+    return DatasetInfo(name, **{key: _frozen(value) for key, value in row.items()})
 
 
 def _frozen(value):

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from hrnet_keras.datasets import DataError
-from hrnet_keras.datasets.faces import annotation_file, face_around, face_facts, open_faces
+from hrnet_keras.datasets.faces import annotation_file, face_around, face_info, open_faces
 from hrnet_keras.datasets.point_files import parsed
 from hrnet_keras.datasets.points import check_box, point_set, rows_of
 from hrnet_keras.datasets.text import read_text
@@ -41,14 +41,14 @@ def load(split, root=None, *, partial=False):
 
     Source: file names and columns of the official facial-landmark repository; format of the lists as in WFLW's read-me.
     """
-    facts = face_facts("wflw", OUTER_EYE_CORNERS, "wywu.github.io/projects/LAB/WFLW.html")
+    info = face_info("wflw", OUTER_EYE_CORNERS, "wywu.github.io/projects/LAB/WFLW.html")
     split, file = annotation_file("wflw", split, root, SPLITS)
     raw = None if file else _raw_list(Path(root), "train" if split == "train" else "test")
     if raw is None:
-        return open_faces(facts, split, root, SPLITS, partial=partial)
+        return open_faces(info, split, root, SPLITS, partial=partial)
     rows = rows_of(_listed_faces(raw, SUBSETS.index(split) if split in SUBSETS else None))
     folder = next((Path(root) / name for name in ("WFLW_images", "images") if (Path(root) / name).is_dir()), root)
-    return point_set(facts, split, rows, folder=folder, origin=raw, archive="WFLW_images.tar.gz", partial=partial)
+    return point_set(info, split, rows, folder=folder, origin=raw, archive="WFLW_images.tar.gz", partial=partial)
 
 
 def _raw_list(root, part):

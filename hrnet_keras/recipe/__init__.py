@@ -50,14 +50,14 @@ class DataRecipe:
         brightness: largest change of brightness, in grey levels.
         contrast: largest relative change of contrast.
         saturation: largest relative change of saturation.
-        rules: for points: whose crops, targets and random changes: `official` or `mmlab`.
-        codec: for points: how heat maps encode them: `official`, `classic`, `dark` or `udp`; null:
-            `official` with the official rules, else `classic`.
+        convention: for points: whose crops, targets and random changes: `official` or `mmlab`.
+        codec: for points: how heat maps encode them: `official`, `msra`, `dark` or `udp`; null:
+            `official` with the official convention, else `msra`.
         sigma: for points: of the targets, in pixels of the heat maps; null: 1.5 for faces, 2 for persons.
-        scaling: for points: largest relative change of a crop's size; null: that of the rules.
-        rotation: for points: degrees of the turns, as the rules draw them; null: that of the rules.
-        half_body: for poses: how often a person is shown by halves; null: that of the rules.
-        shift: for poses, mmlab: how often a crop is moved; null: that of the rules.
+        scaling: for points: largest relative change of a crop's size; null: that of the convention.
+        rotation: for points: degrees of the turns, as the convention draw them; null: that of the convention.
+        half_body: for poses: how often a person is shown by halves; null: that of the convention.
+        shift: for poses, mmlab: how often a crop is moved; null: that of the convention.
         unreadable: what to do about a picture or label map that can't be used: raise, or skip (and count).
         cache: keep decoded pictures in memory; null decides by size.
     """
@@ -75,8 +75,8 @@ class DataRecipe:
     brightness: int = 0
     contrast: float = 0.0
     saturation: float = 0.0
-    rules: Literal["official", "mmlab"] = "official"
-    codec: Literal["official", "classic", "dark", "udp"] | None = None
+    convention: Literal["official", "mmlab"] = "official"
+    codec: Literal["official", "msra", "dark", "udp"] | None = None
     sigma: float | None = None
     scaling: float | None = None
     rotation: float | None = None

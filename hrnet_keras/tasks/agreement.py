@@ -5,28 +5,27 @@ from dataclasses import replace
 import numpy as np
 
 from hrnet_keras.datasets.matching import difference, places_in, say_nothing
-from hrnet_keras.tasks import part
+from hrnet_keras.tasks import TASKS
 
 KINDS = {"num_classes": ("classes", "class_names"), "num_keypoints": ("points", "point_names")}
 
 
-def names_of(facts):
+def names_of(info):
     """What a model's outputs are called: `"classes"` or `"points"`, how many there are, and their names.
 
     Args:
-        facts: of the model.
+        info: of the model.
 
     Returns:
         The word, the number, and a list of names, empty where nobody gave any.
     """
-    count = next(word for word in KINDS if word in facts)
-    what, names = KINDS[count]
-    number = facts[count] // 3 if facts.get("codec") == "udp_combined" else facts[count]  # three maps of every point
-    names = list(facts.get(names) or ())
+    what, word = KINDS["num_keypoints" if info.num_classes is None else "num_classes"]
+    number = info.count // 3 if info.codec == "udp_combined" else info.count  # three maps of every point
+    names = list(getattr(info, word))
     return what, number, names if len(names) == number else []
 
 
-def places_of(facts, data):
+def places_of(info, data):
     """Where a data set's classes or points stand among a model's, by name.
 
     Names that differ in upper and lower case and in separators are the same. Where one of the two has no names, or
@@ -34,8 +33,8 @@ def places_of(facts, data):
     classes of the model.
 
     Args:
-        facts: of the model.
-        data: facts of the data set.
+        info: of the model.
+        data: info of the data set.
 
     Returns:
         A list with a place per class or point of the data set; `None` where all stand in their own.
@@ -43,7 +42,7 @@ def places_of(facts, data):
     Raises:
         ValueError: they are others, or another number of them; the message has both lists.
     """
-    what, number, own = names_of(facts)
+    what, number, own = names_of(info)
     names = getattr(data, dict(KINDS.values())[what])
     mine, yours = "the model", f"data set {data.name!r}"
     if say_nothing(own) or say_nothing(names):
@@ -51,19 +50,19 @@ def places_of(facts, data):
             raise ValueError(f"{mine} has {number} {what}, {yours} has {len(names)}")
         return None
     places = places_in(names, own)
-    may_lack = getattr(part(facts["task"], "metrics"), "MAY_LACK_CLASSES", False)
+    may_lack = TASKS[info.task].may_lack_classes
     if None in places or (len(names) != number and not may_lack):
         numbers = f"{mine} has {number} {what}, {yours} has {len(names)}: " if number != len(names) else ""
         raise ValueError(f"{numbers}{difference(mine, own, yours, names)}: expected the same {what} in both")
     return None if places == list(range(number)) else places
 
 
-def in_model_order(facts, data):
-    """Facts of a data set with its mirror pairs in the order of a model; arguments and errors as in `places_of`."""
-    places = places_of(facts, data)
+def in_model_order(info, data):
+    """The `DatasetInfo` with mirror pairs in the order of a model; arguments and errors as in `places_of`."""
+    places = places_of(info, data)
     if places is None:
         return data
-    word = {"classes": "label_flip_pairs", "points": "flip_pairs"}[names_of(facts)[0]]
+    word = {"classes": "label_flip_pairs", "points": "flip_pairs"}[names_of(info)[0]]
     return replace(data, **{word: tuple((places[a], places[b]) for a, b in getattr(data, word))})
 
 

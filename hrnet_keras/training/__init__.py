@@ -10,10 +10,11 @@ from dataclasses import MISSING, asdict, fields, replace
 import keras
 
 from hrnet_keras import builders, datasets
+from hrnet_keras.layers.model_info import info_of, update_info
 from hrnet_keras.layers.normalization import by_groups
 from hrnet_keras.optimizers import PolySchedule, StepSchedule, TorchAdam, TorchSGD
 from hrnet_keras.recipe import DataRecipe, Recipe
-from hrnet_keras.tasks import part
+from hrnet_keras.tasks import task_named
 from hrnet_keras.training import naming
 from hrnet_keras.training.callbacks import Scores
 from hrnet_keras.training.output import Output, WriteError, save_whole
@@ -44,8 +45,7 @@ def train(recipe, *, verbose=None, **overrides):
     """
     recipe = recipe if isinstance(recipe, Recipe) and not overrides else Recipe.load(recipe, **overrides)
     recipe.check()
-    for name in ("pipeline", "losses", "metrics"):
-        part(recipe.model.task, name)  # says so where a task can't be trained in this version
+    task_named(recipe.model.task)  # says so where there is none
     verbose = (1 if sys.stdout.isatty() else 2) if verbose is None else verbose
     with Output(recipe) as output:
         try:
@@ -84,7 +84,7 @@ def _train(recipe, output, verbose):
             state.restore(variables)
             scores.go_on(state.history)
         options = {"batch": recipe.train.batch, "seed": recipe.train.seed, **augmentation}
-        stream_from = functools.partial(part(recipe.model.task, "pipeline").training, data, **options)
+        stream_from = functools.partial(task_named(recipe.model.task).module("pipeline").training, data, **options)
         callbacks = [scores, keras.callbacks.TensorBoard(output.path("tensorboard"), write_graph=False)]
         if recipe.train.precise_batch_norm:  # before the scores, and the state that a run goes on from
             callbacks.insert(0, _statistics(recipe, model, stream_from, steps))
@@ -132,9 +132,9 @@ def introduction(recipe, model, data, held_out, steps, state):
     device = ", ".join(f"{gpus.count(name)} x {name}" for name in dict.fromkeys(gpus))
     device = device or f"CPU, {os.cpu_count()} cores"
     yield f"device: {device}{f', {replicas} replicas' if replicas > 1 else ''}"
-    names, what = (data.facts.point_names, "points") if data.facts.point_names else (data.facts.class_names, "classes")
+    names, what = (data.info.point_names, "points") if data.info.point_names else (data.info.class_names, "classes")
     listed = ", ".join(names[:8]) + (", ..." if names[8:] else "")
-    yield f"data: {data.facts.name}, {len(data)} pictures to train on, {len(held_out)} to score on"
+    yield f"data: {data.info.name}, {len(data)} pictures to train on, {len(held_out)} to score on"
     yield f"{what}: {len(names)} ({listed})"
     start = f", starts from {recipe.model.weights}" if recipe.model.weights else ""
     yield f"net: {recipe.model.name}, task {recipe.model.task}, {model.count_params():,} parameters{start}"
@@ -170,15 +170,14 @@ def build(recipe, data):
         raise ValueError(f"model.name={recipe.model.name!r}: expected one of {', '.join(names)}")
     task = recipe.model.task
     options = {name: value for name, value in asdict(recipe.model).items() if name not in ("name", "task")}
-    count, word = part(task, "head").COUNTS
-    options[count] = options[count] or len(getattr(data.facts, word))
+    count, word = task_named(task).counts, task_named(task).names
+    options[count] = options[count] or len(getattr(data.info, word))
     model = builder(task, include_preprocessing=True, output_stride=1, **options)  # whatever a start may say
-    naming.fit_last_layer(model, recipe.model.weights, getattr(data.facts, word))
-    facts = builders.facts_of(model)
-    for word in ("published", "crop_box"):  # what the weights that it starts from were is not what it becomes
-        facts.pop(word, None)
-    builders.name_answers(model, data.facts)
-    facts.update(getattr(part(task, "pipeline"), "remembered", lambda _: {})(recipe.data))
+    naming.fit_last_layer(model, recipe.model.weights, getattr(data.info, word))
+    # What the weights that it starts from were is not what it becomes.
+    update_info(model, published=None, crop_box=None)
+    builders.name_answers(model, data.info)
+    update_info(model, **getattr(task_named(task).module("pipeline"), "remembered", lambda _: {})(recipe.data))
     if recipe.train.batch_norm == "group":
         return by_groups(model)
     if recipe.train.batch_norm == "frozen":
@@ -190,7 +189,7 @@ def build(recipe, data):
 
 def steps_per_epoch(recipe, data):
     """Batches that one pass over a data set has: over its pictures or, for points, its faces or persons."""
-    pipeline, batch = part(recipe.model.task, "pipeline"), recipe.train.batch
+    pipeline, batch = task_named(recipe.model.task).module("pipeline"), recipe.train.batch
     count = len(pipeline.samples(data)) if hasattr(pipeline, "samples") else len(data)
     if count < batch:
         raise ValueError(f"train.batch={batch}: split {recipe.data.train!r} has only {count} examples to train on")
@@ -199,9 +198,9 @@ def steps_per_epoch(recipe, data):
 
 def compile_for(model, train, data, steps):
     """Gives a model its objective and optimizer, for epochs of `steps`; returns the model to fit: the same weights."""
-    facts = builders.facts_of(model)
-    losses = part(facts["task"], "losses")
-    fitted, loss, weights = losses.objective(model, data.facts, train, align_corners=facts.get("align_corners", False))
+    info = info_of(model)
+    losses = task_named(info.task).module("losses")
+    fitted, loss, weights = losses.objective(model, data.info, train, align_corners=info.align_corners)
     fitted.compile(optimizer=optimizer_of(train, steps), loss=loss, loss_weights=weights)
     return fitted
 
@@ -229,7 +228,7 @@ def optimizer_of(train, steps_per_epoch):
 
 def _augmentation(recipe):
     """What the recipe asks of the task's pipeline; refuses what that does not know."""
-    known = part(recipe.model.task, "pipeline").OPTIONS
+    known = task_named(recipe.model.task).module("pipeline").OPTIONS
     for one in fields(DataRecipe):
         is_augmentation = one.name not in ("name", "root", "train", "evaluate", "options", "unreadable", "cache")
         default = one.default_factory() if one.default is MISSING and callable(one.default_factory) else one.default

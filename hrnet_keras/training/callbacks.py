@@ -8,9 +8,9 @@ import time
 import keras
 from keras import ops
 
-from hrnet_keras.builders import facts_of
 from hrnet_keras.evaluation import evaluate
-from hrnet_keras.tasks import part
+from hrnet_keras.layers.model_info import info_of
+from hrnet_keras.tasks import task_named
 from hrnet_keras.tasks.finite import REASON, NotFiniteError
 from hrnet_keras.training.output import save_whole, write, writing
 
@@ -32,7 +32,7 @@ class Scores(keras.callbacks.Callback):
         self.scored, self.dataset, self.every, self.keep = model, dataset, every, keep
         self.history_file = os.path.join(folder, "history.jsonl")
         self.best_file = os.path.join(folder, "best.keras")
-        metric = part(facts_of(model)["task"], "metrics").Metric(dataset.facts)
+        metric = task_named(info_of(model).task).module("metrics").Metric(dataset.info)
         self.main, self.lower_is_better = metric.main, getattr(metric, "lower_is_better", False)
         self.best, self.lines = -math.inf, []
         self._began = 0.0

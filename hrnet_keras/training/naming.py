@@ -4,11 +4,10 @@ import json
 import os
 import zipfile
 
-from hrnet_keras.builders import facts_of
-from hrnet_keras.checkpoints.starting import LAST_LAYERS
 from hrnet_keras.datasets.matching import difference, in_words, places_in, say_nothing
 from hrnet_keras.datasets.sides import without_partner
-from hrnet_keras.tasks import part
+from hrnet_keras.layers.model_info import ModelInfo, info_of
+from hrnet_keras.tasks import TASKS
 from hrnet_keras.tasks.agreement import KINDS, names_of, places_of
 
 
@@ -18,11 +17,11 @@ def check_counts(recipe, data):
     what, asked = KINDS[count][0], getattr(recipe.model, count)
     if not names:
         raise ValueError(
-            f"data set {data.facts.name!r} has no {what}: expected one with {what} for task {recipe.model.task!r}"
+            f"data set {data.info.name!r} has no {what}: expected one with {what} for task {recipe.model.task!r}"
         )
     if asked is not None and asked != len(names):
         raise ValueError(
-            f"model.{count}={asked}: data set {data.facts.name!r} has {len(names)} {what} ({in_words(names)}): leave "
+            f"model.{count}={asked}: data set {data.info.name!r} has {len(names)} {what} ({in_words(names)}): leave "
             f"model.{count} out, it follows from the data"
         )
 
@@ -36,7 +35,7 @@ def check_splits(recipe, data, held_out):
     """
     count, word, names = _learnt(recipe, data)
     try:
-        places_of({"task": recipe.model.task, count: len(names), word: names}, held_out.facts)
+        places_of(ModelInfo(recipe.model.task, **{count: len(names), word: tuple(names)}), held_out.info)
     except ValueError as error:
         raise ValueError(
             f"split {recipe.data.evaluate!r} does not go with split {recipe.data.train!r}, whose "
@@ -52,10 +51,10 @@ def check_resumed(output, model):
         model: the one built anew, with the names of the data set as it is today.
     """
     path = os.path.join(output, "best.keras")
-    before = facts_in(path) if os.path.exists(path) else {}
-    if not before:
+    before = info_in_file(path)
+    if before is None:
         return
-    (what, _, then), (_, _, now) = names_of(before), names_of(facts_of(model))
+    (what, _, then), (_, _, now) = names_of(before), names_of(info_of(model))
     if then != now and not (say_nothing(then) or say_nothing(now)):
         raise ValueError(
             f"output {output}: the data set's {what} are not those that the run began with: "
@@ -69,19 +68,19 @@ def fit_last_layer(model, weights, names):
     Where the weights' names are others, the last layer starts anew, and both lists are printed.
 
     Args:
-        model: as its builder left it, the names of published weights in its facts.
+        model: as its builder left it, the names of published weights in its info.
         weights: what the builder was given; the names of a `.keras` file are read from it.
         names: of the data set's classes or points.
     """
-    facts = facts_of(model)
-    before = facts_in(weights) if str(weights or "").endswith(".keras") else facts
-    if before.get("task") != facts.get("task"):
+    info = info_of(model)
+    before = info_in_file(weights) if str(weights or "").endswith(".keras") else info
+    if before is None or before.task != info.task:
         return  # the last layer is new already
     what, _, own = names_of(before)
-    if len(own) != len(names) or say_nothing(own) or say_nothing(names) or before.get("codec") == "udp_combined":
+    if len(own) != len(names) or say_nothing(own) or say_nothing(names) or before.codec == "udp_combined":
         return
     places = places_in(names, own)
-    layers = [model.get_layer(name) for name in _last_layers(facts)]
+    layers = [model.get_layer(name) for name in _last_layers(info)]
     if None in places:
         _start_anew(layers)
         print(
@@ -97,7 +96,7 @@ def fit_last_layer(model, weights, names):
 def tell_sides(data, recipe):
     """Says which classes change places in mirrored pictures, and which names have a side but no partner."""
     _, word, names = _learnt(recipe, data)
-    pairs = data.facts.label_flip_pairs if word == "class_names" else data.facts.flip_pairs
+    pairs = data.info.label_flip_pairs if word == "class_names" else data.info.flip_pairs
     if not recipe.data.flip:
         return
     if pairs and word == "class_names":
@@ -113,23 +112,26 @@ def tell_sides(data, recipe):
 
 def _learnt(recipe, data):
     """The words for the number and the names of what a task learns, and these names of a data set."""
-    count, word = part(recipe.model.task, "head").COUNTS
-    return count, word, getattr(data.facts, word)
+    task = TASKS[recipe.model.task]
+    return task.counts, task.names, getattr(data.info, task.names)
 
 
-def facts_in(path):
-    """The facts in a `.keras` file, without building its model; an empty dict where there are none."""
+def info_in_file(path):
+    """The `ModelInfo` in a `.keras` file, without building its model; `None` where there is none."""
     try:
         with zipfile.ZipFile(path) as file:
             layers = json.loads(file.read("config.json"))["config"]["layers"]
     except (OSError, zipfile.BadZipFile, KeyError, TypeError, ValueError):
-        return {}  # whoever loads it says what is wrong
-    return next((layer["config"]["facts"] for layer in layers if layer.get("class_name") == "Answer"), {})
+        return None  # whoever loads it says what is wrong
+    for layer in layers:
+        if layer.get("class_name") in ("ModelInfoLayer", "Answer"):  # the latter in files of version 1
+            config = layer["config"]
+            return ModelInfo.from_dict(config.get("info") or config["facts"])
+    return None
 
 
-def _last_layers(facts):
-    task = facts["task"]
-    return LAST_LAYERS["seg ocr" if task == "seg" and facts.get("head") == "ocr" else task]
+def _last_layers(info):
+    return TASKS[info.task].last_layers[info.head]
 
 
 def _start_anew(layers):

@@ -118,7 +118,7 @@ def swap_labels(label_map, pairs):
 
     Args:
         label_map: uint8 array of any shape.
-        pairs: of ids, each in one pair at most (`datasets.Facts` sees to that), for example
+        pairs: of ids, each in one pair at most (`datasets.DatasetInfo` sees to that), for example
             `((14, 15), (16, 17), (18, 19))` for the arms, legs and shoes of LIP.
     """
     table = np.arange(256, dtype=np.uint8)

@@ -7,10 +7,10 @@ import pytest
 from safetensors.numpy import save_file
 
 import hrnet_keras as hk
-from hrnet_keras.builders import facts_of
 from hrnet_keras.checkpoints import read_tensors, zoo
 from hrnet_keras.checkpoints.model_weights import has_group_norms
-from hrnet_keras.datasets import Facts
+from hrnet_keras.datasets import DatasetInfo
+from hrnet_keras.layers.model_info import info_of, update_info
 from hrnet_keras.layers.normalization import by_groups
 from hrnet_keras.recipe import DataRecipe, ModelRecipe, Recipe
 from hrnet_keras.training import build
@@ -41,18 +41,18 @@ def kernel(model, layer="conv1"):
 def test_a_checkpoint_says_how_its_net_is_built(file, capsys):
     path, tensors = file("mmseg")
     model = hk.HRNetV2W18SmallV2("seg", weights=path)
-    assert facts_of(model)["lineage"] == "mmlab" and facts_of(model)["num_classes"] == 19
+    assert info_of(model).lineage == "mmlab" and info_of(model).num_classes == 19
     np.testing.assert_array_equal(kernel(model), tensors["backbone.conv1.weight"])
     assert capsys.readouterr().out == ""  # nothing stayed random, so there is nothing to say
     path, tensors = file("landmark")
     model = hk.HRNetV2W18("landmark", weights=str(path))
-    assert facts_of(model)["num_keypoints"] == 19
+    assert info_of(model).num_keypoints == 19
 
 
 def test_the_ocr_head_is_found(file):
     path, tensors = file("seg_ocr")
     model = hk.HRNetV2W18("seg", weights=path)
-    assert facts_of(model)["head"] == "ocr"
+    assert info_of(model).head == "ocr"
     np.testing.assert_array_equal(kernel(model, "cls_head"), tensors["cls_head.weight"])
 
 
@@ -111,10 +111,10 @@ def test_published_names_bring_class_names_and_conventions(file, monkeypatch):
     fetched = []
     monkeypatch.setattr(zoo, "fetch", lambda entry: fetched.append(entry.name) or path)
     model = hk.HRNetV2W18SmallV2("seg", weights="cityscapes")
-    facts = facts_of(model)
-    assert fetched == ["fcn_hr18s_512x1024_160k_cityscapes"] and facts["weights"] == fetched[0]
-    assert facts["class_names"][:2] == ["road", "sidewalk"] and facts["palette"][0] == [128, 64, 128]
-    assert facts["lineage"] == "mmlab"
+    info = info_of(model)
+    assert fetched == ["fcn_hr18s_512x1024_160k_cityscapes"] and info.weights == fetched[0]
+    assert info.class_names[:2] == ("road", "sidewalk") and info.palette[0] == [128, 64, 128]
+    assert info.lineage == "mmlab"
     found = hk.predict(model, np.zeros((48, 64, 3), np.uint8))[0]
     assert found.label_map.shape == (48, 64)
 
@@ -123,7 +123,7 @@ def test_imagenet_starts_the_papers_way(file, monkeypatch, capsys):
     path, tensors = file("timm")
     monkeypatch.setattr(zoo, "fetch", lambda entry: path)
     model = hk.HRNetV2W18SmallV2("seg", weights="imagenet", num_classes=5)
-    assert facts_of(model)["lineage"] == "official" and "weights" not in facts_of(model)
+    assert info_of(model).lineage == "official" and "weights" not in info_of(model)
     np.testing.assert_array_equal(kernel(model), tensors["conv1.weight"])
     assert "last_layer.3 (2)" in capsys.readouterr().out
 
@@ -134,7 +134,7 @@ def test_a_trained_model_starts_another(tmp_path, lineage, capsys):
     one.get_layer("conv1").kernel.assign(np.random.default_rng(0).normal(size=(3, 3, 3, 64)))
     one.save(tmp_path / "best.keras")
     same = hk.HRNetV2W18SmallV1("seg", weights=tmp_path / "best.keras")
-    assert facts_of(same)["lineage"] == lineage and capsys.readouterr().out == ""
+    assert info_of(same).lineage == lineage and capsys.readouterr().out == ""
     for before, after in zip(one.weights, same.weights, strict=True):
         np.testing.assert_array_equal(np.asarray(before), np.asarray(after), err_msg=before.path)
     other = hk.HRNetV2W18SmallV1("seg", num_classes=5, weights=tmp_path / "best.keras")
@@ -172,16 +172,16 @@ def test_a_keras_file_starts_a_model_of_the_same_outputs(kind, tmp_path, capsys)
             variable.assign(rng.uniform(0.5, 1.5, variable.shape))
     task = None
     if "features" not in kind:
-        facts = facts_of(model)
-        task, more = facts["task"], {"codec": "udp"} if "num_keypoints" in facts else {}
-        facts |= {"data": "mine", "class_names": ["a", "b", "c"], "palette": [[1, 2, 3]] * 3, **more}
+        info = info_of(model)
+        task, more = info.task, {"codec": "udp"} if "num_keypoints" in info else {}
+        info |= {"data": "mine", "class_names": ["a", "b", "c"], "palette": [[1, 2, 3]] * 3, **more}
     path = tmp_path / "trained.keras"
     model.save(path)
     builder = hk.HRNetV1W18SmallV1 if task == "pose" else hk.HRNetV2W18SmallV1
     again = builder(task, weights=path)
     assert capsys.readouterr().out == ""
     if task:
-        assert facts_of(again) == facts_of(model)
+        assert info_of(again) == info_of(model)
     x = rng.uniform(0, 255, (1, 64, 96, 3) if task == "pose" else (1, 61, 75, 3)).astype(np.float32)
     expected = np.asarray(model(x, training=False))
     assert np.isfinite(expected).all() and expected.std() > 0
@@ -191,12 +191,12 @@ def test_a_keras_file_starts_a_model_of_the_same_outputs(kind, tmp_path, capsys)
 def test_a_start_from_a_keras_file_can_be_given_another_form(tmp_path, capsys):
     path = tmp_path / "trained.keras"
     model = grouped(include_preprocessing=False)
-    facts_of(model)["class_names"] = ["a", "b", "c"]
+    update_info(model, class_names=["a", "b", "c"])
     model.save(path)
     whole = hk.HRNetV2W18SmallV1("seg", weights=path, include_preprocessing=True)
-    assert facts_of(whole)["include_preprocessing"] and facts_of(whole)["class_names"] == ["a", "b", "c"]
+    assert info_of(whole).include_preprocessing and info_of(whole).class_names == ("a", "b", "c")
     other = hk.HRNetV2W18SmallV1("seg", weights=path, num_classes=5)
-    assert "class_names" not in facts_of(other) and "last_layer.3 (2)" in capsys.readouterr().out
+    assert "class_names" not in info_of(other) and "last_layer.3 (2)" in capsys.readouterr().out
     assert has_group_norms(other)
     np.testing.assert_array_equal(kernel(other), kernel(model))
 
@@ -210,7 +210,7 @@ def test_a_file_that_says_otherwise_is_refused(tmp_path):
             hk.save_torch_weights(model, tmp_path / name)
         with pytest.raises(ValueError, match=rf"{name}': of a net with align_corners=True, False was asked for"):
             hk.HRNetV2W18SmallV1("seg", weights=tmp_path / name, align_corners=False)
-    assert facts_of(hk.HRNetV2W18SmallV1("seg", weights=tmp_path / "net.safetensors"))["align_corners"]
+    assert info_of(hk.HRNetV2W18SmallV1("seg", weights=tmp_path / "net.safetensors"))["align_corners"]
     plain = hk.HRNetV2W18SmallV1("seg", num_classes=3)
     with pytest.raises(ValueError, match="saved from a net with align_corners=True, the model was built with"):
         hk.load_torch_weights(plain, tmp_path / "net.safetensors")
@@ -223,15 +223,15 @@ def test_scales_that_a_training_pushed_below_zero_come_back_as_they_are(tmp_path
     model.save(tmp_path / "best.keras")
     again = hk.HRNetV2W18SmallV1("seg", weights=tmp_path / "best.keras")
     np.testing.assert_array_equal(again.get_layer("bn1").gamma, model.get_layer("bn1").gamma)
-    assert facts_of(again)["lineage"] == "official_torch04"
+    assert info_of(again).lineage == "official_torch04"
 
 
 def test_a_recipe_goes_on_from_group_norms(tmp_path):
     grouped().save(tmp_path / "best.keras")
-    data = SimpleNamespace(facts=Facts("mine", class_names=("a", "b", "c")))
+    data = SimpleNamespace(info=DatasetInfo("mine", class_names=("a", "b", "c")))
     recipe = Recipe(ModelRecipe("HRNetV2W18SmallV1", weights=str(tmp_path / "best.keras")), DataRecipe("folder"))
     model = build(recipe, data)
-    assert has_group_norms(model) and facts_of(model)["class_names"] == ["a", "b", "c"]
+    assert has_group_norms(model) and info_of(model).class_names == ("a", "b", "c")
 
 
 def test_another_count_of_points_from_mmpose(file, capsys):

@@ -49,7 +49,7 @@ def test_the_remedy(tmp_path):
     np.testing.assert_array_equal(found.example(0)["label_map"], square(1))
     assert datasets.label_report(found) == [] and datasets.check(found) == []
     weights = np.array([1 / np.log(1.10 + 0.75), 1 / np.log(1.10 + 0.25)])  # a quarter is lesion; ENet's rule
-    np.testing.assert_allclose(found.facts.class_weights, weights / weights.mean())
+    np.testing.assert_allclose(found.info.class_weights, weights / weights.mean())
     np.testing.assert_array_equal(found.to_file(square(1)), square(255)), "answers are saved as the masks are drawn"
     found = datasets.load("folder", "train", root, mask_values={0: 255, 255: 1})
     np.testing.assert_array_equal(found.label_map(1), square(1, 255))

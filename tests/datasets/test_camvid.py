@@ -1,4 +1,4 @@
-"""CamVid's facts against the README and the files of its sample."""
+"""CamVid's info against the README and the files of its sample."""
 
 import math
 import re
@@ -30,18 +30,18 @@ def test_splits(root):
 def test_class_names_and_weights_follow_the_readme(root):
     text = (root / "README.md").read_text()
     classes = {int(i): name for i, name in re.findall(r"\| (\d+) \| (\w+) (?=\|)", text)}
-    assert camvid.FACTS.class_names == tuple(classes[i] for i in range(11))
+    assert camvid.INFO.class_names == tuple(classes[i] for i in range(11))
     paragraph = " ".join(text[text.index("Pixels per class") :].split())
     pixels = {name: int(count) for name, count in re.findall(r"(\w+) (\d+)[,.]", paragraph)}
     total = sum(count for name, count in pixels.items() if name != "void")
-    weights = np.array([1 / math.log(1.10 + pixels[name] / total) for name in camvid.FACTS.class_names])
-    np.testing.assert_allclose(camvid.FACTS.class_weights, weights / weights.mean(), rtol=1e-12)
+    weights = np.array([1 / math.log(1.10 + pixels[name] / total) for name in camvid.INFO.class_names])
+    np.testing.assert_allclose(camvid.INFO.class_weights, weights / weights.mean(), rtol=1e-12)
 
 
 def test_palette_is_that_of_the_label_files(root):
     with Image.open(datasets.load("camvid", "val", root).label_files[0]) as picture:
         colours = np.reshape(picture.getpalette()[:33], (11, 3))
-    np.testing.assert_array_equal(camvid.FACTS.palette, colours)
+    np.testing.assert_array_equal(camvid.INFO.palette, colours)
 
 
 def test_every_file_is_sound(root):

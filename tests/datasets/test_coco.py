@@ -79,14 +79,14 @@ def test_examples_carry_what_coco_s_evaluator_needs(samples, root):
     assert sum(len(row["truth"]) for row in found.rows) == 14
 
 
-def test_the_facts(root):
-    facts = datasets.load("coco", "val", root).facts
-    assert facts.metric == "oks" and len(facts.point_names) == 17 and facts.class_names == ()
+def test_the_info(root):
+    info = datasets.load("coco", "val", root).info
+    assert info.metric == "oks" and len(info.point_names) == 17 and info.class_names == ()
     from pycocotools.cocoeval import Params
 
-    np.testing.assert_allclose(facts.sigmas, Params("keypoints").kpt_oks_sigmas)
-    upper = {facts.point_names[i] for i in facts.upper_body}
-    assert {name for name in facts.point_names if name not in upper} == {
+    np.testing.assert_allclose(info.sigmas, Params("keypoints").kpt_oks_sigmas)
+    upper = {info.point_names[i] for i in info.upper_body}
+    assert {name for name in info.point_names if name not in upper} == {
         f"{side}_{joint}" for side in ("left", "right") for joint in ("hip", "knee", "ankle")
     }
 

@@ -36,7 +36,7 @@ def test_official_coordinates_are_matlab_s(tmp_path):
         np.testing.assert_array_equal(example["visible"][0], np.where(marks[i, 58:] == 1, 1, 2))
         center, scale = point_files.tight(points[i])
         assert tuple(example["centers"][0]) == center and example["scales"][0] == scale
-    assert found.facts.normaliser == (8, 9) and found.facts.metric == "nme"
+    assert found.info.normaliser == (8, 9) and found.info.metric == "nme"
 
 
 def test_mmlab_s_count_from_0_and_crop_the_annotated_box(tmp_path):

@@ -95,11 +95,11 @@ def test_the_json_says_the_same_as_the_csv_which_comes_first(samples, tmp_path, 
 def test_the_facts_travel(tmp_path):
     for name, normaliser in (("300w", (36, 45)), ("wflw", (60, 72)), ("aflw", "size")):
         root = point_files.MAKERS[name](tmp_path / name, {"train": 1})
-        facts = datasets.load(name, "train", root).facts
-        assert (facts.name, facts.metric, facts.normaliser) == (name, "nme", normaliser)
-        assert len(facts.point_names) == point_files.COUNTS[name] and facts.flip_pairs and facts.edges
+        info = datasets.load(name, "train", root).info
+        assert (info.name, info.metric, info.normaliser) == (name, "nme", normaliser)
+        assert len(info.point_names) == point_files.COUNTS[name] and info.flip_pairs and info.edges
         if normaliser != "size":
-            assert {facts.point_names[i] for i in normaliser} == {"left_eye_outer", "right_eye_outer"}
+            assert {info.point_names[i] for i in normaliser} == {"left_eye_outer", "right_eye_outer"}
 
 
 @pytest.mark.parametrize(

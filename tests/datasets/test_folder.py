@@ -39,12 +39,12 @@ def test_reads_every_format(root):
         np.testing.assert_array_equal(example["image"], np.asarray(Image.open(dataset.image_files[i])))
 
 
-def test_splits_and_facts(root):
+def test_splits_and_info(root):
     write(root / "train", "a")
     write(root / "val", "b")
     dataset = datasets.load("folder", "val", root)
-    assert dataset.names == ("b",) and dataset.facts.class_names == ("road", "traffic light", "sky")
-    assert dataset.facts.palette[1] == (250, 170, 30) and len(set(dataset.facts.palette)) == 3
+    assert dataset.names == ("b",) and dataset.info.class_names == ("road", "traffic light", "sky")
+    assert dataset.info.palette[1] == (250, 170, 30) and len(set(dataset.info.palette)) == 3
     with pytest.raises(datasets.DataError, match=r"no split 'test'.*the splits here are train, val"):
         datasets.load("folder", "test", root)
 
@@ -52,7 +52,7 @@ def test_splits_and_facts(root):
 def test_generated_colours_are_distinct(root):
     (root / "classes.txt").write_text("\n".join(f"class {i}" for i in range(150)))
     write(root, "a")
-    palette = datasets.load("folder", "train", root).facts.palette
+    palette = datasets.load("folder", "train", root).info.palette
     assert len(set(palette)) == 150 and all(0 <= part <= 255 for colour in palette for part in colour)
 
 
@@ -206,13 +206,13 @@ def test_without_takes_only_names_of_the_set(root):
 def test_class_weights_by_how_often_classes_occur(tmp_path):
     root = streets.draw(tmp_path, count=3)
     plain = datasets.load("folder", "train", root)
-    assert plain.facts.class_weights is None
-    found = datasets.load("folder", "train", root, class_weights="balanced").facts.class_weights
+    assert plain.info.class_weights is None
+    found = datasets.load("folder", "train", root, class_weights="balanced").info.class_weights
     label_maps = np.stack([plain.example(i)["label_map"] for i in range(3)])
     shares = np.array([(label_maps == c).sum() for c in range(len(found))]) / (label_maps != 255).sum()
     raw = 1 / np.log(1.10 + shares)  # the rule of ENet, arXiv:1606.02147
     np.testing.assert_allclose(found, raw / raw.mean())
-    given = datasets.load("folder", "train", root, class_weights=[1, 2, 3]).facts.class_weights
+    given = datasets.load("folder", "train", root, class_weights=[1, 2, 3]).info.class_weights
     assert given == (1.0, 2.0, 3.0)
     with pytest.raises(ValueError, match=r"class_weights=\[1\]: expected 'balanced' or 3 numbers"):
         datasets.load("folder", "train", root, class_weights=[1])
@@ -221,4 +221,4 @@ def test_class_weights_by_how_often_classes_occur(tmp_path):
 def test_classes_with_a_side_change_places_in_a_mirror(root):
     (root / "classes.txt").write_text("background\nright_arm 1 2 3\nhead\nleft_arm\n")
     write(root, "a")
-    assert datasets.load("folder", "train", root).facts.label_flip_pairs == ((3, 1),)
+    assert datasets.load("folder", "train", root).info.label_flip_pairs == ((3, 1),)

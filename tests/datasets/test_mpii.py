@@ -20,7 +20,7 @@ def root(tmp_path):
 def test_points_count_from_0(root):
     found = datasets.load("mpii", "train", root)
     whole = json.loads((root / "annot" / "train.json").read_text())
-    assert found.names == ("000000000", "000000001") and found.facts.metric == "pckh"
+    assert found.names == ("000000000", "000000001") and found.info.metric == "pckh"
     for i in range(2):
         example, persons = found.example(i), whole[i::2]
         seen = np.array([one["joints_vis"] for one in persons])
@@ -31,7 +31,7 @@ def test_points_count_from_0(root):
         np.testing.assert_array_equal(example["scales"], [0.5] * 2)
         np.testing.assert_array_equal(example["boxes"], [[30, 10, 130, 110]] * 2)
         assert "sizes" not in example
-    upper = {found.facts.point_names[i] for i in found.facts.upper_body}
+    upper = {found.info.point_names[i] for i in found.info.upper_body}
     assert {"thorax", "head_top", "left_wrist"} <= upper and not upper & {"pelvis", "left_hip", "right_ankle"}
 
 

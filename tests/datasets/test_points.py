@@ -30,8 +30,8 @@ def opened(tmp_path, instances, **more):
     for name in {one.picture for one in instances}:
         point_files.picture(tmp_path / name, (50, 60))
     rows = {name: row | more for name, row in rows_of(instances).items()}
-    facts = datasets.Facts("mine", point_names=("a", "b"))
-    return point_set(facts, "train", rows, folder=tmp_path, origin="mine.csv", archive="the pictures")
+    info = datasets.DatasetInfo("mine", point_names=("a", "b"))
+    return point_set(info, "train", rows, folder=tmp_path, origin="mine.csv", archive="the pictures")
 
 
 def test_a_picture_has_a_row_per_instance_in_the_order_of_the_file(tmp_path):
@@ -86,22 +86,22 @@ def test_absent_pictures(tmp_path, partial):
     rows = rows_of([instance("x/a.jpg"), instance("x/b.jpg"), instance("y/c.jpg")])
     point_files.picture(tmp_path / "x" / "b.jpg")
     more = {"folder": tmp_path, "origin": "mine.csv", "archive": "all.zip", "partial": partial}
-    facts = datasets.Facts("mine")
+    info = datasets.DatasetInfo("mine")
     if partial:
-        found = point_set(facts, "train", rows, **more)
+        found = point_set(info, "train", rows, **more)
         assert found.names == ("x/b",) and len(found.rows) == 1
         (tmp_path / "x" / "b.jpg").unlink()
         with pytest.raises(DataError, match="one of 3 absent of the 3 pictures"):
-            point_set(facts, "train", rows, **more)
+            point_set(info, "train", rows, **more)
         return
     with pytest.raises(
         DataError, match=r"x/a\.jpg: no such file, one of 2 absent of the 3 pictures that mine\.csv nam"
     ):
-        point_set(facts, "train", rows, **more)
+        point_set(info, "train", rows, **more)
     with pytest.raises(DataError, match=r"unpack all\.zip there, or take what is there with the option partial: true"):
-        point_set(facts, "train", rows, **more)
+        point_set(info, "train", rows, **more)
     with pytest.raises(DataError, match=r"mine\.csv: annotates nothing of use"):
-        point_set(facts, "train", {}, **more)
+        point_set(info, "train", {}, **more)
 
 
 def test_names_are_told_apart():
@@ -184,11 +184,11 @@ def test_every_set_opens_in_its_layout_and_knows_its_points(tmp_path, name):
     root = point_files.MAKERS[name](tmp_path / "data", {split: 2})
     found = datasets.load(name, split, root)
     assert len(found) == 2 and len(set(found.names)) == 2
-    facts, example = found.facts, found.example(1)
-    count = len(facts.point_names)
+    info, example = found.info, found.example(1)
+    count = len(info.point_names)
     assert example["points"].shape[1:] == (count, 2) and example["visible"].shape == example["points"].shape[:2]
     assert example["boxes"].shape == (len(example["points"]), 4)
-    assert facts.metric in ("nme", "oks", "pckh", "pck") and facts.source
+    assert info.metric in ("nme", "oks", "pckh", "pck") and info.source
     with pytest.raises(DataError, match=r"expected root, the folder that holds"):
         datasets.load(name, split)
     with pytest.raises(DataError, match=str(tmp_path / "nowhere")):
@@ -197,11 +197,11 @@ def test_every_set_opens_in_its_layout_and_knows_its_points(tmp_path, name):
 
 @pytest.mark.parametrize("name", ["300w", "wflw", "aflw", "cofw", "coco", "mpii"])
 def test_mirror_pairs_are_the_names_of_left_and_right(name):
-    facts = datasets.published.published(name)
-    partner = dict(facts.flip_pairs) | {b: a for a, b in facts.flip_pairs}
-    for i, point in enumerate(facts.point_names):
+    info = datasets.published.published(name)
+    partner = dict(info.flip_pairs) | {b: a for a, b in info.flip_pairs}
+    for i, point in enumerate(info.point_names):
         mirrored = {"left": "right", "right": "left"}.get(point.split("_")[0])
         expected = f"{mirrored}_{point.split('_', 1)[1]}" if mirrored else point
-        assert facts.point_names[partner.get(i, i)] == expected
-    assert len(set(facts.point_names)) == len(facts.point_names)
-    assert all(0 <= i < len(facts.point_names) and i != j for edge in facts.edges for i, j in (edge, edge[::-1]))
+        assert info.point_names[partner.get(i, i)] == expected
+    assert len(set(info.point_names)) == len(info.point_names)
+    assert all(0 <= i < len(info.point_names) and i != j for edge in info.edges for i, j in (edge, edge[::-1]))

@@ -7,7 +7,7 @@ import pytest
 
 from hrnet_keras import datasets
 from hrnet_keras.datasets import DataError
-from hrnet_keras.datasets.point_names import guessed_pairs, named_facts, read_names
+from hrnet_keras.datasets.point_names import guessed_pairs, named_info, read_names
 from tests import point_files
 
 HEADER = "file,nose_x,nose_y,left_eye_x,left_eye_y,right_eye_x,right_eye_y"
@@ -24,14 +24,14 @@ def opened(root, text, name="train.csv", **options):
 
 def test_a_csv_without_header(tmp_path):
     found = opened(tmp_path, "a.jpg,10.5,20,30,40.25\nb.jpg,1,2,7,8\na.jpg,50,60,70,90\n")
-    assert found.names == ("a", "b") and found.facts.point_names == ("point_0", "point_1")
+    assert found.names == ("a", "b") and found.info.point_names == ("point_0", "point_1")
     example = found.example(0)
     np.testing.assert_array_equal(example["points"], [[[10.5, 20], [30, 40.25]], [[50, 60], [70, 90]]])
     np.testing.assert_array_equal(example["boxes"], [[10, 20, 30, 41], [50, 60, 70, 90]])
     np.testing.assert_array_equal(example["centers"], [[20, 30.5], [60, 75]])
     np.testing.assert_allclose(example["scales"], [21 / 200, 30 / 200])
     np.testing.assert_array_equal(example["sizes"], [21, 30])
-    assert (found.facts.metric, found.facts.normaliser, found.facts.flip_pairs) == ("pck", "size", ())
+    assert (found.info.metric, found.info.normaliser, found.info.flip_pairs) == ("pck", "size", ())
 
 
 def test_empty_cells_are_not_labelled(tmp_path):
@@ -45,7 +45,7 @@ def test_empty_cells_are_not_labelled(tmp_path):
 def test_a_header_names_the_points(tmp_path, boxed):
     text = f"{HEADER}{BOX if boxed else ''}\na.jpg,10,20,30,40,50,60{',1,2,130,101' if boxed else ''}\n"
     found = opened(tmp_path, text)
-    assert found.facts.point_names == ("nose", "left_eye", "right_eye") and found.facts.flip_pairs == ((1, 2),)
+    assert found.info.point_names == ("nose", "left_eye", "right_eye") and found.info.flip_pairs == ((1, 2),)
     row = found.annotations(0)
     np.testing.assert_array_equal(row["boxes"], [[1, 2, 130, 101] if boxed else [10, 20, 50, 60]])
     np.testing.assert_array_equal(row["sizes"], [129 if boxed else 40])
@@ -54,7 +54,7 @@ def test_a_header_names_the_points(tmp_path, boxed):
 
 
 def test_a_header_of_x0_y0(tmp_path):
-    assert opened(tmp_path, "file,x0,y0,x1,y1\na.jpg,10,20,30,40\n").facts.point_names == ("point_0", "point_1")
+    assert opened(tmp_path, "file,x0,y0,x1,y1\na.jpg,10,20,30,40\n").info.point_names == ("point_0", "point_1")
 
 
 def test_points_in_one_line_are_a_size(tmp_path):
@@ -134,8 +134,8 @@ def coco_set(root, change=lambda whole: None, **picture):
 
 def test_a_json_in_coco_s_layout(tmp_path):
     found = coco_set(tmp_path)
-    assert found.facts.point_names == ("nose", "left_ear", "right_ear") and found.facts.flip_pairs == ((1, 2),)
-    assert found.facts.edges == ((0, 1), (0, 2))
+    assert found.info.point_names == ("nose", "left_ear", "right_ear") and found.info.flip_pairs == ((1, 2),)
+    assert found.info.edges == ((0, 1), (0, 2))
     example = found.example(0)
     np.testing.assert_array_equal(example["points"][1], [[10, 20], [0, 0], [90, 60]])
     np.testing.assert_array_equal(example["visible"], [[2, 1, 2], [2, 0, 1]])
@@ -185,7 +185,7 @@ def test_points_that_are_not_labelled_may_be_no_numbers(tmp_path):
 
 
 def test_a_json_without_names(tmp_path):
-    assert coco_set(tmp_path, lambda whole: whole.update(categories=[])).facts.point_names[2] == "point_2"
+    assert coco_set(tmp_path, lambda whole: whole.update(categories=[])).info.point_names[2] == "point_2"
 
 
 @pytest.mark.parametrize(
@@ -239,16 +239,16 @@ def test_pairs_are_guessed_from_left_and_right():
 def test_a_file_of_names(tmp_path):
     names, lines = "# my points\nnose\nl_eye\nr_eye\n\n", "flip l_eye r_eye\nline nose l_eye\nline nose r_eye\n"
     (tmp_path / "points.txt").write_text(f"{names}{lines}normaliser r_eye l_eye\n")
-    facts = opened(tmp_path, "a.jpg,1,2,3,4,5,6\n").facts
-    assert facts.point_names == ("nose", "l_eye", "r_eye") and facts.flip_pairs == ((1, 2),)
-    assert facts.edges == ((0, 1), (0, 2)) and facts.normaliser == (2, 1)
+    info = opened(tmp_path, "a.jpg,1,2,3,4,5,6\n").info
+    assert info.point_names == ("nose", "l_eye", "r_eye") and info.flip_pairs == ((1, 2),)
+    assert info.edges == ((0, 1), (0, 2)) and info.normaliser == (2, 1)
 
 
 def test_a_file_of_pairs_only_keeps_the_header_s_names(tmp_path):
     (tmp_path / "points.txt").write_text("flip nose left_eye\n")
-    facts = opened(tmp_path, f"{HEADER}\na.jpg,1,2,3,4,5,6\n").facts
-    assert facts.point_names == ("nose", "left_eye", "right_eye") and facts.flip_pairs == ((0, 1),)
-    assert facts.normaliser == "size"
+    info = opened(tmp_path, f"{HEADER}\na.jpg,1,2,3,4,5,6\n").info
+    assert info.point_names == ("nose", "left_eye", "right_eye") and info.flip_pairs == ((0, 1),)
+    assert info.normaliser == "size"
 
 
 @pytest.mark.parametrize(
@@ -272,7 +272,7 @@ def test_a_bad_file_of_names_is_named(tmp_path, text, complaint):
 def test_names_that_are_no_text(tmp_path):
     (tmp_path / "points.txt").write_bytes(b"\xff\xff")
     with pytest.raises(DataError, match="not UTF-8 text"):
-        read_names(tmp_path / "points.txt", named_facts("mine", ("a", "b")))
+        read_names(tmp_path / "points.txt", named_info("mine", ("a", "b")))
 
 
 def test_a_point_in_two_pairs_is_refused(tmp_path):
@@ -285,7 +285,7 @@ def test_the_order_of_the_file_of_names_is_that_of_all_splits(tmp_path):
     """The header's columns are found by their names, not by their places."""
     (tmp_path / "points.txt").write_text("Right Eye\n".replace(" ", "_") + "nose\nleft-eye\n")
     found = opened(tmp_path, f"{HEADER}\na.jpg,1,2,3,4,5,6\nb.jpg,,,9,8,7,5\n")
-    assert found.facts.point_names == ("Right_Eye", "nose", "left-eye") and found.facts.flip_pairs == ((2, 0),)
+    assert found.info.point_names == ("Right_Eye", "nose", "left-eye") and found.info.flip_pairs == ((2, 0),)
     np.testing.assert_array_equal(found.annotations(0)["points"], [[[5, 6], [1, 2], [3, 4]]])
     np.testing.assert_array_equal(found.annotations(1)["visible"], [[1, 0, 1]])
     (tmp_path / "points.txt").write_text("nose\nleft_ear\nright_eye\n")
@@ -296,5 +296,5 @@ def test_the_order_of_the_file_of_names_is_that_of_all_splits(tmp_path):
 def test_lines_of_a_json_follow_its_points(tmp_path):
     (tmp_path / "points.txt").write_text("right_ear\nleft_ear\nnose\n")
     found = coco_set(tmp_path)
-    assert found.facts.edges == ((2, 1), (2, 0)) and found.facts.flip_pairs == ((1, 0),)
+    assert found.info.edges == ((2, 1), (2, 0)) and found.info.flip_pairs == ((1, 0),)
     np.testing.assert_array_equal(found.annotations(0)["points"][0], [[90, 60], [30.5, 44], [10, 20]])

@@ -18,7 +18,7 @@ from hrnet_keras import datasets
 from hrnet_keras.datasets import DataError, prepared
 from hrnet_keras.datasets.prepared.__main__ import main
 from hrnet_keras.datasets.prepared.building import build
-from hrnet_keras.tasks import part
+from hrnet_keras.tasks import task_named
 from hrnet_keras.transforms import decode
 from tests.archives import MAKERS, lip, pack
 
@@ -72,7 +72,7 @@ CASES = [
 
 
 def assert_same(found, expected, pictures=None):
-    assert found.names == expected.names and found.split == expected.split and found.facts == expected.facts
+    assert found.names == expected.names and found.split == expected.split and found.info == expected.info
     for i in range(min(len(expected), pictures or len(expected))):
         assert found.image_files[i].read() == expected.image_files[i].read_bytes()
         one, other = found.example(i), expected.example(i)
@@ -99,7 +99,7 @@ def test_pascal_context_is_that_of_its_annotation_file(built, classes):
     files, shards = built("pascal_context")
     for split, count in (("train", 3), ("val", 2)):
         expected = datasets.load("pascal_context", split, files, classes=classes)
-        found = prepared.open_prepared("pascal_context", split, shards, expected.facts, ids=expected.ids)
+        found = prepared.open_prepared("pascal_context", split, shards, expected.info, ids=expected.ids)
         assert len(found) == count
         assert_same(found, expected)
 
@@ -136,7 +136,7 @@ def test_training_sees_the_same(built, name, builder, options, cache):
     batches = []
     for place in ({"root": files}, {"prepared": shards}):
         data = datasets.load(name, "train", partial=True, **place, **options)
-        stream = part("seg", "pipeline").training(data, batch=2, crop=(24, 24), cache=cache, seed=3)
+        stream = task_named("seg").module("pipeline").training(data, batch=2, crop=(24, 24), cache=cache, seed=3)
         batches.append(list(stream.take(3).as_numpy_iterator()))
     for one, other in zip(*batches, strict=True):
         np.testing.assert_array_equal(one[0], other[0])
@@ -162,7 +162,11 @@ def test_classification_trains_on_shards(built):
     files, shards = built("imagenet2012")
     batches = []
     for place in ({"root": files}, {"prepared": shards}):
-        stream = part("cls", "pipeline").training(datasets.load("imagenet", "train", **place), batch=8, crop=(16, 16))
+        stream = (
+            task_named("cls")
+            .module("pipeline")
+            .training(datasets.load("imagenet", "train", **place), batch=8, crop=(16, 16))
+        )
         batches.append(next(stream.take(1).as_numpy_iterator()))
     for one, other in zip(*batches, strict=True):
         np.testing.assert_array_equal(one, other)
@@ -271,7 +275,7 @@ def test_the_command_of_tfds_builds(tmp_path, name):
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": path})
     assert done.returncode == 0, done.stderr[-3000:]
     name, _, config = name.partition("/")
-    assert len(prepared.open_prepared(name, "val", tmp_path / "shards", datasets.Facts(name), config=config)) == 2
+    assert len(prepared.open_prepared(name, "val", tmp_path / "shards", datasets.DatasetInfo(name), config=config)) == 2
 
 
 class Conventions(tfds.testing.DatasetBuilderTestCase):

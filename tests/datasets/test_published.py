@@ -36,7 +36,7 @@ def test_what_a_score_is_of(name, lineage, expected):
 def test_the_split_opens(name, tmp_path):
     base, split, options = scored_on(name, "mmlab")
     dataset = datasets.load(base, split, point_files.MAKERS[name](tmp_path, {split: 1}), **options)
-    assert len(dataset) == 1 and dataset.facts.point_names == published(name).point_names
+    assert len(dataset) == 1 and dataset.info.point_names == published(name).point_names
 
 
 @pytest.mark.parametrize("name", ["300w", "aflw", "cofw", "mpii", "wflw"])

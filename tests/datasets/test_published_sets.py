@@ -55,7 +55,7 @@ def test_lip(tmp_path):
     one, other = plain.example(0)["label_map"], sized.example(0)["label_map"]
     rows, columns = np.arange(73) * 40 // 73, np.arange(73) * 30 // 73  # OpenCV's nearest
     np.testing.assert_array_equal(other, one[rows[:, None], columns])
-    assert plain.facts.label_flip_pairs == ((14, 15), (16, 17), (18, 19))
+    assert plain.info.label_flip_pairs == ((14, 15), (16, 17), (18, 19))
     assert datasets.load("lip", "val", root, partial=True, size=(73, 73)).example(0)["image"].shape == (40, 30, 3)
     with pytest.raises(DataError, match=r"holds 2 of the 30462 pictures .* unpack TrainVal_images\.zip"):
         datasets.load("lip", "train", root)
@@ -68,7 +68,7 @@ def test_pascal_context(tmp_path, classes, background):
     stored = np.asarray(Image.open(found.label_files[0]))
     label_map = found.example(0)["label_map"]
     assert (label_map[stored == 0] == background).all() and (label_map[stored == 59] == classes - 1).all()
-    assert len(found.facts.class_names) == classes and found.facts.class_names[-1] == "wood"
+    assert len(found.info.class_names) == classes and found.info.class_names[-1] == "wood"
     found.image_files[1].unlink()
     with pytest.raises(DataError, match=r"no such file, train\.txt names it; unpack VOCtrainval"):
         datasets.load("pascal_context", "train", root, classes=classes)
@@ -93,7 +93,7 @@ def test_pascal_context_from_the_file_of_pascal_in_detail(tmp_path, golden):
         assert len(found) == 2 and found.names == ("2008_train000", "2008_train001")
         stripes = [label_map[0, x] for x in (0, 12, 22, 44, 50)]  # a later shape lies over an earlier one
         assert stripes == [first, first + 1, classes - 1, first + 30, background]
-        names = [found.facts.class_names[i] for i in stripes[:4]]
+        names = [found.info.class_names[i] for i in stripes[:4]]
         assert names == ["aeroplane", "bag", "wood", "horse"] and (label_map == label_map[:1]).all()
     file = tmp_path / "trainval_merged.json"
     data = json.loads(file.read_text())
@@ -111,7 +111,7 @@ def test_ade20k(tmp_path):
     found = datasets.load("ade20k", "train", root, partial=True)
     stored, label_map = np.asarray(Image.open(found.label_files[0])), found.example(0)["label_map"]
     np.testing.assert_array_equal(label_map, stored - np.uint8(1))  # the official code: minus 1 in uint8
-    assert found.facts.class_names[label_map[0, 1]] == "wall" and len(found.facts.class_names) == 150
+    assert found.info.class_names[label_map[0, 1]] == "wall" and len(found.info.class_names) == 150
     sized = datasets.load("ade20k", "train", root, partial=True, short_side=30).example(0)
     assert sized["image"].shape == (30, 80, 3) and sized["label_map"].shape == (30, 80)
     with pytest.raises(DataError, match=r"holds 1 of the 2000 pictures .* unpack ADEChallengeData2016\.zip"):
@@ -130,7 +130,7 @@ def test_cocostuff(tmp_path, maker):
     expected = np.full(183, 255, np.uint8)
     expected[used] = np.arange(len(used), dtype=np.uint8) - np.uint8(1)
     np.testing.assert_array_equal(row, expected)
-    names = found.facts.class_names
+    names = found.info.class_names
     assert len(names) == 171 and names[0] == "person" and names[row[182]].startswith("wood")
     with pytest.raises(DataError, match=r"holds 2 of the 9000 pictures .* unpack cocostuff-10k"):
         datasets.load("cocostuff", "train", root)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hrnet_keras.datasets import Facts
+from hrnet_keras.datasets import DatasetInfo
 from hrnet_keras.datasets.published import published
 from hrnet_keras.datasets.sides import mirror_order, mirror_pairs, without_partner
 
@@ -23,16 +23,16 @@ def paired(*names):
 
 @pytest.mark.parametrize("name", ["300w", "wflw", "aflw", "cofw", "coco", "mpii"])
 def test_pairs_of_published_points(name):
-    facts = published(name)
-    assert {frozenset(pair) for pair in mirror_pairs(facts.point_names)} == set(map(frozenset, facts.flip_pairs))
-    assert without_partner(facts.point_names, facts.flip_pairs) == []
+    info = published(name)
+    assert {frozenset(pair) for pair in mirror_pairs(info.point_names)} == set(map(frozenset, info.flip_pairs))
+    assert without_partner(info.point_names, info.flip_pairs) == []
 
 
 @pytest.mark.parametrize("name", ["lip", "cityscapes", "ade20k", "cocostuff", "pascal_context_60", "imagenet"])
 def test_pairs_of_published_classes(name):
-    facts = published(name)
-    assert mirror_pairs(facts.class_names) == facts.label_flip_pairs
-    assert without_partner(facts.class_names, facts.label_flip_pairs) == []
+    info = published(name)
+    assert mirror_pairs(info.class_names) == info.label_flip_pairs
+    assert without_partner(info.class_names, info.label_flip_pairs) == []
 
 
 def test_names_that_have_both_sides():
@@ -75,4 +75,4 @@ def test_pairs_are_an_involution_or_refused():
     with pytest.raises(ValueError, match="flip_pairs: 0 is paired with 1 and with 2"):
         mirror_order(4, ((0, 1), (0, 2)))
     with pytest.raises(ValueError, match="data set 'mine': label_flip_pairs: 1 is paired with 0 and with 2"):
-        Facts("mine", class_names=("a", "b", "c"), label_flip_pairs=((0, 1), (1, 2)))
+        DatasetInfo("mine", class_names=("a", "b", "c"), label_flip_pairs=((0, 1), (1, 2)))

@@ -34,8 +34,8 @@ def test_names_of_classes_for_every_purpose(tmp_path, kind):
     file.write_bytes(READABLE[kind])
     names, palette = read_classes(file)
     assert names == ("straße", "Auto") and palette[0] == (128, 64, 128)
-    facts = _names(str(file), {"num_classes": 2})
-    assert (facts.class_names, facts.palette, facts.name) == (names, palette, "classes")
+    info = _names(str(file), {"num_classes": 2})
+    assert (info.class_names, info.palette, info.name) == (names, palette, "classes")
 
 
 @pytest.mark.parametrize("kind", REFUSED)
@@ -81,5 +81,5 @@ def test_points_from_a_table_of_windows(tmp_path):
     for encoding in ("utf-8", "utf-8-sig", "utf-16"):
         (tmp_path / "train.csv").write_bytes(rows.encode(encoding))
         found = datasets.load("points", "train", tmp_path)
-        assert found.names == ("sub/a",) and found.facts.point_names == ("left_eye", "right_eye")
+        assert found.names == ("sub/a",) and found.info.point_names == ("left_eye", "right_eye")
         assert found.example(0)["points"].tolist() == [[[40.5, 20], [20, 20]], [[50, 20], [20, 60]]]

@@ -38,7 +38,7 @@ def test_too_small_a_size_is_refused():
 def test_annotations_agree(scene):
     labels, masks = scene["label_map"], scene["masks"]
     assert len(masks) == len(scene["boxes"]) == len(scene["labels"]) == len(scene["crowd"])
-    assert set(np.unique(labels)) <= set(range(len(toytown.FACTS.class_names)))
+    assert set(np.unique(labels)) <= set(range(len(toytown.INFO.class_names)))
     assert masks.sum(0).max() <= 1, "no pixel belongs to two things"
     np.testing.assert_array_equal(masks.any(0), np.isin(labels, THINGS))
     for mask, box, label in zip(masks, scene["boxes"], scene["labels"], strict=True):
@@ -120,7 +120,7 @@ def test_a_linear_classifier_on_colour_stays_far_below_the_network():
     y = np.concatenate([scene["label_map"].ravel() for scene in train])
     some = rng.choice(len(x), 60_000, replace=False)
     weights = softmax_regression(x[some], y[some], 10)
-    metric = Metric(toytown.FACTS)
+    metric = Metric(toytown.INFO)
     for scene in SCENES:
         found = (features(scene["image"]) @ weights).argmax(1).reshape(scene["label_map"].shape)
         metric.update({"label_map": found}, scene)

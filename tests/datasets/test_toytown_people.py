@@ -1,4 +1,4 @@
-"""Toytown as a set of points: faces and figures as drawn, who is left out, and facts that fit the tasks."""
+"""Toytown as a set of points: faces and figures as drawn, who is left out, and info that fit the tasks."""
 
 import numpy as np
 import pytest
@@ -33,7 +33,7 @@ def test_faces_are_those_of_the_scenes(faces):
         np.testing.assert_allclose(example["boxes"][0, 2:] - example["boxes"][0, :2], [side, side])
         np.testing.assert_allclose(example["boxes"][0].reshape(2, 2).mean(0), center)
         assert "sizes" not in example
-    assert faces.facts.normaliser == (36, 45) and faces.facts.metric == "nme" and faces.facts.name == "toytown"
+    assert faces.info.normaliser == (36, 45) and faces.info.metric == "nme" and faces.info.name == "toytown"
 
 
 def test_figures_are_those_of_the_scenes(figures):
@@ -53,11 +53,9 @@ def test_figures_are_those_of_the_scenes(figures):
             counts += 1
         assert set(example) == {"image", "name", "points", "visible", "boxes"}
     assert counts >= COUNT
-    facts = figures.facts
+    info = figures.info
     assert (
-        facts.metric == "pck"
-        and len(facts.sigmas) == 17 == len(facts.point_names)
-        and facts.upper_body == tuple(range(11))
+        info.metric == "pck" and len(info.sigmas) == 17 == len(info.point_names) and info.upper_body == tuple(range(11))
     )
 
 

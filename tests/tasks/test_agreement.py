@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hrnet_keras.datasets import Facts
+from hrnet_keras.datasets import DatasetInfo
 from hrnet_keras.tasks.agreement import in_data_order, in_model_order, places_of
 
 SEG = {"task": "seg", "num_classes": 3, "class_names": ["sky", "left arm", "right arm"]}
@@ -11,7 +11,7 @@ POSE = {"task": "pose", "num_keypoints": 2, "point_names": ["nose", "tail"]}
 
 
 def test_the_same_names_in_another_order():
-    data = Facts("mine", class_names=("Right_Arm", "sky", "Left_Arm"), label_flip_pairs=((2, 0),))
+    data = DatasetInfo("mine", class_names=("Right_Arm", "sky", "Left_Arm"), label_flip_pairs=((2, 0),))
     places = places_of(SEG, data)
     assert places == [2, 0, 1] and in_model_order(SEG, data).label_flip_pairs == ((1, 2),)
     found = in_data_order({"label_map": np.array([[0, 1, 2, 255]], np.uint8), "scores": np.ones((1, 4))}, places)
@@ -23,27 +23,27 @@ def test_points_in_another_order():
     points, scores = np.arange(8.0).reshape(2, 2, 2), np.arange(4.0).reshape(2, 2)
     found = in_data_order(
         {"points": points, "scores": scores, "boxes": np.zeros((2, 4))},
-        places_of(POSE, Facts("mine", point_names=("tail", "nose"))),
+        places_of(POSE, DatasetInfo("mine", point_names=("tail", "nose"))),
     )
     np.testing.assert_array_equal(found["points"], points[:, ::-1])
     np.testing.assert_array_equal(found["scores"], scores[:, ::-1])
 
 
 @pytest.mark.parametrize(
-    ("facts", "data"),
+    ("info", "data"),
     [
-        (SEG, Facts("same", class_names=("sky", "LEFT ARM", "right-arm"))),
-        (SEG | {"class_names": []}, Facts("nameless", class_names=("a", "b", "c"))),
-        (SEG, Facts("counted", class_names=("class 0", "class 1", "class 2"))),
-        (POSE | {"num_keypoints": 6, "codec": "udp_combined"}, Facts("three maps", point_names=("nose", "tail"))),
+        (SEG, DatasetInfo("same", class_names=("sky", "LEFT ARM", "right-arm"))),
+        (SEG | {"class_names": []}, DatasetInfo("nameless", class_names=("a", "b", "c"))),
+        (SEG, DatasetInfo("counted", class_names=("class 0", "class 1", "class 2"))),
+        (POSE | {"num_keypoints": 6, "codec": "udp_combined"}, DatasetInfo("three maps", point_names=("nose", "tail"))),
     ],
 )
-def test_what_stands_in_its_place_stays(facts, data):
-    assert places_of(facts, data) is None and in_model_order(facts, data) is data
+def test_what_stands_in_its_place_stays(info, data):
+    assert places_of(info, data) is None and in_model_order(info, data) is data
 
 
 @pytest.mark.parametrize(
-    ("facts", "names", "complaint"),
+    ("info", "names", "complaint"),
     [
         (SEG, ("sky", "left arm", "leg"), "^the model has sky, left arm, right arm; data set 'mine' has sky, left arm, "
          "leg; only the model has right arm; only data set 'mine' has leg: expected the same classes in both$"),
@@ -51,15 +51,15 @@ def test_what_stands_in_its_place_stays(facts, data):
         (SEG | {"class_names": []}, ("sky", "left arm"), "^the model has 3 classes, data set 'mine' has 2$"),
     ],
 )  # fmt: skip
-def test_others_are_refused_with_both_lists(facts, names, complaint):
+def test_others_are_refused_with_both_lists(info, names, complaint):
     with pytest.raises(ValueError, match=complaint):
-        places_of(facts, Facts("mine", class_names=names))
+        places_of(info, DatasetInfo("mine", class_names=names))
 
 
 def test_pictures_of_some_of_the_classes():
     model = {"task": "cls", "num_classes": 4, "class_names": ["ape", "bat", "cat", "dog"]}
-    places = places_of(model, Facts("some", class_names=("dog", "bat")))
+    places = places_of(model, DatasetInfo("some", class_names=("dog", "bat")))
     found = in_data_order({"labels": np.array([3, 2, 1, 0])}, places)["labels"]
     assert found[0] == 0 and found[2] == 1 and sorted(found) == [0, 1, 2, 3], "others lie beyond the set's classes"
     with pytest.raises(ValueError, match="only data set 'more' has eel"):
-        places_of(model, Facts("more", class_names=("dog", "eel")))
+        places_of(model, DatasetInfo("more", class_names=("dog", "eel")))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from hrnet_keras.datasets import Facts
+from hrnet_keras.datasets import DatasetInfo
 from hrnet_keras.tasks import lettering
 from hrnet_keras.tasks.classification import drawing as classes
 from hrnet_keras.tasks.segmentation import drawing as labels
@@ -41,11 +41,11 @@ def test_no_name_is_written_in_letters_that_its_font_lacks(fonts, name):
 def test_names_that_no_font_has_go_by_their_ids(monkeypatch):
     monkeypatch.setattr(lettering, "_font_with", lambda letters: None)
     assert lettering.lettering(CHINESE, 3, 12)[1] == "class 3"
-    facts = Facts("x", class_names=(CHINESE, KOREAN, "road"), palette=((1, 1, 1),) * 3)
-    plain = Facts("x", class_names=("class 0", "class 1", "road"), palette=((1, 1, 1),) * 3)
+    info = DatasetInfo("x", class_names=(CHINESE, KOREAN, "road"), palette=((1, 1, 1),) * 3)
+    plain = DatasetInfo("x", class_names=("class 0", "class 1", "road"), palette=((1, 1, 1),) * 3)
     image, label_map = np.zeros((30, 200, 3), np.uint8), np.arange(30 * 200, dtype=np.int64).reshape(30, 200) % 3
     for draw, answer in ((labels.draw, {"label_map": label_map}), (classes.draw, {"labels": [2, 0, 1]})):
-        np.testing.assert_array_equal(draw(image, answer, facts), draw(image, answer, plain))
+        np.testing.assert_array_equal(draw(image, answer, info), draw(image, answer, plain))
 
 
 def test_a_font_with_the_letters_is_taken(monkeypatch, tmp_path):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from hrnet_keras import builders, cli, training
-from hrnet_keras.layers import Answer, Resize
+from hrnet_keras.layers import ModelInfoLayer, Resize
 from hrnet_keras.recipe import DataRecipe, ModelRecipe, Recipe, TrainRecipe
 from hrnet_keras.training import callbacks
 from hrnet_keras.training.output import Output, WriteError, save_whole, write, writing
@@ -22,7 +22,7 @@ def tiny(task, num_classes, **options):
     image = keras.Input((None, None, 3))
     x = keras.layers.Conv2D(4, 5, 4, padding="same", activation="relu", name="conv")(image / 255)
     x = Resize(name="up")(keras.layers.Conv2D(num_classes, 1)(x), image)
-    return keras.Model(image, Answer({"task": task, "num_classes": num_classes, "output_stride": 1})(x))
+    return keras.Model(image, ModelInfoLayer({"task": task, "num_classes": num_classes, "output_stride": 1})(x))
 
 
 @pytest.fixture(autouse=True)

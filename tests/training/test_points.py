@@ -10,7 +10,7 @@ import pytest
 
 import hrnet_keras as hk
 from hrnet_keras import builders, datasets, training
-from hrnet_keras.layers import Answer
+from hrnet_keras.layers import ModelInfoLayer
 from hrnet_keras.recipe import DataRecipe, ModelRecipe, Recipe, TrainRecipe
 from hrnet_keras.tasks.keypoints.reading import reading_of
 from hrnet_keras.training import callbacks
@@ -24,7 +24,7 @@ def tiny(task, num_keypoints, **options):
     image = keras.Input((None, None, 3), name="image")
     x = keras.layers.Conv2D(8, 5, 4, padding="same", activation="relu")(image / 255)
     x = keras.layers.Conv2D(num_keypoints, 3, padding="same")(x)
-    return keras.Model(image, Answer({"task": task, "num_keypoints": num_keypoints}, name="heatmaps")(x))
+    return keras.Model(image, ModelInfoLayer({"task": task, "num_keypoints": num_keypoints}, name="heatmaps")(x))
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ MAINS = {"landmark": "NME", "pose": "PCK"}
 
 @pytest.mark.parametrize("task", MAINS)
 def test_a_model_knows_how_it_is_to_be_asked(tmp_path, tiny_net, task):
-    training.train(recipe(tmp_path, task, {"rules": "mmlab", "codec": "dark", "sigma": 1.5}), verbose=0)
+    training.train(recipe(tmp_path, task, {"convention": "mmlab", "codec": "dark", "sigma": 1.5}), verbose=0)
     dataset = datasets.load("toytown", "val", **(FACES if task == "landmark" else FIGURES))
     lines = [json.loads(line) for line in (tmp_path / "run" / "history.jsonl").read_text().splitlines()]
     assert [line["main"] for line in lines] == [MAINS[task]] * 2 and all(MAINS[task] in line for line in lines)
@@ -55,14 +55,14 @@ def test_a_model_knows_how_it_is_to_be_asked(tmp_path, tiny_net, task):
     folder = hk.export(model, tmp_path / "net")
     with open(os.path.join(folder, "assets.extra", "hrnet_keras.json"), encoding="utf-8") as file:
         exported = json.load(file)
-    for facts in (builders.facts_of(model), exported):
-        assert (facts["task"], facts["rules"], facts["codec"], facts["input"]) == (task, "mmlab", "dark", [64, 64])
-        assert facts["point_names"] == list(dataset.facts.point_names) and facts["data"] == "toytown"
-        assert [tuple(pair) for pair in facts["flip_pairs"]] == list(dataset.facts.flip_pairs)
-        assert [tuple(pair) for pair in facts["edges"]] == list(dataset.facts.edges)
-        assert facts["crop_box"] == "tight" and facts["stretch_first"] is True
+    for info in (builders.info_of(model), exported):
+        assert (info.task, info.convention, info.codec, info.input_size) == (task, "mmlab", "dark", [64, 64])
+        assert info.point_names == tuple(dataset.info.point_names) and info.data == "toytown"
+        assert [tuple(pair) for pair in info.flip_pairs] == list(dataset.info.flip_pairs)
+        assert [tuple(pair) for pair in info.edges] == list(dataset.info.edges)
+        assert info.crop_box == "tight" and info.stretch_first is True
     read = reading_of(model, size=(1, 1), flip={"official": False, "mmlab": True}, symmetric=("udp",))
-    assert (read.rules, read.codec, read.size, read.flip) == ("mmlab", "dark", (64, 64), True)
+    assert (read.convention, read.codec, read.size, read.flip) == ("mmlab", "dark", (64, 64), True)
     example = dataset.example(next(i for i in range(6) if len(dataset.annotations(i)["points"])))
     points = [hk.predict(net, example["image"], boxes=example["boxes"])[0].points for net in (model, folder)]
     assert points[0].shape == points[1].shape == example["points"].shape
@@ -85,11 +85,11 @@ def test_epochs_go_over_faces_and_persons_not_over_pictures(tmp_path):
     ("task", "data", "expected"),
     [
         ("landmark", {"half_body": 0.5}, "data.half_body does not belong to task 'landmark'"),
-        ("landmark", {"crop": (64, 96)}, "the official rules cut squares"),
+        ("landmark", {"crop": (64, 96)}, "the official convention cut squares"),
         ("landmark", {"options": FIGURES}, r"normaliser='': expected two indices"),
         ("pose", {"options": {"count": 4}}, "toytown train has no points: expected a data set with points"),
         ("pose", {"options": FACES}, "metric='nme': expected one of 'oks'"),
-        ("pose", {"shift": 0.3}, "the official rules move no crop"),
+        ("pose", {"shift": 0.3}, "the official convention move no crop"),
         ("pose", {"crop": (64, 100)}, "multiples of 32"),
         ("pose", {"brightness": 5}, "data.brightness does not belong to task 'pose'"),
         ("pose", {"scaling": 2.0}, "scaling=2.0: expected 0 up to"),
@@ -103,7 +103,7 @@ def test_impossible_recipes_of_points_are_refused(tmp_path, tiny_net, task, data
 def run(folder, monkeypatch, task, figures):
     """The callback's epochs with these main figures, with the number of the epoch in the model's only weight."""
     dataset = datasets.load("toytown", "val", **(FACES if task == "landmark" else FIGURES))
-    model = tiny(task, len(dataset.facts.point_names))
+    model = tiny(task, len(dataset.info.point_names))
     scores, given = Scores(model, dataset, str(folder)), iter(figures)
     monkeypatch.setattr(callbacks, "evaluate", lambda *a, **k: {MAINS[task]: next(given)})
     scores.set_params({"epochs": len(figures)})
@@ -141,7 +141,7 @@ def test_a_whole_net_takes_two_steps(tmp_path, task):
     history = training.train(asked, verbose=0)
     assert np.isfinite(history.history["loss"]).all()
     model = keras.saving.load_model(tmp_path / "run" / "last.keras", compile=False)
-    facts = builders.facts_of(model)
-    assert (facts["rules"], facts["codec"], facts["input"]) == ("official", "official", [64, 64])
+    info = builders.info_of(model)
+    assert (info.convention, info.codec, info.input_size) == ("official", "official", [64, 64])
     image = np.random.default_rng(0).integers(0, 256, (80, 90, 3), dtype=np.uint8)
-    assert hk.predict(model, image, boxes=[10, 10, 60, 70])[0].points.shape == (1, facts["num_keypoints"], 2)
+    assert hk.predict(model, image, boxes=[10, 10, 60, 70])[0].points.shape == (1, info.num_keypoints, 2)

@@ -66,7 +66,7 @@ def test_a_run_cut_off_goes_on_to_the_same_weights(tmp_path, root, monkeypatch, 
     assert all({"mIoU", "loss", "seconds"} <= set(line) for line in lines)
     assert {"best.keras", "last.keras", "recipe.json", "tensorboard"} <= set(os.listdir(tmp_path / "cut" / "run"))
     found = hk.predict(tmp_path / "cut" / "run" / "last.keras", str(root / "val" / "images" / "0.png"))[0]
-    assert found.facts["class_names"] == list(streets.CLASSES)
+    assert found.info.class_names == tuple(streets.CLASSES)
     with pytest.raises(ValueError, match="holds the finished experiment"):
         training.train(interrupted)
     with pytest.raises(ValueError, match=r"holds another experiment \(train.momentum differ\)"):
@@ -80,7 +80,7 @@ cpus = tf.config.list_physical_devices("CPU")
 tf.config.set_logical_device_configuration(cpus[0], [tf.config.LogicalDeviceConfiguration()] * 2)
 import keras
 from hrnet_keras import builders, training
-from hrnet_keras.layers import Answer, Resize
+from hrnet_keras.layers import ModelInfoLayer, Resize
 from hrnet_keras.backbone import bottleneck, conv_bn_relu
 from hrnet_keras.architecture import Conventions
 from hrnet_keras.recipe import Recipe
@@ -91,7 +91,7 @@ def head_of_an_hrnet(task, num_classes, **options):
     x = conv_bn_relu(image / 64, 16, 3, 2, "conv1", "bn1", Conventions())
     x = bottleneck(x, 8, "layer1", Conventions(), project=True)
     x = Resize(name="up")(keras.layers.Conv2D(num_classes, 1)(x), image)
-    return keras.Model(image, Answer({"task": task, "num_classes": num_classes, "output_stride": 1})(x))
+    return keras.Model(image, ModelInfoLayer({"task": task, "num_classes": num_classes, "output_stride": 1})(x))
 
 builders.HRNetV2W18SmallV1 = head_of_an_hrnet
 

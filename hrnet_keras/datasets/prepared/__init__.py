@@ -63,7 +63,7 @@ LAYOUTS = {
 }
 
 
-def open_prepared(name, split, data_dir, facts, *, config="", expected=None, partial=False, ids=None, kind=Dataset):
+def open_prepared(name, split, data_dir, info, *, config="", expected=None, partial=False, ids=None, kind=Dataset):
     """Opens one split of a prepared data set.
 
     The order is that of the files: records, which TFDS shuffles, are sorted by what the files are sorted by. To that
@@ -73,7 +73,7 @@ def open_prepared(name, split, data_dir, facts, *, config="", expected=None, par
         name: `"cityscapes"`, `"imagenet2012"`, `"lip"` or `"pascal_context"`.
         split: `"train"`, `"val"`, `"trainval"`, or another by TFDS's name.
         data_dir: TFDS's folder, which holds `<name>/[<config>/]<version>`; the newest version is taken.
-        facts, ids, kind: as for `datasets.paired`.
+        info, ids, kind: as for `datasets.paired`.
         config: of TFDS's builder, where it has several.
         expected: number of pictures of the whole split, `None` where any will do.
         partial: takes what is there.
@@ -98,7 +98,7 @@ def open_prepared(name, split, data_dir, facts, *, config="", expected=None, par
             f"with whole archives, by {command} --overwrite, or take what is there with the option partial: true"
         )
     names, labels, images, label_maps = zip(*rows, strict=True)
-    found = kind(facts, split, names, ids=ids)
+    found = kind(info, split, names, ids=ids)
     found.image_files = images
     if layout.label_map:
         found.label_files = label_maps

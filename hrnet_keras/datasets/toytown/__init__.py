@@ -4,15 +4,15 @@ Colour alone says little: walls, cars, skies and trees share their colours, and 
 pixel belongs to shows in texture (window grids, leaves, grain, slabs), shape and place.
 """
 
-from hrnet_keras.datasets import Dataset, Facts
+from hrnet_keras.datasets import Dataset, DatasetInfo
 from hrnet_keras.datasets.toytown.classes import CLASSES, THINGS
 from hrnet_keras.datasets.toytown.figures import EDGES, FLIP_PAIRS, JOINTS
 from hrnet_keras.datasets.toytown.people import open_people
 from hrnet_keras.datasets.toytown.scene import draw_scene
 
-__all__ = ["FACTS", "THINGS", "Toytown", "draw_scene", "load"]
+__all__ = ["INFO", "THINGS", "Toytown", "draw_scene", "load"]
 
-FACTS = Facts(
+INFO = DatasetInfo(
     name="toytown",
     class_names=tuple(CLASSES),
     palette=tuple(CLASSES.values()),
@@ -32,7 +32,7 @@ class Toytown(Dataset):
         first, usual = SPLITS[split]
         self.size = tuple(size)
         self.seeds = range(first, first + (usual if count is None else count))
-        super().__init__(FACTS, split, [f"{split}-{seed - first}" for seed in self.seeds])
+        super().__init__(INFO, split, [f"{split}-{seed - first}" for seed in self.seeds])
 
     def example(self, i):
         """Example `i`; see `draw_scene`."""

@@ -49,14 +49,14 @@ class People(PointSet):
         self.scenes = tuple((seed, town.size) for seed in town.seeds)
         self.of_faces = annotation == "faces"
         self.smallest = smallest
-        names = {"name": "toytown", "source": town.facts.source, "terms": town.facts.terms}
+        names = {"name": "toytown", "source": town.info.source, "terms": town.info.terms}
         if self.of_faces:
-            facts = replace(published("300w"), metric="nme", normaliser=OUTER_EYE_CORNERS, **names)
+            info = replace(published("300w"), metric="nme", normaliser=OUTER_EYE_CORNERS, **names)
         else:
-            facts = replace(
+            info = replace(
                 published("coco"), class_names=(), metric="pck", sigmas=SIGMAS, upper_body=UPPER_BODY, **names
             )
-        super().__init__(facts, town.split, town.names, (), [None] * len(town), "toytown")
+        super().__init__(info, town.split, town.names, (), [None] * len(town), "toytown")
         self._known = {}
 
     def annotations(self, i):

@@ -1,1 +1,25 @@
 """What is in this picture? (`cls`)"""
+
+from hrnet_keras.architecture import NEAREST
+from hrnet_keras.tasks.task import Task
+
+
+def _variant_of(names):
+    """Nets of SSLD have no biases in their head."""
+    return None if "final_layer.0.bias" in names else "ssld"
+
+
+TASK = Task(
+    name="cls",
+    folder="classification",
+    representations=("V2",),
+    conventions={"official": NEAREST, "timm": NEAREST},
+    counts="num_classes",
+    default_count=1000,
+    output="logits",
+    last_layers={None: ("classifier",), "ssld": ("classifier",)},
+    marks=("classifier.",),
+    variant_of=_variant_of,
+    starts_others=True,
+    may_lack_classes=True,
+)

@@ -8,13 +8,13 @@ from hrnet_keras.tasks.lettering import lettering
 LINE = 18
 
 
-def draw(image, answer, facts, *, count=5):
+def draw(image, answer, info, *, count=5):
     """Writes names and probabilities under a picture.
 
     Args:
         image: uint8 RGB `(height, width, 3)`.
         answer: dict with `labels`, best first, and `scores`; or an example with `label`.
-        facts: `class_names` as attribute.
+        info: `class_names` as attribute.
         count: how many classes.
 
     Returns:
@@ -26,7 +26,7 @@ def draw(image, answer, facts, *, count=5):
     pen, plain = ImageDraw.Draw(strip), ImageFont.load_default(12)
     for i, (label, score) in enumerate(zip(labels, scores, strict=False)):
         share = "" if score is None else f"{100 * float(score):5.1f} %  "
-        font, name = lettering(facts.class_names[int(label)], int(label), 12)
+        font, name = lettering(info.class_names[int(label)], int(label), 12)
         pen.text((4, 3 + LINE * i), share, fill="black", font=plain)
         pen.text((4 + plain.getlength(share), 3 + LINE * i), name, fill="black", font=font)
     return np.concatenate([image, np.asarray(strip)])

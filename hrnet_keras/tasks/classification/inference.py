@@ -5,21 +5,21 @@ import weakref
 import keras
 import numpy as np
 
-from hrnet_keras.layers import Answer
+from hrnet_keras.layers.model_info import info_of
 from hrnet_keras.tasks.classification.decoding import decode
 from hrnet_keras.tasks.classification.pipeline import prepare, view_of
 
 _DECODING = weakref.WeakKeyDictionary()
 
 
-def answerer(model, *, scores=False, protocol=None, facts=None):
+def answerer(model, *, scores=False, protocol=None, info=None):
     """Prepares a model for answering pictures one by one.
 
     Args:
         model: a classification model.
         scores: kept for likeness with other tasks: probabilities are always answered.
         protocol: there is one way to look only: expected `None`.
-        facts: of the data set that is scored.
+        info: of the data set that is scored.
 
     Returns:
         A function from a picture, uint8 RGB `(height, width, 3)`, to a dict with `labels` (class ids, best first) and
@@ -28,13 +28,13 @@ def answerer(model, *, scores=False, protocol=None, facts=None):
     Raises:
         ValueError: a protocol was given.
     """
-    del scores, facts
+    del scores, info
     if protocol is not None:
         raise ValueError("task 'cls' looks at the middle of a picture once: expected no protocol")
     if model not in _DECODING:
         _DECODING[model] = keras.Model(model.inputs, decode(model.outputs[0], scores=True))
     whole = _DECODING[model]
-    known = next((layer.facts for layer in model.layers if isinstance(layer, Answer)), {})
+    known = info_of(model)
     view = view_of(model.input_shape[1:3], known)
 
     def answer(image):
@@ -44,12 +44,12 @@ def answerer(model, *, scores=False, protocol=None, facts=None):
     return answer
 
 
-def served(ask, facts, scores=False):
+def served(ask, info, scores=False):
     """The answerer of an exported model.
 
     Args:
         ask: a `saved_model.Signatures`.
-        facts: of the model.
+        info: of the model.
         scores: of no meaning here: probabilities are always answered.
 
     Returns:
@@ -59,7 +59,7 @@ def served(ask, facts, scores=False):
     if ask.answers("images") == {"labels", "scores"}:
         return lambda image: ask("images", images=image)
     # Exported before graphs prepared pictures: its `images` are inputs of the net already.
-    view = view_of(ask.picture_size("raw"), facts)
+    view = view_of(ask.picture_size("raw"), info)
 
     def answer(image):
         (logits,) = ask("raw", image=prepare(image, **view).astype(np.float32)).values()

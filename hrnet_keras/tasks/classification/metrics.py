@@ -2,22 +2,20 @@
 
 from hrnet_keras.tasks.finite import REASON, NotFiniteError
 
-MAY_LACK_CLASSES = True  # a set of some of a model's classes can be scored: every picture counts by itself
-
 
 class Metric:
     """Counts how often the true class is the most probable one, and among the five most probable.
 
     Args:
-        facts: of the data set.
+        info: of the data set.
 
     Source: `accuracy` of the official classification repository.
     """
 
     main = "top1"  # the figure that decides which model is kept
 
-    def __init__(self, facts):
-        self.names = tuple(facts.class_names)
+    def __init__(self, info):
+        self.names = tuple(info.class_names)
         self.seen, self.first, self.among = 0, 0, 0
 
     def update(self, answer, example):

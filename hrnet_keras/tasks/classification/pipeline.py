@@ -42,7 +42,7 @@ def training(dataset, *, batch, crop, flip=0.5, seed=0, first_epoch=0, worker=0,
     Source: the training transform of the official classification repository (torchvision's random resized crop).
     """
     crop = tuple(map(int, crop))
-    partners = dict(dataset.facts.label_flip_pairs) | {b: a for a, b in dataset.facts.label_flip_pairs}
+    partners = dict(dataset.info.label_flip_pairs) | {b: a for a, b in dataset.info.label_flip_pairs}
 
     def prepare(epoch, place, index):
         rng = np.random.default_rng((seed, int(epoch), int(place)))
@@ -94,22 +94,22 @@ def cut_and_resize(image, window, size, how="bilinear"):
     return np.asarray(part.resize(size[::-1], FILTERS[how]))
 
 
-def view_of(input_size, facts):
+def view_of(input_size, info):
     """How a model looks at pictures, as options of `prepare`.
 
     Args:
         input_size: (height, width) of the model's input, `None` where it takes any.
-        facts: of the model: `input`, `crop` and `interpolation`, where its training or publisher says so.
+        info: of the model: `input`, `crop` and `interpolation`, where its training or publisher says so.
 
     Raises:
         ValueError: an interpolation that this package does not know.
     """
-    how = facts.get("interpolation", "bilinear")
+    how = info.interpolation or "bilinear"
     if how not in FILTERS:
         raise ValueError(f"interpolation={how!r}: expected one of {', '.join(map(repr, FILTERS))}")
-    usual = facts.get("input") or (SIZE, SIZE)
+    usual = info.input_size or (SIZE, SIZE)
     size = tuple(fixed or side for fixed, side in zip(input_size, usual, strict=True))
-    return {"size": size, "crop": facts.get("crop", CROP), "how": how}
+    return {"size": size, "crop": info.crop_ratio or CROP, "how": how}
 
 
 def prepare(image, *, size=(SIZE, SIZE), crop=CROP, how="bilinear"):
@@ -149,8 +149,8 @@ def prepare_in_graph(picture, *, size, crop, how):
 
 
 def remembered(data):
-    """What a model trained by a `DataRecipe` has to know of it afterwards, for its facts."""
-    return {"input": list(data.crop)}
+    """What a model trained by a `DataRecipe` has to know of it afterwards, for its info."""
+    return {"input_size": tuple(data.crop)}
 
 
 def evaluation(dataset, workers=2):
@@ -158,7 +158,7 @@ def evaluation(dataset, workers=2):
     return datasets.read_ahead(dataset, workers)
 
 
-def endpoints(model, facts):
+def endpoints(model, info):
     """The signatures of an exported classifier, for `exporting`.
 
     | name | takes | answers |
@@ -173,12 +173,12 @@ def endpoints(model, facts):
 
     Args:
         model: the folded model.
-        facts: of the model.
+        info: of the model.
 
     Returns:
         List of `(name, function, what it takes)`.
     """
-    view = view_of(model.input_shape[1:3], facts)
+    view = view_of(model.input_shape[1:3], info)
     shown = tf.TensorSpec((*view["size"], 3), tf.uint8)
 
     def answer(pictures):

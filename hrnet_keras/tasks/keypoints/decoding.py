@@ -10,7 +10,7 @@ from keras import ops
 
 from hrnet_keras.tasks.keypoints.encoding import RADIUS
 
-CODECS = ("classic", "dark", "udp", "udp_combined")
+CODECS = ("msra", "dark", "udp", "udp_combined")
 STRIDE = 4  # of every HRNet
 KERNEL = 11  # of the blur before DARK's and UDP's step
 
@@ -20,7 +20,7 @@ def decode(heatmaps, *, codec, input_size=None):
 
     Args:
         heatmaps: float `(batch, height, width, k)`, not activated; for udp_combined `(batch, height, width, 3 * k)`.
-        codec: `"classic"`: the peak and a quarter pixel toward the higher neighbour, per axis; `"dark"`, `"udp"`: the
+        codec: `"msra"`: the peak and a quarter pixel toward the higher neighbour, per axis; `"dark"`, `"udp"`: the
             peak of a parabola through the logarithm of the blurred map; `"udp_combined"`: the offset that the maps
             state at the peak of the blurred disc.
         input_size: (height, width) of the model's input; default: four times the maps'.
@@ -42,7 +42,7 @@ def decode(heatmaps, *, codec, input_size=None):
         x, y, scores, offset = _combined(heatmaps)
     else:
         x, y, scores = peaks(heatmaps)
-        offset = {"classic": _classic, "dark": _dark, "udp": _udp}[codec](heatmaps, x, y)
+        offset = {"msra": _msra, "dark": _dark, "udp": _udp}[codec](heatmaps, x, y)
     is_number = ops.all(ops.isfinite(offset), axis=-1)  # of huge values logarithms and blurs overflow
     scores = ops.where(is_number, scores, 0.0)
     is_found = (scores > 0)[..., None]
@@ -127,7 +127,7 @@ def to_input(points, heatmaps, codec, input_size=None):
     return ops.stack([x, y], axis=-1)
 
 
-def _classic(heatmaps, x, y):
+def _msra(heatmaps, x, y):
     """Each axis is tested alone: no step from the first two pixels and the last, none along a border."""
     height, width = size_of(heatmaps)
     right = ops.logical_and(is_between(x, 1, width - 1), is_between(y, 0, height))

@@ -6,14 +6,14 @@ from PIL import Image, ImageDraw
 from hrnet_keras.datasets import distinct_colour
 
 
-def draw(image, answer, facts, *, threshold=0.0, boxes=False):
+def draw(image, answer, info, *, threshold=0.0, boxes=False):
     """Draws points and limbs of every face or person.
 
     Args:
         image: uint8 RGB `(height, width, 3)`.
         answer: dict with `points` `(n, k, 2)`, and `scores` or `visible` `(n, k)`; `boxes` `(n, 4)` if they are to be
             drawn. An answer or an example.
-        facts: `edges` as attribute, where lines are wanted.
+        info: `edges` as attribute, where lines are wanted.
         threshold: score above which a point is drawn.
         boxes: draws the boxes, too.
 
@@ -23,7 +23,7 @@ def draw(image, answer, facts, *, threshold=0.0, boxes=False):
     picture = Image.fromarray(image)
     pen = ImageDraw.Draw(picture)
     known = np.asarray(answer["visible"]) > 0 if "visible" in answer else np.asarray(answer["scores"]) > threshold
-    edges = [tuple(edge) for edge in getattr(facts, "edges", ()) or ()]
+    edges = [tuple(edge) for edge in getattr(info, "edges", ()) or ()]
     for i, (points, shown) in enumerate(zip(answer["points"], known, strict=True)):
         extent = np.ptp(points[shown], axis=0).max() if shown.any() else 0
         radius = float(np.clip(extent / (120 if len(points) > 20 else 50), 1, 6))

@@ -1,8 +1,8 @@
-"""Points -> the heat maps that a network learns, by the rules of every codec.
+"""Points -> the heat maps that a network learns, in the way of every codec.
 
 | codec | a point's map | centre |
 |---|---|---|
-| `official`, `classic` | Gaussian in a square of 3 sigma | whole pixel, the half rounded up |
+| `official`, `msra` | Gaussian in a square of 3 sigma | whole pixel, the half rounded up |
 | `dark` | Gaussian over the whole map | as it is |
 | `udp` | Gaussian in a square of 3 sigma around the rounded centre | as it is; pixel centres matched |
 | `udp_combined` | three maps: a disc, and the way to its centre along x and y | as it is; pixel centres matched |
@@ -10,7 +10,7 @@
 
 import numpy as np
 
-CODECS = ("official", "classic", "dark", "udp", "udp_combined")
+CODECS = ("official", "msra", "dark", "udp", "udp_combined")
 RADIUS = 0.0546875  # of the disc of udp_combined, in units of the map's longer side: 3.5 of 64 pixels
 
 
@@ -20,7 +20,7 @@ def encode(points, visible, *, codec, input_size, map_size, sigma=2.0):
     Args:
         points: float `(k, 2)` as (x, y) in pixels of the model's input; may lie outside.
         visible: `(k,)`, above 0 where the point is labelled.
-        codec: one of `CODECS`; official is pose's (landmark's has rules of its own).
+        codec: one of `CODECS`; official is pose's (landmark's has convention of its own).
         input_size: (height, width) of the model's input.
         map_size: (height, width) of the heat maps.
         sigma: of the Gaussians, in pixels of the map; udp_combined has none.

@@ -9,7 +9,7 @@ import numpy as np
 from hrnet_keras.datasets import DataError
 from hrnet_keras.datasets.published import published
 from hrnet_keras.datasets.sides import mirror_pairs
-from hrnet_keras.layers import Answer
+from hrnet_keras.layers.model_info import info_of
 from hrnet_keras.tasks.keypoints.flips import average
 from hrnet_keras.writing import whole
 
@@ -22,7 +22,7 @@ class Reading:
     """What a model's weights expect.
 
     Attributes:
-        rules: whose crops: `"official"` or `"mmlab"`.
+        convention: whose crops: `"official"` or `"mmlab"`.
         codec: how its heat maps encode points.
         size: (height, width) of its input.
         count: of its points.
@@ -31,7 +31,7 @@ class Reading:
         shift: whether maps of the mirrored crop have to be moved by a pixel.
     """
 
-    rules: str
+    convention: str
     codec: str
     size: tuple[int, int]
     count: int
@@ -54,61 +54,56 @@ class Reading:
         return average(maps, mirrored, self.flip_pairs, shift=self.shift, codec=self.codec)
 
 
-def reading_of(model, *, size, flip, symmetric, facts=None, protocol=None):
-    """The `Reading` of a model, from the facts on its last layer.
+def reading_of(model, *, size, flip, symmetric, info=None, protocol=None):
+    """The `Reading` of a model, from the info on its last layer.
 
     Args:
         model: a `keras.Model` of task landmark or pose.
-        size: (height, width) of its input where neither its shape nor its facts say.
-        flip: of rules -> whether published scores are measured with the mirrored crop, too.
+        size: (height, width) of its input where neither its shape nor its info say.
+        flip: of convention -> whether published scores are measured with the mirrored crop, too.
         symmetric: codecs of the task by which a point and its mirror image get pixels of the map that mirror each
             other, to half a pixel; by the others mirrored maps lie one to the left.
-        facts: of the data set that is scored, its points in the model's order, for the pairs where the model brings
+        info: of the data set that is scored, its points in the model's order, for the pairs where the model brings
             none.
         protocol: what is to be different: a dict with `flip`.
 
     Returns:
-        A `Reading`. Without facts of a training, its rules and its codec are those of the model's lineage.
+        A `Reading`. Without info of a training, its convention and its codec are those of the model's lineage.
 
     Raises:
         ValueError: the protocol has another word, or mirroring is asked for and nobody knows the pairs.
     """
-    known = known_facts(model)
-    rules = known.get("rules") or ("mmlab" if known.get("lineage") == "mmlab" else "official")
+    known = info_of(model)
+    convention = known.convention or ("mmlab" if known.lineage == "mmlab" else "official")
     fixed = model.input_shape[1:3] if None not in model.input_shape[1:3] else None
-    pairs = _flip_pairs(known, facts)
+    pairs = _flip_pairs(known, info)
     if protocol is not None and not (isinstance(protocol, dict) and set(protocol) <= {"flip"}):
         raise ValueError(f"protocol={protocol!r}: expected a dict with flip alone where points are looked for")
     asked = (protocol or {}).get("flip")
     if asked and not pairs:
         raise ValueError("flip=True: nobody knows which points of this model change places in a mirror")
-    codec = known.get("codec") or ("official" if rules == "official" else "classic")
+    codec = known.codec or ("official" if convention == "official" else "msra")
     return Reading(
-        rules=rules,
+        convention=convention,
         codec=codec,
-        size=tuple(fixed or known.get("input") or size),
+        size=tuple(fixed or known.input_size or size),
         count=points_of(model.output_shape[-1], codec),
-        flip=flip[rules] and bool(pairs) if asked is None else asked,
+        flip=flip[convention] and bool(pairs) if asked is None else asked,
         flip_pairs=tuple(tuple(pair) for pair in pairs),
         shift=codec not in symmetric,
     )
 
 
-def _flip_pairs(known, facts):
+def _flip_pairs(known, info):
     """The model's own pairs, else those of the data set that is scored, of its names, of the set it was trained on."""
-    trained_on = published(known.get("data"))
-    has_its_points = trained_on is not None and points_of(known.get("num_keypoints", 0), known.get("codec")) == len(
+    trained_on = published(known.data)
+    has_its_points = trained_on is not None and points_of(known.num_keypoints or 0, known.codec) == len(
         trained_on.point_names
     )
     return (
-        known.get("flip_pairs") or getattr(facts, "flip_pairs", ()) or mirror_pairs(known.get("point_names") or ())
+        known.flip_pairs or getattr(info, "flip_pairs", ()) or mirror_pairs(known.point_names)
         or (trained_on.flip_pairs if has_its_points else ())
     )  # fmt: skip
-
-
-def known_facts(model):
-    """The facts on a model's last layer, as far as there are any."""
-    return next((layer.facts for layer in model.layers if isinstance(layer, Answer)), {})
 
 
 def points_of(maps, codec):

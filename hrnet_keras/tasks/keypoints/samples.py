@@ -26,15 +26,15 @@ def samples(dataset):
         ValueError: the set has no points to learn from.
     """
     if not hasattr(dataset, "annotations"):
-        raise ValueError(f"{dataset.facts.name} {dataset.split} has no points: expected a data set with points")
+        raise ValueError(f"{dataset.info.name} {dataset.split} has no points: expected a data set with points")
     found = []
     for picture in range(len(dataset)):
         visible = dataset.annotations(picture).get("visible")
         if visible is None:
-            raise ValueError(f"{dataset.facts.name} {dataset.split} has boxes but no points: nothing to learn from")
+            raise ValueError(f"{dataset.info.name} {dataset.split} has boxes but no points: nothing to learn from")
         found += [(picture, int(row)) for row in np.flatnonzero((visible > 0).any(axis=1))]
     if not found:
-        raise ValueError(f"{dataset.facts.name} {dataset.split} has no labelled point: nothing to learn from")
+        raise ValueError(f"{dataset.info.name} {dataset.split} has no labelled point: nothing to learn from")
     return found
 
 
@@ -115,11 +115,11 @@ def map_size(size):
     return size[0] // STRIDE, size[1] // STRIDE
 
 
-def check_chance(facts, *, sigma, scaling, turning, flipping, **shares):
+def check_chance(info, *, sigma, scaling, turning, flipping, **shares):
     """Raises `ValueError` where what a pipeline is asked to draw can't be drawn.
 
     Args:
-        facts: of the data set.
+        info: of the data set.
         sigma: of the targets, above 0.
         scaling: 0 up to, not including, 1.
         turning: degrees, 0 to 180.
@@ -134,9 +134,9 @@ def check_chance(facts, *, sigma, scaling, turning, flipping, **shares):
     for word, share in {"flip": flipping, **shares}.items():
         if not 0 <= share <= 1:
             raise ValueError(f"{word}={share}: expected how often, from 0 to 1")
-    if flipping and not facts.flip_pairs and len(facts.point_names) > 1:
+    if flipping and not info.flip_pairs and len(info.point_names) > 1:
         raise ValueError(
-            f"flip={flipping}: nobody knows which points of data set {facts.name!r} change places in a mirror: name "
+            f"flip={flipping}: nobody knows which points of data set {info.name!r} change places in a mirror: name "
             "the pairs (left_..., right_..., or lines 'flip a b' in points.txt), or set flip to 0"
         )
 

@@ -1,1 +1,19 @@
 """Where are the points of this face? (`landmark`)"""
+
+from hrnet_keras.architecture import OFFICIAL_DENSE, Conventions
+from hrnet_keras.tasks.task import Task
+
+TASK = Task(
+    name="landmark",
+    folder="landmark",
+    representations=("V2", "V1"),
+    conventions={"official": OFFICIAL_DENSE, "mmlab": Conventions()},
+    counts="num_keypoints",
+    default_count=68,
+    output="heatmaps",
+    last_layers={None: ("head.3",)},
+    marks=("head.0.", "head.conv_layers.", "keypoint_head.final_layer.0."),
+    input_keys=("centers", "scales", "boxes"),
+    saved_as=".json",
+    nothing_found="no face found",
+)

@@ -16,7 +16,7 @@ def decode(heatmaps, *, codec="official", input_size=None):
         codec: `"official"`: the middle of the highest pixel, and from pixels that aren't at the border a quarter pixel
             toward the higher neighbours; a map without a positive value gives the pixel left above the first, and so
             does one with a value that is no finite number, with a score of 0. The others
-            (`"classic"`, `"dark"`, `"udp"`, `"udp_combined"`): see
+            (`"msra"`, `"dark"`, `"udp"`, `"udp_combined"`): see
             `hrnet_keras.tasks.keypoints.decoding.decode`.
         input_size: (height, width) of the model's input; default: four times the maps'.
 

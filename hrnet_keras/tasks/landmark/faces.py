@@ -32,53 +32,53 @@ BOXES = {
 }
 
 
-def boxes_to_centers_scales(boxes, kind="mtcnn", convention="tight"):
+def boxes_to_centers_scales(boxes, kind="mtcnn", crop_box="tight"):
     """Centre and scale of the crops of faces, from boxes of any kind.
 
     Args:
         boxes: `(n, 4)` xyxy in pixels.
         kind: what the boxes are, of `BOXES`: `"tight"`, `"mtcnn"`, `"aflw"`, `"cofw"` or `"mmpose"`.
-        convention: which box the network's training crops were taken from: `"tight"` (300W, WFLW, and COFW in the
+        crop_box: which box the network's training crops were taken from: `"tight"` (300W, WFLW, and COFW in the
             official code), `"aflw"` (AFLW) or `"cofw"` (COFW in mmpose).
 
     Returns:
         Centres float64 `(n, 2)` as (x, y), and scales float64 `(n,)` in units of 200 pixels, without the factor 1.25.
 
     Raises:
-        ValueError: boxes of another shape, or an unknown kind or convention.
+        ValueError: boxes of another shape, or an unknown kind or crop_box.
 
-    Source: of the convention, the official annotation files of 300W and WFLW; of the numbers, see `BOXES`.
+    Source: of the crop_box, the official annotation files of 300W and WFLW; of the numbers, see `BOXES`.
     """
     boxes = np.asarray(boxes, np.float64)
     if boxes.ndim != 2 or boxes.shape[1] != 4:
         raise ValueError(f"boxes of shape {boxes.shape}: expected (n, 4), xyxy")
-    for word, name in (("kind", kind), ("convention", convention)):
+    for word, name in (("kind", kind), ("crop_box", crop_box)):
         if name not in BOXES:
             raise ValueError(f"{word}={name!r}: expected one of {', '.join(map(repr, BOXES))}")
-    (shift, factor), (wanted_shift, wanted_factor) = BOXES[kind], BOXES[convention]
+    (shift, factor), (wanted_shift, wanted_factor) = BOXES[kind], BOXES[crop_box]
     centers, scales = centers_and_scales(boxes)
     wanted = scales * factor / wanted_factor
     centers[:, 1] += 200 * (shift * scales - wanted_shift * wanted)
     return centers, wanted
 
 
-def points_to_centers_scales(points, convention="tight"):
+def points_to_centers_scales(points, crop_box="tight"):
     """Centre and scale of the crops of faces whose points are known, if roughly: for a second look at them.
 
-    A box that is off puts the points off; crops around the points of a first pass are nearer to the convention.
+    A box that is off puts the points off; crops around the points of a first pass are nearer to the crop_box.
 
     Args:
         points: `(n, k, 2)` as (x, y) in pixels, all `k` points of every face.
-        convention: as in `boxes_to_centers_scales`.
+        crop_box: as in `boxes_to_centers_scales`.
 
     Returns:
         Centres `(n, 2)` and scales `(n,)`, as there. For `"tight"`, these of the true points are the official ones.
 
     Raises:
-        ValueError: unknown convention.
+        ValueError: unknown crop_box.
     """
     points = np.asarray(points, np.float64)
-    return boxes_to_centers_scales(tight_boxes(points, np.ones(points.shape[:-1])), "tight", convention)
+    return boxes_to_centers_scales(tight_boxes(points, np.ones(points.shape[:-1])), "tight", crop_box)
 
 
 def find_faces(image):

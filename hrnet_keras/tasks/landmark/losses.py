@@ -3,12 +3,12 @@
 from hrnet_keras.tasks.keypoints.losses import loss_named
 
 
-def objective(model, facts, train, *, align_corners=False):
+def objective(model, info, train, *, align_corners=False):
     """What `model.fit` is to minimise.
 
     Args:
         model: a landmark model.
-        facts: of the data set; nothing here depends on them.
+        info: of the data set; nothing here depends on them.
         train: the recipe's `TrainRecipe`; its `loss` is `"mse"` (official: all maps count alike), `"weighted_mse"` or
             `"adaptive_wing"` (mmpose), or `"ohkm"`.
         align_corners: of no meaning here.

@@ -17,7 +17,7 @@ class Metric:
     out.
 
     Args:
-        facts: of the data set: `normaliser`, two indices of points or `"size"`.
+        info: of the data set: `normaliser`, two indices of points or `"size"`.
 
     Raises:
         ValueError: no such `normaliser`.
@@ -28,10 +28,10 @@ class Metric:
     main = "NME"  # the figure that decides which model is kept
     lower_is_better = True
 
-    def __init__(self, facts):
-        pair = facts.normaliser
+    def __init__(self, info):
+        pair = info.normaliser
         if pair != "size" and (isinstance(pair, str) or len(pair) != 2 or min(pair) < 0 or pair[0] == pair[1]):
-            raise ValueError(f"data set {facts.name!r}: normaliser={pair!r}: expected two indices of points or 'size'")
+            raise ValueError(f"data set {info.name!r}: normaliser={pair!r}: expected two indices of points or 'size'")
         self.normaliser = pair
         self.errors, self.labelled = [], []
 

@@ -1,4 +1,4 @@
-"""Every way from a picture to the model's input: faces cut by the official rules or by mmpose's."""
+"""Every way from a picture to the model's input: faces cut by the official convention or by mmpose's."""
 
 import dataclasses
 import functools
@@ -19,14 +19,14 @@ from hrnet_keras.tasks.landmark.targets import targets
 from hrnet_keras.transforms import resizing
 
 # Of a `DataRecipe`, that mean something here.
-OPTIONS = ("crop", "rules", "codec", "sigma", "scaling", "rotation", "flip", "cache")
+OPTIONS = ("crop", "convention", "codec", "sigma", "scaling", "rotation", "flip", "cache")
 SYMMETRIC = ("official", "udp")  # see `keypoints.reading.reading_of`; official points are truncated, not rounded
 SIZE = (256, 256)  # of the input of every published net
 FLIP = {"official": False, "mmlab": True}  # whether published scores are measured with the mirrored crop, too
 
 
 def training(
-    dataset, *, batch, crop, rules="official", codec=None, sigma=None, scaling=None, rotation=None, flip=0.5,
+    dataset, *, batch, crop, convention="official", codec=None, sigma=None, scaling=None, rotation=None, flip=0.5,
     seed=0, first_epoch=0, cache=None, worker=0, workers=1,
 ):  # fmt: skip
     """An endless stream of training batches: faces at random sizes and turns, every second one mirrored.
@@ -34,9 +34,9 @@ def training(
     Args:
         dataset: a `PointSet` of faces.
         batch: faces per batch.
-        crop: (height, width) of the model's input; the official rules know squares alone.
-        rules: `"official"`: contrast-stretched crops and whole-pixel targets; `"mmlab"`: affine crops, see `codec`.
-        codec: of the targets, mmlab: `"classic"` (default), `"dark"` or `"udp"`.
+        crop: (height, width) of the model's input; the official convention knows squares alone.
+        convention: `"official"`: contrast-stretched crops and whole-pixel targets; `"mmlab"`: affine crops, see `codec`.
+        codec: of the targets, mmlab: `"msra"` (default), `"dark"` or `"udp"`.
         sigma: of the targets, in pixels of the heat maps; None: 1.5, as officially on AFLW, COFW and WFLW (300W: 1).
         scaling: largest relative change of the crop's size; None: 0.25.
         rotation: most degrees of a turn; None: 30 (official), 60 (mmlab).
@@ -52,40 +52,46 @@ def training(
     Source: the data sets of the official facial-landmark repository; mmpose's face recipes.
     """
     crop = tuple(int(side) for side in crop)
-    codec = check(crop, rules, codec)
+    codec = check(crop, convention, codec)
     chance = {
         "scaling": 0.25 if scaling is None else scaling,
-        "turning": rotation if rotation is not None else 30.0 if rules == "official" else 60.0,
+        "turning": rotation if rotation is not None else 30.0 if convention == "official" else 60.0,
         "flipping": flip,
     }
     sigma = 1.5 if sigma is None else sigma
-    check_chance(dataset.facts, sigma=sigma, **chance)
-    prepare = _official if rules == "official" else functools.partial(_mmlab, codec=codec)
-    prepare = functools.partial(prepare, facts=dataset.facts, size=crop, sigma=sigma, chance=chance)
+    check_chance(dataset.info, sigma=sigma, **chance)
+    prepare = _official if convention == "official" else functools.partial(_mmlab, codec=codec)
+    prepare = functools.partial(prepare, info=dataset.info, size=crop, sigma=sigma, chance=chance)
     return stream(
-        dataset, prepare, size=crop, maps=(*map_size(crop), len(dataset.facts.point_names)), batch=batch, seed=seed,
+        dataset, prepare, size=crop, maps=(*map_size(crop), len(dataset.info.point_names)), batch=batch, seed=seed,
         first_epoch=first_epoch, cache=cache, worker=worker, workers=workers,
     )  # fmt: skip
 
 
-def check(crop, rules, codec):
-    """The codec that `rules` and `codec` mean; raises `ValueError` where they or the crop don't fit."""
+def check(crop, convention, codec):
+    """The codec that `convention` and `codec` mean; raises `ValueError` where they or the crop don't fit."""
     if len(crop) != 2 or min(crop) < 32 or crop[0] % STRIDE or crop[1] % STRIDE:
         raise ValueError(f"crop={crop}: expected (height, width), multiples of {STRIDE}, of at least 32 pixels")
-    if rules not in ("official", "mmlab"):
-        raise ValueError(f"rules={rules!r}: expected 'official' or 'mmlab'")
-    if rules == "official":
+    if convention not in ("official", "mmlab"):
+        raise ValueError(f"convention={convention!r}: expected 'official' or 'mmlab'")
+    if convention == "official":
         if crop[0] != crop[1] or codec not in (None, "official"):
-            raise ValueError(f"crop={crop}, codec={codec!r}: the official rules cut squares and have their own codec")
+            raise ValueError(
+                f"crop={crop}, codec={codec!r}: the official convention cuts squares and has its own codec"
+            )
         return "official"
-    if codec not in (None, "classic", "dark", "udp"):
-        raise ValueError(f"codec={codec!r}: expected 'classic', 'dark' or 'udp' with the rules of mmlab")
-    return codec or "classic"
+    if codec not in (None, "msra", "dark", "udp"):
+        raise ValueError(f"codec={codec!r}: expected 'msra', 'dark' or 'udp' with the convention of mmlab")
+    return codec or "msra"
 
 
 def remembered(data):
-    """What a model trained by a `DataRecipe` has to know of it afterwards, for its facts."""
-    return {"input": list(data.crop), "rules": data.rules, "codec": check(data.crop, data.rules, data.codec)}
+    """What a model trained by a `DataRecipe` has to know of it afterwards, for its info."""
+    return {
+        "input_size": tuple(data.crop),
+        "convention": data.convention,
+        "codec": check(data.crop, data.convention, data.codec),
+    }
 
 
 def evaluation(dataset, workers=2):
@@ -93,42 +99,42 @@ def evaluation(dataset, workers=2):
     return datasets.read_ahead(dataset, workers)
 
 
-def _official(image, annotations, row, rng, *, facts, size, sigma, chance):
+def _official(image, annotations, row, rng, *, info, size, sigma, chance):
     center, scale = annotations["centers"][row], annotations["scales"][row] * affine.PADDING
     points, visible = annotations["points"][row], annotations["visible"][row]
     look = augment.official_landmark(rng, center, scale, **chance)
     center = look.center
     if look.flip:
         width = image.shape[1]  # not the last column: the official code mirrors one pixel off
-        image, points = image[:, ::-1], mirror_points(points, width, facts.flip_pairs)
-        visible, center = swap_points(visible, facts.flip_pairs), np.array([width - center[0], center[1]])
+        image, points = image[:, ::-1], mirror_points(points, width, info.flip_pairs)
+        visible, center = swap_points(visible, info.flip_pairs), np.array([width - center[0], center[1]])
     picture = cropping.crop(
-        image, center, look.scale, side=size[0], rotation=look.rotation, stretch_first=facts.stretch_first
+        image, center, look.scale, side=size[0], rotation=look.rotation, stretch_first=info.stretch_first
     )
     maps = targets(points, center, look.scale, side=size[0] // STRIDE, sigma=sigma, rotation=look.rotation)
     return picture, maps, (visible > 0).astype(np.float32)
 
 
-def _mmlab(image, annotations, row, rng, *, facts, size, codec, sigma, chance):
+def _mmlab(image, annotations, row, rng, *, info, size, codec, sigma, chance):
     center, scale = annotations["centers"][row], annotations["scales"][row] * affine.PADDING
     points, visible = annotations["points"][row], annotations["visible"][row]
     look = augment.mmlab(rng, center, scale, points, visible, shifting=0.0, **chance)
-    return affine_sample(image, points, visible, look, size=size, codec=codec, sigma=sigma, flip_pairs=facts.flip_pairs)
+    return affine_sample(image, points, visible, look, size=size, codec=codec, sigma=sigma, flip_pairs=info.flip_pairs)
 
 
-def endpoints(model, facts):
+def endpoints(model, info):
     """The signatures of an exported landmark model: see `keypoints.serving.endpoints`, and one more.
 
     `boxes` are tight around the landmarks, and every face is looked at twice, the second time around the points that
     were found: as `predict` does unasked. `once`, about one picture as `picture`, takes the squares that the model's
     crops are made of (`faces.boxes_to_centers_scales` makes them of any kind of box) and looks at them as they are.
 
-    Crops by the official rules are those that the model in Keras is shown, to the last bit; those by mmpose's: see
+    Crops by the official convention are those that the model in Keras is shown, to the last bit; those by mmpose's: see
     `keypoints.serving.warp`.
     """
     reading = reading_of(model, size=SIZE, flip=FLIP, symmetric=SYMMETRIC)
-    convention = facts.get("crop_box", "tight")
-    is_official, stretch_first = reading.rules == "official", facts.get("stretch_first", True)
+    crop_box = info.crop_box or "tight"
+    is_official, stretch_first = reading.convention == "official", info.stretch_first
 
     @tf.function  # written once for all that call it
     def look(picture, places):
@@ -148,26 +154,26 @@ def endpoints(model, facts):
     steps = serving.Steps(
         look,
         decoded if is_official else serving.decoded(decode, reading),
-        place=lambda boxes: _places(boxes, convention),
-        again=lambda points: _around(points, convention),
+        place=lambda boxes: _places(boxes, crop_box),
+        again=lambda points: _around(points, crop_box),
     )
     once = dataclasses.replace(steps, place=lambda boxes: _places(boxes, "tight"), again=None)
     return [*serving.endpoints(model, reading, steps), serving.of_picture("once", model, reading, once)]
 
 
-def _places(boxes, convention):
+def _places(boxes, crop_box):
     """Centres and sides `(n, 3)` as (x, y, side) of the squares to look at: `faces.boxes_to_centers_scales`."""
     boxes = tf.cast(boxes, tf.float64)
-    shift, factor = BOXES[convention]
+    shift, factor = BOXES[crop_box]
     sides = tf.reduce_max(boxes[:, 2:] - boxes[:, :2], axis=1, keepdims=True) / factor
     x, y = tf.split((boxes[:, :2] + boxes[:, 2:]) / 2, 2, axis=1)
     return tf.concat([x, y - shift * sides, sides], axis=1)
 
 
-def _around(points, convention):
+def _around(points, crop_box):
     """The places of a second look: `faces.points_to_centers_scales`, and some pixels where all points are one."""
     low, high = tf.floor(tf.reduce_min(points, axis=1)), tf.math.ceil(tf.reduce_max(points, axis=1))
-    places = _places(tf.concat([low, high], axis=1), convention)
+    places = _places(tf.concat([low, high], axis=1), crop_box)
     return tf.concat([places[:, :2], tf.maximum(places[:, 2:], 2.0)], axis=1)
 
 

@@ -1,1 +1,18 @@
-"""Where are the joints of this body? (`pose`)"""
+"""Where are the joints of this person? (`pose`)"""
+
+from hrnet_keras.architecture import NEAREST
+from hrnet_keras.tasks.task import Task
+
+TASK = Task(
+    name="pose",
+    folder="pose",
+    representations=("V1", "V2"),
+    conventions={"official": NEAREST, "mmlab": NEAREST},
+    counts="num_keypoints",
+    default_count=17,
+    output="heatmaps",
+    last_layers={None: ("final_layer",)},
+    marks=("final_layer.weight", "head.final_layer.", "keypoint_head.final_layer.weight"),
+    input_keys=("boxes", "centers", "scales", "box_scores"),
+    saved_as=".json",
+)

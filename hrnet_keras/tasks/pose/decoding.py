@@ -14,7 +14,7 @@ def decode(heatmaps, *, codec="official", input_size=None):
         codec: `"official"`: the peak, and from pixels that are neither among the first two nor the last along both
             axes a quarter pixel toward the higher neighbours; a map without a positive value gives (0, 0), and so does
             one with a value that is no finite number, with a score of 0. The others
-            (`"classic"`, `"dark"`, `"udp"`, `"udp_combined"`): see `hrnet_keras.tasks.keypoints.decoding.decode`.
+            (`"msra"`, `"dark"`, `"udp"`, `"udp_combined"`): see `hrnet_keras.tasks.keypoints.decoding.decode`.
         input_size: (height, width) of the model's input; default: four times the maps'.
 
     Returns:

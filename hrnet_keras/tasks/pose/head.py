@@ -3,16 +3,15 @@
 from keras.initializers import RandomNormal
 
 from hrnet_keras.layers import Conv2D
-
-NUM_KEYPOINTS = 17
-COUNTS = ("num_keypoints", "point_names")  # what is counted, and the word of a data set's facts that names it
+from hrnet_keras.representations import aggregate
 
 
-def build(features, num_keypoints):
-    """Builds heat maps `(batch, height / 4, width / 4, num_keypoints)`, not activated.
+def build(maps, spec):
+    """Builds heat maps `(batch, height / 4, width / 4, count)`, not activated.
 
     Args:
-        features: the representation's map at stride 4.
-        num_keypoints: number of joints.
+        maps: the trunk's four maps.
+        spec: a `HeadSpec`.
     """
-    return Conv2D(num_keypoints, 1, kernel_initializer=RandomNormal(stddev=0.001), name="final_layer")(features)
+    features = aggregate(maps, spec.representation, spec.conventions, name="head", plain=spec.plain)
+    return Conv2D(spec.count, 1, kernel_initializer=RandomNormal(stddev=0.001), name="final_layer")(features)

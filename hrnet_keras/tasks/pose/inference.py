@@ -4,7 +4,6 @@ import numpy as np
 
 from hrnet_keras.tasks.keypoints import affine
 from hrnet_keras.tasks.keypoints.reading import (
-    ENDING as ENDING,
     checked_boxes,
     empty_answer,
     heat_maps,
@@ -16,17 +15,16 @@ from hrnet_keras.tasks.pose.decoding import decode
 from hrnet_keras.tasks.pose.pipeline import FLIP, SIZE, SYMMETRIC, centers_and_scales
 
 NO_BOXES = "pose needs the boxes of the persons: expected boxes=[(left, top, right, bottom), ...] in pixels"
-NEEDS = ("boxes", "centers", "scales", "box_scores")  # what of an example the answerer is told beside the picture
 
 
-def answerer(model, *, scores=False, protocol=None, facts=None):
+def answerer(model, *, scores=False, protocol=None, info=None):
     """Prepares a model for finding the joints of persons, picture by picture.
 
     Args:
         model: a pose model.
         scores: kept for likeness with other tasks: scores are always answered.
         protocol: a dict with `flip`, where the mirrored crop is not to be looked at.
-        facts: of the data set that is scored. Its boxes have been looked at when it was opened and are taken as they
+        info: of the data set that is scored. Its boxes have been looked at when it was opened and are taken as they
             are, without a height or width if need be.
 
     Returns:
@@ -40,15 +38,15 @@ def answerer(model, *, scores=False, protocol=None, facts=None):
         ValueError: a protocol or box that can't be, or no boxes: this version does not look for persons.
     """
     del scores
-    reading = reading_of(model, size=SIZE, flip=FLIP, symmetric=SYMMETRIC, facts=facts, protocol=protocol)
+    reading = reading_of(model, size=SIZE, flip=FLIP, symmetric=SYMMETRIC, info=info, protocol=protocol)
     make = affine.udp_matrix if reading.unbiased else affine.crop_matrix
 
     def answer(image, boxes=None, centers=None, scales=None, box_scores=None):
-        boxes, more = _given(image, boxes, box_scores, facts)
+        boxes, more = _given(image, boxes, box_scores, info)
         if not len(boxes):
             return empty_answer(reading.count) | {"areas": np.zeros(0)} | more
         example = {"boxes": boxes, "centers": centers, "scales": scales}
-        centers, scales = centers_and_scales(example, facts, reading.aspect_ratio)
+        centers, scales = centers_and_scales(example, info, reading.aspect_ratio)
         matrices = [make(center, scale, reading.size) for center, scale in zip(centers, scales, strict=True)]
         maps = heat_maps(model, [affine.warp(image, matrix, reading.size) for matrix in matrices], reading)
         found = decode(maps, codec=reading.codec, input_size=reading.size)
@@ -64,13 +62,13 @@ def answerer(model, *, scores=False, protocol=None, facts=None):
     return answer
 
 
-def served(call, facts, data=None):
+def served(call, info, data=None):
     """The answerer of an exported model: persons are cut by their boxes in its graph.
 
     Args:
         call: function `(picture, boxes)` of boxes float32 `(n, 4)` to a dict of `points` and `scores`.
-        facts: of the model.
-        data: facts of the data set that is scored.
+        info: of the model.
+        data: info of the data set that is scored.
 
     Returns:
         A function as `answerer` gives it; its answers have no `areas`.
@@ -79,7 +77,7 @@ def served(call, facts, data=None):
     def answer(image, boxes=None, centers=None, scales=None, box_scores=None):
         boxes, more = _given(image, boxes, box_scores, data)
         if not len(boxes):
-            return empty_answer(points_of(facts["num_keypoints"], facts.get("codec"))) | more
+            return empty_answer(points_of(info.num_keypoints, info.codec)) | more
         centers, scales = centers_and_scales({"boxes": boxes, "centers": centers, "scales": scales}, data, None)
         half = scales / affine.PADDING * affine.UNIT / 2  # the graph pads
         shown = np.concatenate([centers - half, centers + half], axis=1)

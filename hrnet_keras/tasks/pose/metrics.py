@@ -10,24 +10,24 @@ class Metric:
     """The figures of the data set's own metric.
 
     Args:
-        facts: of the data set: `metric` is `"oks"` (average precision, 0..1; needs `sigmas`), `"pckh"` (MPII's joints,
+        info: of the data set: `metric` is `"oks"` (average precision, 0..1; needs `sigmas`), `"pckh"` (MPII's joints,
             percent) or `"pck"` (percent).
 
     Attributes:
         main: the figure that decides which model is kept: `"AP"`, `"PCKh"` or `"PCK"`.
 
     Raises:
-        ValueError: another `metric`, or facts that it cannot work with.
+        ValueError: another `metric`, or info that it cannot work with.
     """
 
     lower_is_better = False
 
-    def __init__(self, facts):
-        if facts.metric not in KINDS:
+    def __init__(self, info):
+        if info.metric not in KINDS:
             raise ValueError(
-                f"data set {facts.name!r}: metric={facts.metric!r}: expected one of {', '.join(map(repr, KINDS))}"
+                f"data set {info.name!r}: metric={info.metric!r}: expected one of {', '.join(map(repr, KINDS))}"
             )
-        self.kind = KINDS[facts.metric](facts)
+        self.kind = KINDS[info.metric](info)
         self.main = self.kind.main
 
     def update(self, answer, example):

@@ -23,7 +23,7 @@ class Oks:
     alike than 0.9 the one of the lower score is dropped.
 
     Args:
-        facts: of the data set: `sigmas`, one per point.
+        info: of the data set: `sigmas`, one per point.
 
     Raises:
         ValueError: no `sigmas`.
@@ -35,10 +35,10 @@ class Oks:
 
     main = "AP"
 
-    def __init__(self, facts):
-        self.sigmas = np.asarray(facts.sigmas, np.float64)
+    def __init__(self, info):
+        self.sigmas = np.asarray(info.sigmas, np.float64)
         if not self.sigmas.size:
-            raise ValueError(f"data set {facts.name!r} has no sigmas: expected one per point for object similarity")
+            raise ValueError(f"data set {info.name!r} has no sigmas: expected one per point for object similarity")
         _library()  # what lacks is said before hours of work, not after
         self.pictures, self.truth, self.found = [], [], []
 

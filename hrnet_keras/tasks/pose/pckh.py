@@ -22,7 +22,7 @@ class Pckh:
     "Mean@0.1" is taken at 0.11, mmpose's "PCKh@0.1" at 0.10; both are here under what they are.
 
     Args:
-        facts: of the data set, which has MPII's sixteen joints in MPII's order.
+        info: of the data set, which has MPII's sixteen joints in MPII's order.
 
     Raises:
         ValueError: another number of joints.
@@ -32,10 +32,10 @@ class Pckh:
 
     main = "PCKh"
 
-    def __init__(self, facts):
-        if len(facts.point_names) != JOINTS:
+    def __init__(self, info):
+        if len(info.point_names) != JOINTS:
             raise ValueError(
-                f"data set {facts.name!r} has {len(facts.point_names)} points: PCKh groups the {JOINTS} joints of MPII"
+                f"data set {info.name!r} has {len(info.point_names)} points: PCKh groups the {JOINTS} joints of MPII"
             )
         self.errors, self.labelled = [], []
 
@@ -83,13 +83,13 @@ class Pck:
     """Share of labelled points found within a fifth of the longer side of their person's box.
 
     Args:
-        facts: of the data set: `point_names`.
+        info: of the data set: `point_names`.
     """
 
     main = "PCK"
 
-    def __init__(self, facts):
-        self.names = tuple(facts.point_names)
+    def __init__(self, info):
+        self.names = tuple(info.point_names)
         self.errors, self.labelled = [], []
 
     def update(self, answer, example):

@@ -12,16 +12,16 @@ from hrnet_keras.tasks.keypoints.samples import affine_sample, check_chance, map
 from hrnet_keras.tasks.pose.decoding import decode
 
 # Of a `DataRecipe`, that mean something here.
-OPTIONS = ("crop", "rules", "codec", "sigma", "scaling", "rotation", "half_body", "shift", "flip", "cache")
-SIZE = (256, 192)  # of the input, where a model's facts don't say
+OPTIONS = ("crop", "convention", "codec", "sigma", "scaling", "rotation", "half_body", "shift", "flip", "cache")
+SIZE = (256, 192)  # of the input, where a model's info don't say
 FLIP = {"official": True, "mmlab": True}  # whether published scores are measured with the mirrored crop, too
 SYMMETRIC = ("udp", "udp_combined")  # see `keypoints.reading.reading_of`
-CODECS = ("official", "classic", "dark", "udp")  # of targets; udp_combined would need a loss of its own
+CODECS = ("official", "msra", "dark", "udp")  # of targets; udp_combined would need a loss of its own
 NO_CENTER = -2  # x of a person whose centre MPII's file does not state: -1 there, counted from 1
 
 
 def training(
-    dataset, *, batch, crop, rules="official", codec=None, sigma=None, scaling=None, rotation=None, half_body=None,
+    dataset, *, batch, crop, convention="official", codec=None, sigma=None, scaling=None, rotation=None, half_body=None,
     shift=None, flip=0.5, seed=0, first_epoch=0, cache=None, worker=0, workers=1,
 ):  # fmt: skip
     """An endless stream of training batches: persons or half persons at random sizes and turns, mirrored or not.
@@ -30,8 +30,8 @@ def training(
         dataset: a `PointSet` of persons.
         batch: persons per batch.
         crop: (height, width) of the model's input, multiples of 32.
-        rules: whose order and ranges of chance: `"official"` or `"mmlab"`.
-        codec: of the targets: `"official"`, `"classic"`, `"dark"` or `"udp"`; None: official, with mmlab classic.
+        convention: whose order and ranges of chance: `"official"` or `"mmlab"`.
+        codec: of the targets: `"official"`, `"msra"`, `"dark"` or `"udp"`; None: official, with mmlab msra.
         sigma: of the targets, in pixels of the heat maps; None: 2, as at 256x192 and 256x256 (384x288: 3).
         scaling: largest relative change of the crop's size; None: 0.35 (official, COCO), 0.5 (mmlab); MPII: 0.25.
         rotation: degrees of the turns: their standard deviation (official; None: 45, MPII: 30) or the most (mmlab; 80).
@@ -49,43 +49,47 @@ def training(
     Source: `JointsDataset` of the official pose repository; mmpose's body recipes.
     """
     crop = tuple(int(side) for side in crop)
-    codec = check(crop, rules, codec)
+    codec = check(crop, convention, codec)
     chance = {
-        "scaling": scaling if scaling is not None else 0.35 if rules == "official" else 0.5,
-        "turning": rotation if rotation is not None else 45.0 if rules == "official" else 80.0,
+        "scaling": scaling if scaling is not None else 0.35 if convention == "official" else 0.5,
+        "turning": rotation if rotation is not None else 45.0 if convention == "official" else 80.0,
         "half_body": 0.3 if half_body is None else half_body,
         "flipping": flip,
     }
-    if rules == "mmlab":
+    if convention == "mmlab":
         chance["shifting"] = 0.3 if shift is None else shift
     elif shift:
-        raise ValueError(f"shift={shift}: the official rules move no crop: expected none, or rules mmlab")
+        raise ValueError(f"shift={shift}: the official convention moves no crop: expected none, or convention mmlab")
     sigma = 2.0 if sigma is None else sigma
-    check_chance(dataset.facts, sigma=sigma, **chance)
+    check_chance(dataset.info, sigma=sigma, **chance)
     prepare = functools.partial(
-        _prepare, facts=dataset.facts, size=crop, rules=rules, codec=codec, sigma=sigma, chance=chance
+        _prepare, info=dataset.info, size=crop, convention=convention, codec=codec, sigma=sigma, chance=chance
     )
     return stream(
-        dataset, prepare, size=crop, maps=(*map_size(crop), len(dataset.facts.point_names)), batch=batch, seed=seed,
+        dataset, prepare, size=crop, maps=(*map_size(crop), len(dataset.info.point_names)), batch=batch, seed=seed,
         first_epoch=first_epoch, cache=cache, worker=worker, workers=workers,
     )  # fmt: skip
 
 
-def check(crop, rules, codec):
-    """The codec that `rules` and `codec` mean; raises `ValueError` where they or the crop don't fit."""
+def check(crop, convention, codec):
+    """The codec that `convention` and `codec` mean; raises `ValueError` where they or the crop don't fit."""
     if len(crop) != 2 or min(crop) < 32 or crop[0] % 32 or crop[1] % 32:
         raise ValueError(f"crop={crop}: expected (height, width), multiples of 32")
-    if rules not in ("official", "mmlab"):
-        raise ValueError(f"rules={rules!r}: expected 'official' or 'mmlab'")
-    codec = codec or ("official" if rules == "official" else "classic")
+    if convention not in ("official", "mmlab"):
+        raise ValueError(f"convention={convention!r}: expected 'official' or 'mmlab'")
+    codec = codec or ("official" if convention == "official" else "msra")
     if codec not in CODECS:
         raise ValueError(f"codec={codec!r}: expected one of {', '.join(map(repr, CODECS))}")
     return codec
 
 
 def remembered(data):
-    """What a model trained by a `DataRecipe` has to know of it afterwards, for its facts."""
-    return {"input": list(data.crop), "rules": data.rules, "codec": check(data.crop, data.rules, data.codec)}
+    """What a model trained by a `DataRecipe` has to know of it afterwards, for its info."""
+    return {
+        "input_size": tuple(data.crop),
+        "convention": data.convention,
+        "codec": check(data.crop, data.convention, data.codec),
+    }
 
 
 def evaluation(dataset, workers=2):
@@ -93,12 +97,12 @@ def evaluation(dataset, workers=2):
     return datasets.read_ahead(dataset, workers)
 
 
-def centers_and_scales(example, facts, aspect_ratio):
+def centers_and_scales(example, info, aspect_ratio):
     """The crops of a picture's persons.
 
     Args:
         example: with `boxes` `(n, 4)`, or, in a set with a `crop_drop`, `centers` and `scales`.
-        facts: of the set, for its `crop_drop`; None: there are boxes alone.
+        info: of the set, for its `crop_drop`; None: there are boxes alone.
         aspect_ratio: width / height of the input, to which scales are widened; None: they are the persons' own.
 
     Returns:
@@ -106,28 +110,28 @@ def centers_and_scales(example, facts, aspect_ratio):
 
     Source: `_box2cs` and the MPII reader of the official pose repository.
     """
-    if getattr(facts, "crop_drop", None) is None or example.get("centers") is None:
+    if getattr(info, "crop_drop", None) is None or example.get("centers") is None:
         return affine.center_scale(example["boxes"], aspect_ratio)
     centers, scales = np.array(example["centers"], np.float64), np.asarray(example["scales"], np.float64)
     known = centers[:, 0] != NO_CENTER  # one that is not known is neither moved nor padded
-    centers[:, 1] += np.where(known, facts.crop_drop * scales, 0.0)
+    centers[:, 1] += np.where(known, info.crop_drop * scales, 0.0)
     scales = np.repeat((scales * np.where(known, affine.PADDING, 1.0))[:, None], 2, axis=1)
     return centers, scales if aspect_ratio is None else affine.fix_aspect(scales, aspect_ratio)
 
 
-def _prepare(image, annotations, row, rng, *, facts, size, rules, codec, sigma, chance):
+def _prepare(image, annotations, row, rng, *, info, size, convention, codec, sigma, chance):
     ratio = size[1] / size[0]
     # The official code widens first and draws then, mmpose the other way round.
-    centers, scales = centers_and_scales(annotations, facts, ratio if rules == "official" else None)
+    centers, scales = centers_and_scales(annotations, info, ratio if convention == "official" else None)
     points, visible = annotations["points"][row], annotations["visible"][row]
-    draw = functools.partial(augment.official_pose, aspect_ratio=ratio) if rules == "official" else augment.mmlab
-    look = draw(rng, centers[row], scales[row], points, visible, upper_body=facts.upper_body, **chance)
-    return affine_sample(image, points, visible, look, size=size, codec=codec, sigma=sigma, flip_pairs=facts.flip_pairs)
+    draw = functools.partial(augment.official_pose, aspect_ratio=ratio) if convention == "official" else augment.mmlab
+    look = draw(rng, centers[row], scales[row], points, visible, upper_body=info.upper_body, **chance)
+    return affine_sample(image, points, visible, look, size=size, codec=codec, sigma=sigma, flip_pairs=info.flip_pairs)
 
 
-def endpoints(model, facts):
+def endpoints(model, info):
     """The signatures of an exported pose model: see `keypoints.serving.endpoints`. `boxes` are those of the persons."""
-    del facts
+    del info
     reading = reading_of(model, size=SIZE, flip=FLIP, symmetric=SYMMETRIC)
 
     @tf.function  # written once for all that call it

@@ -8,13 +8,13 @@ from hrnet_keras.tasks.lettering import lettering
 OPACITY = 0.55
 
 
-def draw(image, answer, facts, *, legend=True):
+def draw(image, answer, info, *, legend=True):
     """Colours a picture by the classes found in it; unlabelled pixels stay as they are.
 
     Args:
         image: uint8 RGB `(height, width, 3)`.
         answer: dict with `label_map` `(height, width)`: an answer or an example.
-        facts: `palette` (RGB per class) and `class_names` as attributes.
+        info: `palette` (RGB per class) and `class_names` as attributes.
         legend: adds a strip that names the colours of the classes present (`lettering`: by their ids, where no font
             here has the letters).
 
@@ -22,14 +22,14 @@ def draw(image, answer, facts, *, legend=True):
         uint8 RGB `(height, width, 3)`, taller by the legend.
     """
     labels = answer["label_map"]
-    colours = np.zeros((max(256, len(facts.palette)), 3), np.float32)
-    colours[: len(facts.palette)] = facts.palette
-    known = (labels < len(facts.palette))[..., None]
+    colours = np.zeros((max(256, len(info.palette)), 3), np.float32)
+    colours[: len(info.palette)] = info.palette
+    known = (labels < len(info.palette))[..., None]
     drawn = np.where(known, (1 - OPACITY) * image + OPACITY * colours[labels], image).round().astype(np.uint8)
     if not legend:
         return drawn
-    present = [int(i) for i in np.unique(labels) if i < len(facts.palette)]
-    return np.concatenate([drawn, _legend(present, facts, image.shape[1])])
+    present = [int(i) for i in np.unique(labels) if i < len(info.palette)]
+    return np.concatenate([drawn, _legend(present, info, image.shape[1])])
 
 
 def grid(rows, *, titles=(), gap=4):
@@ -51,10 +51,10 @@ def grid(rows, *, titles=(), gap=4):
     return np.concatenate([np.pad(p, ((0, 0), (0, width - p.shape[1]), (0, 0)), constant_values=255) for p in parts])
 
 
-def _legend(present, facts, width):
+def _legend(present, info, width):
     boxes, x, y = [], 4, 3
     for i in present:
-        font, name = lettering(facts.class_names[i].replace("_", " "), i, 12)
+        font, name = lettering(info.class_names[i].replace("_", " "), i, 12)
         length = 18 + int(font.getlength(name)) + 10
         if x + length > width and x > 4:
             x, y = 4, y + 18
@@ -63,7 +63,7 @@ def _legend(present, facts, width):
     strip = Image.new("RGB", (width, y + 18), "white")
     pen = ImageDraw.Draw(strip)
     for x, y, i, name, font in boxes:
-        pen.rectangle([x, y, x + 12, y + 12], fill=tuple(facts.palette[i]), outline="black")
+        pen.rectangle([x, y, x + 12, y + 12], fill=tuple(info.palette[i]), outline="black")
         pen.text((x + 17, y - 1), name, fill="black", font=font)
     return np.asarray(strip)
 

@@ -1,18 +1,22 @@
-"""The segmentation head: one 1x1 convolution from the representation to a logit per class."""
+"""The segmentation heads: one 1x1 convolution from the representation to a logit per class, or OCR."""
 
 from keras.initializers import RandomNormal
 
 from hrnet_keras.layers import Conv2D
+from hrnet_keras.representations import aggregate
+from hrnet_keras.tasks.segmentation import ocr
 
-NUM_CLASSES = 19
-COUNTS = ("num_classes", "class_names")  # what is counted, and the word of a data set's facts that names it
 
-
-def build(features, num_classes):
-    """Builds logits `(batch, height / 4, width / 4, num_classes)`.
+def build(maps, spec):
+    """Builds logits `(batch, height / 4, width / 4, count)`.
 
     Args:
-        features: the representation's map at stride 4.
-        num_classes: number of classes.
+        maps: the trunk's four maps.
+        spec: a `HeadSpec`; the variant `"ocr"` stands on HRNetV2 alone.
     """
-    return Conv2D(num_classes, 1, kernel_initializer=RandomNormal(stddev=0.001), name="last_layer.3")(features)
+    if spec.variant == "ocr":
+        if spec.representation != "V2":
+            raise ValueError(f"head='ocr' needs all four maps: expected HRNetV2, given HRNet{spec.representation}")
+        return ocr.build(maps, spec)
+    features = aggregate(maps, spec.representation, spec.conventions, name="last_layer", plain=spec.plain)
+    return Conv2D(spec.count, 1, kernel_initializer=RandomNormal(stddev=0.001), name="last_layer.3")(features)

@@ -10,7 +10,8 @@ from PIL import Image
 
 from hrnet_keras.datasets.published import published
 from hrnet_keras.datasets.sides import mirror_pairs
-from hrnet_keras.layers import Answer, Resize
+from hrnet_keras.layers import ModelInfoLayer, Resize
+from hrnet_keras.layers.model_info import info_of
 from hrnet_keras.tasks.finite import no_class
 from hrnet_keras.tasks.segmentation.decoding import decode
 from hrnet_keras.tasks.segmentation.protocol import Protocol, published_protocol
@@ -18,8 +19,6 @@ from hrnet_keras.tasks.segmentation.score_map import score_map
 from hrnet_keras.tasks.segmentation.strips import decode_at
 from hrnet_keras.writing import whole as written_whole
 
-ENDING = ".png"  # of the files that `write` makes
-SIZES = True  # a picture can be shown to the net at another size than its own
 # Pixels up to which logits are made at the picture's size in one go: a frame of Cityscapes. Above it, strip by strip,
 # with the same answer.
 AT_ONCE = 2048 * 1024
@@ -30,7 +29,7 @@ LARGEST = 2**22
 _DECODING = weakref.WeakKeyDictionary()  # model -> {scores: model with decoding}: traced once, not at every question
 
 
-def answerer(model, *, scores=False, protocol=None, facts=None, size=None):
+def answerer(model, *, scores=False, protocol=None, info=None, size=None):
     """Prepares a model for answering pictures one by one.
 
     Args:
@@ -38,7 +37,7 @@ def answerer(model, *, scores=False, protocol=None, facts=None, size=None):
         scores: also answers the probability of the class.
         protocol: a `protocol.Protocol`: scales, mirroring, windows; default: that of the published score of the model's
             weights, else of the data set, else the whole picture once. A dict changes some of that one's values.
-        facts: of the data set that is scored, for its name and, where the model knows none, its `label_flip_pairs`.
+        info: of the data set that is scored, for its name and, where the model knows none, its `label_flip_pairs`.
         size: at which the net sees every picture: `(height, width)`, or one number for the long side, the aspect ratio
             kept; its logits are resized to the picture's own size. Default: the picture's own. Where neither a size
             nor a protocol nor a data set is given, a picture of more than `LARGEST` pixels is shrunk to that many, so
@@ -53,21 +52,21 @@ def answerer(model, *, scores=False, protocol=None, facts=None, size=None):
         ValueError: the model's logits are not at input size; a size that can't be, or one beside a protocol or for a
             model of fixed size.
     """
-    if model.output_shape[1:3] != model.input_shape[1:3] or _known(model).get("output_stride", 1) != 1:
+    if model.output_shape[1:3] != model.input_shape[1:3] or info_of(model).output_stride != 1:
         raise ValueError(
             f"model {model.name!r} takes {model.input_shape[1:3]} and answers {model.output_shape[1:3]}: build it with "
             "output_stride=1"
         )
-    size, chosen = checked_size(size), _protocol_of(model, protocol, facts)
+    size, chosen = checked_size(size), _protocol_of(model, protocol, info)
     if size is not None:
         _check_nothing_else_decides(size, model, chosen)
     if chosen != Protocol():
-        return _by_protocol(model, chosen, facts, scores)
+        return _by_protocol(model, chosen, info, scores)
     ask = _whole(model, scores)
     if any(model.input_shape[1:3]):
         return _at_input_size(ask, model.input_shape[1:3])
     # Scores are of pictures as they are, and whoever names a protocol knows what it costs.
-    largest = LARGEST if protocol is None and facts is None else None
+    largest = LARGEST if protocol is None and info is None else None
 
     def answer(image):
         shown = shown_size(image.shape[:2], size, largest)
@@ -78,11 +77,11 @@ def answerer(model, *, scores=False, protocol=None, facts=None, size=None):
     return answer
 
 
-def _protocol_of(model, protocol, facts):
+def _protocol_of(model, protocol, info):
     """The `Protocol` to look by: the one given, or the customary one with the changes of a dict."""
     if isinstance(protocol, Protocol):
         return protocol
-    base = Protocol() if facts is None else published_protocol(facts.name, _known(model).get("published"))
+    base = Protocol() if info is None else published_protocol(info.name, info_of(model).published)
     return dataclasses.replace(base, **(protocol or {}))
 
 
@@ -110,12 +109,12 @@ def _whole(model, scores):
     return ask
 
 
-def served(ask, facts, scores=False):
+def served(ask, info, scores=False):
     """The answerer of an exported model.
 
     Args:
         ask: a `saved_model.Signatures`.
-        facts: of the model.
+        info: of the model.
         scores: also answers the probability of the class.
 
     Returns:
@@ -125,8 +124,8 @@ def served(ask, facts, scores=False):
         ValueError: the model's logits are not at input size. The answerer: scores are asked of a picture of more than
             `LARGEST` pixels, which the graph would shrink.
     """
-    if facts.get("output_stride", 1) != 1:
-        raise ValueError(f"model {facts['name']!r} answers at stride 4: build it with output_stride=1")
+    if info.output_stride != 1:
+        raise ValueError(f"model {info.name!r} answers at stride 4: build it with output_stride=1")
 
     def about(shown):
         if not scores:
@@ -215,7 +214,7 @@ def shown_size(own, size, largest):
 def _in_strips(model, image, shown, scores):
     """The answer from logits at the head's own stride: at the picture's size they would take most of the memory."""
     logits = _at_own_stride(model).predict_on_batch(_resized_picture(image, shown)[None])[0]
-    aligned = _known(model).get("align_corners", False)
+    aligned = info_of(model).align_corners
     found = decode_at(logits, image.shape[:2], align_corners=aligned, scores=scores)
     return found if shown == image.shape[:2] else {**found, "shown_size": shown}
 
@@ -229,19 +228,15 @@ def _at_own_stride(model):
     """The part of a model that ends before its logits are resized to the input's size."""
     known = _DECODING.setdefault(model, {})
     if "stride" not in known:
-        last = next((layer for layer in reversed(model.layers) if not isinstance(layer, Answer)), None)
+        last = next((layer for layer in reversed(model.layers) if not isinstance(layer, ModelInfoLayer)), None)
         resizes = isinstance(last, Resize) and last.name == "logits_at_input_size"
         known["stride"] = keras.Model(model.inputs, last.input[0]) if resizes else model
     return known["stride"]
 
 
-def _known(model):
-    return next((layer.facts for layer in model.layers if isinstance(layer, Answer)), {})
-
-
-def _by_protocol(model, protocol, facts, scores):
-    aligned = _known(model).get("align_corners", False)
-    pairs = flip_pairs_of(_known(model), facts)
+def _by_protocol(model, protocol, info, scores):
+    aligned = info_of(model).align_corners
+    pairs = flip_pairs_of(info_of(model), info)
     forward = _at_own_stride(model).predict_on_batch  # the score map resizes as the model would
 
     def answer(image):
@@ -256,24 +251,24 @@ def _by_protocol(model, protocol, facts, scores):
     return answer
 
 
-def flip_pairs_of(known, facts=None):
+def flip_pairs_of(known, info=None):
     """Class ids that change places in a mirrored picture: the model's own, where it has any.
 
     Files of earlier versions lack them: then those of its class names count, else those of the published set that it
     was trained on, else those of the data set that is scored.
 
     Args:
-        known: facts of the model.
-        facts: of the data set that is scored, its classes in the model's order.
+        known: info of the model.
+        info: of the data set that is scored, its classes in the model's order.
     """
-    if known.get("label_flip_pairs"):
-        return known["label_flip_pairs"]
-    if known.get("class_names"):
-        return mirror_pairs(known["class_names"])
-    trained_on = published(known.get("data"))
-    if trained_on is not None and len(trained_on.class_names) == known.get("num_classes"):
+    if known.label_flip_pairs:
+        return known.label_flip_pairs
+    if known.class_names:
+        return mirror_pairs(known.class_names)
+    trained_on = published(known.data)
+    if trained_on is not None and len(trained_on.class_names) == known.num_classes:
         return trained_on.label_flip_pairs
-    return getattr(facts, "label_flip_pairs", ())
+    return getattr(info, "label_flip_pairs", ())
 
 
 def write(answer, path, to_file=None):

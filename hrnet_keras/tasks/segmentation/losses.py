@@ -181,12 +181,12 @@ LOSSES = {"cross_entropy": CrossEntropy, "ohem": HardPixels, "dice": Dice, "lova
 AUXILIARY = "aux_head.3"  # the layer whose logits the OCR nets are also trained on
 
 
-def objective(model, facts, train, *, align_corners=False):
+def objective(model, info, train, *, align_corners=False):
     """What `model.fit` is to minimise.
 
     Args:
         model: a segmentation model.
-        facts: of the data set: `ignore_label`, `class_weights`.
+        info: of the data set: `ignore_label`, `class_weights`.
         train: the recipe's `TrainRecipe`.
         align_corners: how the model resizes.
 
@@ -195,8 +195,8 @@ def objective(model, facts, train, *, align_corners=False):
         its losses and their weights, as `compile` takes them.
     """
     options = {
-        "ignore_label": facts.ignore_label,
-        "class_weights": facts.class_weights if train.class_weights else None,
+        "ignore_label": info.ignore_label,
+        "class_weights": info.class_weights if train.class_weights else None,
         "align_corners": align_corners,
     }
     name = train.loss or "cross_entropy"

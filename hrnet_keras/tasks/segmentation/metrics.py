@@ -12,16 +12,16 @@ class Metric:
     counts 0, as in the official code; pixels of the ignore label are left out.
 
     Args:
-        facts: of the data set: `class_names`, `ignore_label`.
+        info: of the data set: `class_names`, `ignore_label`.
 
     Source: `get_confusion_matrix` and `testval` of the official segmentation repository.
     """
 
     main = "mIoU"  # the figure that decides which model is kept
 
-    def __init__(self, facts):
-        self.names = tuple(facts.class_names)
-        self.ignore_label = facts.ignore_label
+    def __init__(self, info):
+        self.names = tuple(info.class_names)
+        self.ignore_label = info.ignore_label
         self.confusion = np.zeros((len(self.names), len(self.names)), np.int64)  # rows: truth, columns: prediction
 
     def update(self, answer, example):

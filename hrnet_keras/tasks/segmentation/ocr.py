@@ -49,21 +49,21 @@ class AttendObjects(keras.layers.Layer):
         return (*query_shape[:3], value_shape[-1])
 
 
-def build(maps, num_classes, conventions, *, plain=False):
+def build(maps, spec):
     """Builds the OCR head.
 
     Args:
         maps: the trunk's four maps.
-        num_classes: number of classes.
-        conventions: the `Conventions` of the OCR branch.
-        plain: also builds the auxiliary head over the concatenation, as the reference does.
+        spec: a `HeadSpec`, with the `Conventions` of the OCR branch; `plain` also builds the auxiliary head over the
+            concatenation, as the reference does.
 
     Returns:
-        Logits `(batch, height / 4, width / 4, num_classes)`. The auxiliary logits of the same shape are the output
+        Logits `(batch, height / 4, width / 4, count)`. The auxiliary logits of the same shape are the output
         of the layer `aux_head.3`.
     """
+    conventions, num_classes = spec.conventions, spec.count
     stack = concatenate(maps, conventions)  # a 3x3 convolution needs it whole
-    mixed = v2(maps, conventions, name="aux_head", stack=stack if plain else None)
+    mixed = v2(maps, conventions, name="aux_head", stack=stack if spec.plain else None)
     auxiliary = Conv2D(num_classes, 1, kernel_initializer=RandomNormal(stddev=0.001), name="aux_head.3")(mixed)
     biases = conventions.mixing_bias
     features = conv_bn_relu(stack, MIDDLE, 3, 1, "conv3x3_ocr.0", "conv3x3_ocr.1", conventions, use_bias=biases)

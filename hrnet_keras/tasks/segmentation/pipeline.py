@@ -65,12 +65,12 @@ def training(
     """
     crop = _checked(crop, scale, scale_step, base_size, flip, brightness, contrast, saturation)
     read = decode.open_source(dataset, cache)
-    facts = dataset.facts
+    info = dataset.info
 
     def cut(part, label_map, begin, size, scaled, origin, is_mirrored):
         image = geometry.resample_image(part, begin, size, scaled, origin, crop)
-        labels = geometry.resample_labels(label_map, scaled, origin, crop, facts.ignore_label)
-        return geometry.mirror(image, labels, facts.label_flip_pairs) if is_mirrored else (image, labels)
+        labels = geometry.resample_labels(label_map, scaled, origin, crop, info.ignore_label)
+        return geometry.mirror(image, labels, info.label_flip_pairs) if is_mirrored else (image, labels)
 
     def prepare(epoch, place, index):
         # One draw feeds all choices of a picture; a choice that is switched off leaves the others as they are.

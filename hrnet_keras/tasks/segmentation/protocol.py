@@ -53,7 +53,7 @@ class Protocol:
             raise ValueError(f"combine={self.combine!r}: expected 'exp' or 'softmax'")
 
 
-# How the published scores of a data set were measured (single scale), by the name in its facts: at the official
+# How the published scores of a data set were measured (single scale), by the name in its info: at the official
 # branches master and pytorch-v1.1, and where the OCR branch and mmsegmentation do otherwise.
 PUBLISHED = {
     "cityscapes": Protocol("cityscapes", (1024, 2048), 2048),
@@ -81,8 +81,8 @@ def published_protocol(data, published=None):
     """How a published score was measured.
 
     Args:
-        data: name of the data set, as in its facts.
-        published: of the weights that were published (`facts_of(model)["published"]`): `branch`, `multi_scale`, `flip`;
+        data: name of the data set, as in its info.
+        published: of the weights that were published (`info_of(model).published`): `branch`, `multi_scale`, `flip`;
             `None`: the official single-scale rule.
 
     Returns:

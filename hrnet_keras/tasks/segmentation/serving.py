@@ -11,7 +11,7 @@ from hrnet_keras.transforms.decode import decode_or_black
 NOTHING = 255  # in a label map where there is no picture; -1 with more than 255 classes
 
 
-def endpoints(model, facts):
+def endpoints(model, info):
     """The signatures of an exported segmentation model, for `exporting`.
 
     | name | takes | answers |
@@ -30,13 +30,13 @@ def endpoints(model, facts):
 
     Args:
         model: the folded model.
-        facts: of the model.
+        info: of the model.
 
     Returns:
         List of `(name, function, what it takes)`; an empty one for a net that answers at stride 4, as `predict` takes
         none either.
     """
-    if facts.get("output_stride", 1) != 1:
+    if info.output_stride != 1:
         return []
     net = _Net(model)
     files = [tf.TensorSpec([None], tf.string, name="image_bytes")]

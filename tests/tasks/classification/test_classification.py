@@ -13,7 +13,7 @@ from PIL import Image
 import hrnet_keras as hk
 from hrnet_keras import datasets
 from hrnet_keras.datasets import DataError
-from hrnet_keras.layers import Answer
+from hrnet_keras.layers import ModelInfoLayer
 from hrnet_keras.tasks.classification import pipeline
 from hrnet_keras.tasks.classification.decoding import decode
 from hrnet_keras.tasks.classification.metrics import Metric, table
@@ -66,7 +66,7 @@ def test_random_windows_keep_to_area_and_shape():
 
 def test_accuracies_of_the_official_code(golden):
     meta, arrays = golden("segmentation", "seg_num_metrics")
-    metric = Metric(datasets.Facts("thousand", class_names=tuple(map(str, range(1000)))))
+    metric = Metric(datasets.DatasetInfo("thousand", class_names=tuple(map(str, range(1000)))))
     for scores, label in zip(arrays["cls_scores"], arrays["cls_target"], strict=True):
         metric.update({"labels": np.argsort(-scores)[:5]}, {"label": int(label), "name": "x"})
     result = metric.result()
@@ -77,7 +77,7 @@ def test_accuracies_of_the_official_code(golden):
 def test_folders_of_classes(tmp_path):
     root = published_sets.imagenet(tmp_path, {"train": 2, "val": 1})
     found = datasets.load("imagenet", "train", root)
-    assert found.facts.class_names == ("n00000000", "n00000001", "n00000002")
+    assert found.info.class_names == ("n00000000", "n00000001", "n00000002")
     assert [found.example(i)["label"] for i in range(6)] == [0, 0, 1, 1, 2, 2]
     assert found.names[0] == "n00000000/0_0" and not datasets.check(found)
     found.image_files[3].write_bytes(b"nothing")
@@ -130,7 +130,7 @@ def test_a_split_has_the_class_ids_of_the_training_folders(tmp_path):
     shutil.rmtree(root / "val" / "n00000000")
     (root / "val" / "n00000002").rename(root / "val" / "N00000002")
     found = datasets.load("imagenet", "val", root)
-    assert found.facts.class_names == ("n00000000", "n00000001", "n00000002")
+    assert found.info.class_names == ("n00000000", "n00000001", "n00000002")
     assert dict(zip(found.names, found.labels, strict=True)) == {"N00000002/2_0": 2, "n00000001/1_0": 1}
 
 
@@ -139,7 +139,9 @@ def seeing(names):
     image = keras.Input((8, 8, 3))
     grey = keras.layers.GlobalAveragePooling2D()(image)
     logits = keras.layers.Dense(len(names))(grey)
-    model = keras.Model(image, Answer({"task": "cls", "num_classes": len(names), "class_names": list(names)})(logits))
+    model = keras.Model(
+        image, ModelInfoLayer({"task": "cls", "num_classes": len(names), "class_names": list(names)})(logits)
+    )
     ids = np.arange(len(names))
     model.layers[-2].set_weights([np.tile(2 * 10.0 * ids / 3, (3, 1)), -((10.0 * ids) ** 2)])
     return model
@@ -164,7 +166,7 @@ def test_mirrored_pictures_of_a_side_are_of_the_other(tmp_path):
         (tmp_path / "train" / name).mkdir(parents=True)
         Image.fromarray(np.zeros((40, 40, 3), np.uint8)).save(tmp_path / "train" / name / "a.png")
     dataset = datasets.load("imagenet", "train", tmp_path)
-    assert dataset.facts.label_flip_pairs == ((0, 1),)
+    assert dataset.info.label_flip_pairs == ((0, 1),)
     for flip, expected in ((0, [0, 1, 2]), (1, [1, 0, 2])):
         streams = pipeline.training(dataset, batch=3, crop=(32, 32), flip=flip, seed=1).take(1)
         places = order.places(3, 3, seed=1, first_epoch=0, worker=0, workers=1).take(3)
@@ -177,6 +179,6 @@ def test_logits_that_are_no_numbers_are_refused():
     found = decode(np.array([[1, 2, 3], [1, np.nan, 3]], np.float32), scores=True)
     np.testing.assert_array_equal(found["labels"], [[2, 1, 0], [-1, -1, -1]])
     assert np.asarray(found["scores"])[1].tolist() == [0, 0, 0]
-    metric = Metric(datasets.Facts("three", class_names=("a", "b", "c")))
+    metric = Metric(datasets.DatasetInfo("three", class_names=("a", "b", "c")))
     with pytest.raises(ValueError, match="street: the model's logits are no finite numbers"):
         metric.update({"labels": np.asarray(found["labels"])[1]}, {"label": 0, "name": "street"})

@@ -15,9 +15,9 @@ import tensorflow as tf
 from hrnet_keras.tasks.keypoints.decoding import CODECS, decode, peaks
 from hrnet_keras.tasks.keypoints.encoding import encode
 
-MMPOSE = {"msra": "classic", "dark": "dark", "udp": "udp"}
+MMPOSE = {"msra": "msra", "dark": "dark", "udp": "udp"}
 CASES = [("landmark", "mmpose_codec_face"), ("landmark", "mmpose_codec_face_s1p5"), ("pose", "mmpose_codec_body")]
-TOLERANCES = {"classic": 1e-5, "dark": 1e-2, "udp": 1e-2}  # the goldens': logarithm and blur round
+TOLERANCES = {"msra": 1e-5, "dark": 1e-2, "udp": 1e-2}  # the goldens': logarithm and blur round
 
 
 def test_the_peak_is_the_first_of_the_highest():
@@ -83,9 +83,9 @@ def test_udp_combined_looks_up_the_offset_at_the_blurred_peak():
     np.testing.assert_allclose(answer["points"][0, 0], (-191 / 47, -255 / 63), rtol=1e-6)
 
 
-@pytest.mark.parametrize(("codec", "off"), [("classic", 2), ("dark", 0.02), ("udp", 0.06), ("udp_combined", 1.5)])
+@pytest.mark.parametrize(("codec", "off"), [("msra", 2), ("dark", 0.02), ("udp", 0.06), ("udp_combined", 1.5)])
 def test_what_was_encoded_is_found_again(codec, off):
-    """Without noise classic is right to half a pixel of the map, DARK and UDP almost exact, blurred offsets between."""
+    """Without noise msra is right to half a pixel of the map, DARK and UDP almost exact, blurred offsets between."""
     points = np.random.default_rng(1).uniform(40, 150, (40, 2))
     maps, _ = encode(points, np.ones(40), codec=codec, input_size=(256, 192), map_size=(64, 48))
     found = np.asarray(decode(maps[None], codec=codec, input_size=(256, 192))["points"])[0]
@@ -96,7 +96,7 @@ def test_what_was_encoded_is_found_again(codec, off):
 def test_the_number_of_points_does_not_matter(k):
     """Each map is decoded alone, also where the number equals that of the pixels looked at around a peak."""
     maps = np.random.default_rng(4).normal(0, 1, (2, 32, 24, 6)).astype(np.float32)
-    for codec in ("classic", "dark", "udp"):
+    for codec in ("msra", "dark", "udp"):
         expected = np.asarray(decode(maps, codec=codec)["points"])[:, :k]
         np.testing.assert_allclose(decode(maps[..., :k], codec=codec)["points"], expected, rtol=1e-4, atol=1e-3)
 
@@ -148,8 +148,8 @@ def test_a_map_without_a_positive_value_has_no_point(codec):
 
 
 def test_unknown_codecs_are_named():
-    with pytest.raises(ValueError, match="codec='msra': expected one of 'classic', 'dark'"):
-        decode(np.zeros((1, 16, 16, 1)), codec="msra")
+    with pytest.raises(ValueError, match="codec='best': expected one of 'msra', 'dark'"):
+        decode(np.zeros((1, 16, 16, 1)), codec="best")
 
 
 PROGRAM = """

@@ -5,7 +5,7 @@ import pytest
 
 from hrnet_keras.tasks.keypoints.encoding import encode
 
-MMPOSE = {"msra": "classic", "dark": "dark", "udp": "udp"}
+MMPOSE = {"msra": "msra", "dark": "dark", "udp": "udp"}
 CASES = [("landmark", "mmpose_codec_face"), ("landmark", "mmpose_codec_face_s1p5"), ("pose", "mmpose_codec_body")]
 
 
@@ -60,7 +60,7 @@ def test_udp_combined_is_a_disc_and_the_way_to_its_centre():
 
 def test_what_an_unlabelled_point_says_does_not_matter():
     points = np.array([[100.0, 100.0], [np.nan, np.inf]])
-    for codec in ("official", "classic", "dark", "udp", "udp_combined"):
+    for codec in ("official", "msra", "dark", "udp", "udp_combined"):
         maps, weights = encode(points, [1, 0], codec=codec, input_size=(256, 256), map_size=(64, 64))
         per_point = maps.reshape(64, 64, 2, -1)
         assert np.isfinite(maps).all() and not per_point[:, :, 1].any() and per_point[:, :, 0].any()
@@ -68,5 +68,5 @@ def test_what_an_unlabelled_point_says_does_not_matter():
 
 
 def test_unknown_codecs_are_named():
-    with pytest.raises(ValueError, match="codec='msra': expected one of 'official', 'classic'"):
-        encode(np.zeros((1, 2)), [1], codec="msra", input_size=(64, 64), map_size=(16, 16))
+    with pytest.raises(ValueError, match="codec='best': expected one of 'official', 'msra'"):
+        encode(np.zeros((1, 2)), [1], codec="best", input_size=(64, 64), map_size=(16, 16))

@@ -7,18 +7,18 @@ import numpy as np
 import pytest
 
 import hrnet_keras as hk
-from hrnet_keras.datasets import Facts
-from hrnet_keras.layers import Answer
+from hrnet_keras.datasets import DatasetInfo
+from hrnet_keras.layers import ModelInfoLayer
 from hrnet_keras.tasks.keypoints.reading import checked_boxes, empty_answer, heat_maps, reading_of, write
 from tests import dots
 
 FLIP = {"official": False, "mmlab": True}
 
 
-def bare(shape=(None, None), maps=4, **facts):
+def bare(shape=(None, None), maps=4, **info):
     image = keras.Input((*shape, 3))
     return keras.Model(
-        image, Answer({"task": "pose", "num_keypoints": maps, **facts})(keras.layers.Conv2D(maps, 1)(image))
+        image, ModelInfoLayer({"task": "pose", "num_keypoints": maps, **info})(keras.layers.Conv2D(maps, 1)(image))
     )
 
 
@@ -27,20 +27,25 @@ def read(model, **options):
 
 
 @pytest.mark.parametrize(
-    ("facts", "rules", "codec"),
+    ("info", "convention", "codec"),
     [
         ({}, "official", "official"),
         ({"lineage": "official"}, "official", "official"),
-        ({"lineage": "mmlab"}, "mmlab", "classic"),
+        ({"lineage": "mmlab"}, "mmlab", "msra"),
         ({"lineage": "mmlab", "codec": "dark"}, "mmlab", "dark"),
-        ({"lineage": "mmlab", "rules": "official", "codec": "official"}, "official", "official"),  # trained anew
-        ({"lineage": "official", "rules": "mmlab", "codec": "udp"}, "mmlab", "udp"),
-        ({"rules": "official", "codec": "classic"}, "official", "classic"),
+        ({"lineage": "mmlab", "convention": "official", "codec": "official"}, "official", "official"),  # trained anew
+        ({"lineage": "official", "convention": "mmlab", "codec": "udp"}, "mmlab", "udp"),
+        ({"convention": "official", "codec": "msra"}, "official", "msra"),
     ],
 )
-def test_rules_and_codec_are_those_of_the_training_or_else_of_the_lineage(facts, rules, codec):
-    found = read(bare(**facts))
-    assert (found.rules, found.codec, found.unbiased, found.shift) == (rules, codec, codec == "udp", codec != "udp")
+def test_rules_and_codec_are_those_of_the_training_or_else_of_the_lineage(info, convention, codec):
+    found = read(bare(**info))
+    assert (found.convention, found.codec, found.unbiased, found.shift) == (
+        convention,
+        codec,
+        codec == "udp",
+        codec != "udp",
+    )
 
 
 def test_the_input_is_the_models_own_or_the_trainings_or_the_usual_one():
@@ -50,18 +55,18 @@ def test_the_input_is_the_models_own_or_the_trainings_or_the_usual_one():
 
 
 def test_three_maps_of_the_combined_codec_are_a_point():
-    assert read(bare(maps=9, codec="udp_combined", rules="mmlab")).count == 3
+    assert read(bare(maps=9, codec="udp_combined", convention="mmlab")).count == 3
     assert read(bare(maps=9)).count == 9
 
 
 def test_mirroring_is_as_published_unless_asked_otherwise_or_nobody_knows_the_pairs():
-    pairs, own = {"flip_pairs": [[0, 1]]}, Facts("own", flip_pairs=((2, 3),))
-    assert not read(bare(**pairs)).flip and read(bare(rules="mmlab", **pairs)).flip
+    pairs, own = {"flip_pairs": [[0, 1]]}, DatasetInfo("own", flip_pairs=((2, 3),))
+    assert not read(bare(**pairs)).flip and read(bare(convention="mmlab", **pairs)).flip
     assert read(bare(**pairs), protocol={"flip": True}).flip
-    assert not read(bare(rules="mmlab", **pairs), protocol={"flip": False}).flip
-    assert not read(bare(rules="mmlab")).flip
-    assert read(bare(rules="mmlab"), facts=own).flip_pairs == ((2, 3),)
-    assert read(bare(rules="mmlab", **pairs), facts=own).flip_pairs == ((0, 1),)
+    assert not read(bare(convention="mmlab", **pairs), protocol={"flip": False}).flip
+    assert not read(bare(convention="mmlab")).flip
+    assert read(bare(convention="mmlab"), info=own).flip_pairs == ((2, 3),)
+    assert read(bare(convention="mmlab", **pairs), info=own).flip_pairs == ((0, 1),)
     with pytest.raises(ValueError, match="flip=True: nobody knows which points"):
         read(bare(), protocol={"flip": True})
 
@@ -93,7 +98,7 @@ def test_many_numbers_of_crops_do_not_trace_the_net_anew():
             return inputs[:, ::4, ::4]
 
     image = keras.Input((32, 32, 3))
-    model = keras.Model(image, Answer({"task": "pose", "num_keypoints": 3})(Counting()(image)))
+    model = keras.Model(image, ModelInfoLayer({"task": "pose", "num_keypoints": 3})(Counting()(image)))
     built = len(traced)
     for count in (1, 2, 3, 5, 8, 32, 40):
         heat_maps(model, np.zeros((count, 32, 32, 3), np.uint8), read(model))

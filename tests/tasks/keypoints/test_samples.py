@@ -6,7 +6,7 @@ import tensorflow as tf
 from PIL import Image
 
 from hrnet_keras import datasets
-from hrnet_keras.datasets import DataError, Facts
+from hrnet_keras.datasets import DataError, DatasetInfo
 from hrnet_keras.datasets.points import PointSet
 from hrnet_keras.tasks.keypoints import samples as module
 from hrnet_keras.tasks.keypoints.affine import crop_matrix, transform, warp
@@ -30,7 +30,7 @@ class Dots(PointSet):
             if n == 2 and i % 2:
                 visible[1] = 0
             rows.append({"points": dots.instances(rng, boxes), "visible": visible, "boxes": boxes, "size": (100, 150)})
-        super().__init__(dots.FACTS, "train", [f"dots_{i}" for i in range(len(counts))], (), rows, "dots")
+        super().__init__(dots.INFO, "train", [f"dots_{i}" for i in range(len(counts))], (), rows, "dots")
 
     def image(self, i):
         self.read.append(i)
@@ -168,7 +168,7 @@ def looks():
         )
 
 
-@pytest.mark.parametrize("codec", ["official", "classic", "dark", "udp"])
+@pytest.mark.parametrize("codec", ["official", "msra", "dark", "udp"])
 def test_crops_show_the_dots_where_their_maps_have_their_peaks(codec):
     """Mirrored, turned, near and far: the nose is red, and the left eye is named by where the mirror puts it."""
     points = np.array([[40.0, 52.0], [48.0, 40.0], [30.0, 42.0]])
@@ -198,7 +198,7 @@ def test_crops_show_the_dots_where_their_maps_have_their_peaks(codec):
 def test_a_mirrored_look_is_a_look_at_the_mirrored_picture():
     rng = np.random.default_rng(0)
     image, points = rng.integers(0, 256, (60, 70, 3), dtype=np.uint8), rng.uniform(10, 50, (3, 2))
-    visible, options = np.array([2, 1, 0]), {"size": (64, 64), "codec": "classic", "sigma": 2.0}
+    visible, options = np.array([2, 1, 0]), {"size": (64, 64), "codec": "msra", "sigma": 2.0}
     look = Look(np.array([30.0, 25.0]), np.array([0.3, 0.2]), 20.0, True)
     crop, maps, weights = affine_sample(image, points, visible, look, flip_pairs=((1, 2),), **options)
     turned = np.array([69 - points[:, 0], points[:, 1]]).T[[0, 2, 1]]
@@ -227,17 +227,17 @@ GOOD = {"sigma": 2.0, "scaling": 0.25, "turning": 30.0, "flipping": 0.5}
     ],
 )
 def test_what_cannot_be_drawn_is_refused(change, expected):
-    check_chance(dots.FACTS, **GOOD)
+    check_chance(dots.INFO, **GOOD)
     with pytest.raises(ValueError, match=expected):
-        check_chance(dots.FACTS, **{**GOOD, **change})
+        check_chance(dots.INFO, **{**GOOD, **change})
 
 
 def test_mirroring_needs_the_pairs():
-    nameless = Facts("own", point_names=("point_0", "point_1"))
+    nameless = DatasetInfo("own", point_names=("point_0", "point_1"))
     with pytest.raises(ValueError, match=r"flip=0\.5: nobody knows which points of data set 'own' change places"):
         check_chance(nameless, **GOOD)
     check_chance(nameless, **{**GOOD, "flipping": 0})
-    check_chance(Facts("tips", point_names=("tip",)), **GOOD)
+    check_chance(DatasetInfo("tips", point_names=("tip",)), **GOOD)
 
 
 def test_jpegs_of_the_samples_have_pillows_pixels(samples):

@@ -8,7 +8,7 @@ import tensorflow as tf
 from PIL import Image
 
 from hrnet_keras.datasets import load, read_image
-from hrnet_keras.tasks import part
+from hrnet_keras.tasks import task_named
 from hrnet_keras.tasks.keypoints import affine, serving
 from hrnet_keras.tasks.keypoints.reading import Reading
 from tests import dots, point_files
@@ -54,11 +54,11 @@ def test_beyond_the_picture_is_black_and_floats_stay_whole():
     assert (found[:, :19] == 0).all() and (found[:, 20:] == 200).all() and (found == found.round()).all()
 
 
-def signatures(task, codec="official", **facts):
-    model = dots.model(task, (64, 64), codec, **facts)
-    known = model.layers[-1].facts
+def signatures(task, codec="official", **info):
+    model = dots.model(task, (64, 64), codec, **info)
+    known = model.layers[-1].info
     return {name: tf.function(f, input_signature=takes)
-            for name, f, takes in part(task, "pipeline").endpoints(model, known)}  # fmt: skip
+            for name, f, takes in task_named(task).module("pipeline").endpoints(model, known)}  # fmt: skip
 
 
 def png(image, kind="PNG", **options):
@@ -67,7 +67,7 @@ def png(image, kind="PNG", **options):
     return tf.constant(file.getvalue())
 
 
-NEAR = 2.0  # pixels of these pictures: a pixel of the maps shows 2.5, and the official rules answer whole ones
+NEAR = 2.0  # pixels of these pictures: a pixel of the maps shows 2.5, and the official convention answer whole ones
 PAIR = np.array([[[22.0, 26], [30, 20], [15, 22]], [[72.0, 30], [80, 24], [64, 22]]])
 BOXES = tf.constant([[8.0, 8, 38, 40], [56, 8, 88, 44]])
 BAD = tf.constant([

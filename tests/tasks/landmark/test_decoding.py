@@ -46,13 +46,13 @@ def test_other_sizes_of_maps_and_inputs():
 def test_mmpose(golden):
     _, arrays = golden("landmark", "mmpose_codec_face")
     maps = arrays["in_heatmaps"].transpose(1, 2, 0)[None]
-    for codec, word, tolerance in (("classic", "msra", 1e-5), ("dark", "dark", 1e-2)):
+    for codec, word, tolerance in (("msra", "msra", 1e-5), ("dark", "dark", 1e-2)):
         found = decode(maps, codec=codec, input_size=(256, 256))
         np.testing.assert_allclose(found["points"], arrays[f"out_{word}_decoded"], atol=tolerance, rtol=0)
 
 
 def test_unknown_codecs_are_named():
-    with pytest.raises(ValueError, match="codec='best': expected one of 'official', 'classic'"):
+    with pytest.raises(ValueError, match="codec='best': expected one of 'official', 'msra'"):
         decode(np.zeros((1, 16, 16, 1)), codec="best")
 
 

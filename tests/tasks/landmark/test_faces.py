@@ -44,7 +44,7 @@ def annotated(samples, name):
 
 
 def tight(points):
-    """The official convention by itself: centre, and scale of 200 pixels."""
+    """The official crop_box by itself: centre, and scale of 200 pixels."""
     low, high = np.floor(points.min(0)), np.ceil(points.max(0))
     return (low + high) / 2, (high - low).max() / 200
 
@@ -95,7 +95,7 @@ def test_boxes_lead_to_the_official_crops(samples, found):
 def test_boxes_lead_to_the_crops_of_aflw(samples, found):
     for file, _, face in annotated(samples, "aflw"):
         boxes, _ = found[file.name]
-        centers_scales = boxes_to_centers_scales(boxes, convention="aflw")
+        centers_scales = boxes_to_centers_scales(boxes, crop_box="aflw")
         distance, difference = residuals(*centers_scales, np.array(face["center"]), face["scale"])
         assert distance < 0.09 and abs(difference) < 0.18
 
@@ -202,7 +202,7 @@ def test_no_boxes():
 def test_wrong_words_and_shapes():
     with pytest.raises(ValueError, match="kind='haar': expected one of 'tight', 'mtcnn', 'aflw', 'cofw', 'mmpose'"):
         boxes_to_centers_scales(np.ones((1, 4)), "haar")
-    with pytest.raises(ValueError, match="convention='300w': expected one of 'tight'"):
+    with pytest.raises(ValueError, match="crop_box='300w': expected one of 'tight'"):
         boxes_to_centers_scales(np.ones((1, 4)), "tight", "300w")
     with pytest.raises(ValueError, match=r"boxes of shape \(4,\): expected \(n, 4\), xyxy"):
         boxes_to_centers_scales(np.ones(4))

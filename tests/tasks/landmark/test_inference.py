@@ -26,10 +26,10 @@ def errors(found):
 
 @pytest.mark.parametrize("flip", [False, True])
 @pytest.mark.parametrize(
-    ("codec", "limit"), [("official", 0.3), ("classic", 0.3), ("dark", 0.02), ("udp", 0.02)]
-)  # official and classic answers are quarters of a pixel of the map
+    ("codec", "limit"), [("official", 0.3), ("msra", 0.3), ("dark", 0.02), ("udp", 0.02)]
+)  # official and msra answers are quarters of a pixel of the map
 def test_every_codec_finds_the_points_of_every_face(codec, limit, flip):
-    """Half counts of what mirrored maps are off: a quarter pixel (classic, dark: moved by one), or half (official)."""
+    """Half counts of what mirrored maps are off: a quarter pixel (msra, dark: moved by one), or half (official)."""
     more = {"official": 0.25, "udp": 0}.get(codec, 0.13) if flip else 0
     found = hk.predict(dots.model("landmark", (256, 256), codec), IMAGE, boxes=BOXES, passes=1, protocol={"flip": flip})
     whole = 1.5 / PIXEL if codec == "official" else 0  # of the picture: the crop begins at one, the answer is one
@@ -38,7 +38,7 @@ def test_every_codec_finds_the_points_of_every_face(codec, limit, flip):
     np.testing.assert_allclose(found[0].boxes, BOXES)
 
 
-@pytest.mark.parametrize(("codec", "limit"), [("official", 0.35), ("classic", 0.25), ("dark", 0.13), ("udp", 0.01)])
+@pytest.mark.parametrize(("codec", "limit"), [("official", 0.35), ("msra", 0.25), ("dark", 0.13), ("udp", 0.01)])
 def test_the_mirror_hardly_moves_the_points(codec, limit):
     """Were maps moved that shouldn't be, or the other way round, it would be by 0.375 (dark) to 0.75 (official)."""
     model = dots.model("landmark", (256, 256), codec)
@@ -189,6 +189,6 @@ def test_cofws_reading_is_that_of_the_set_or_of_the_training(monkeypatch):
     model = dots.model("landmark", (64, 64), stretch_first=False)
     where = {"centers": [[20.0, 20.0]], "scales": [0.1]}
     inference.answerer(model)(IMAGE, **where)
-    inference.answerer(model, facts=datasets.Facts("wflw"))(IMAGE, **where)
+    inference.answerer(model, info=datasets.DatasetInfo("wflw"))(IMAGE, **where)
     inference.answerer(dots.model("landmark", (64, 64)))(IMAGE, **where)
     assert asked == [False, True, True]

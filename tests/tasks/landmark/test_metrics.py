@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hrnet_keras.datasets import Facts
+from hrnet_keras.datasets import DatasetInfo
 from hrnet_keras.tasks.landmark import metrics
 from hrnet_keras.tasks.landmark.metrics import Metric, area_under_curve, table
 
@@ -12,7 +12,7 @@ NORMALISERS = {19: "size", 29: (8, 9), 68: (36, 45), 98: (60, 72)}
 
 def score(found, truth, visible, sizes, normaliser):
     """One face per picture."""
-    metric = Metric(Facts("golden", normaliser=normaliser))
+    metric = Metric(DatasetInfo("golden", normaliser=normaliser))
     for i in range(len(truth)):
         example = {"name": str(i), "points": truth[i : i + 1], "visible": visible[i : i + 1], "sizes": sizes[i : i + 1]}
         metric.update({"points": found[i : i + 1]}, example)
@@ -56,7 +56,7 @@ def test_faces_without_a_length_and_points_without_a_label_are_left_out():
     truth[1, 1] = 0  # a face of length 0
     found = truth + [[[0, 0], [0, 0], [0, 3]]]
     visible = np.array([[2, 1, 2], [1, 1, 1], [0, 1, 1], [1, 1, 0]])
-    metric = Metric(Facts("faces", normaliser=(0, 1)))
+    metric = Metric(DatasetInfo("faces", normaliser=(0, 1)))
     metric.update({"points": found}, {"name": "crowd", "points": truth, "visible": visible})
     result = metric.result()
     assert result["faces"] == 2
@@ -67,7 +67,7 @@ def test_faces_without_a_length_and_points_without_a_label_are_left_out():
 
 
 def test_no_face_at_all_is_no_score():
-    result = Metric(Facts("faces", normaliser="size")).result()
+    result = Metric(DatasetInfo("faces", normaliser="size")).result()
     assert np.isnan(result["NME"]) and result["faces"] == 0
 
 
@@ -82,22 +82,22 @@ def test_table_has_every_figure():
 @pytest.mark.parametrize("normaliser", ["", "box", (3,), (3, 3), (-1, 2)])
 def test_impossible_normalisers_are_refused(normaliser):
     with pytest.raises(ValueError, match=r"data set 'faces': normaliser=.*: expected two indices of points or 'size'"):
-        Metric(Facts("faces", normaliser=normaliser))
+        Metric(DatasetInfo("faces", normaliser=normaliser))
 
 
 def test_what_does_not_belong_together_is_refused():
     example = {"name": "street", "points": np.zeros((1, 5, 2)), "visible": np.ones((1, 5))}
-    metric = Metric(Facts("faces", normaliser=(2, 7)))
+    metric = Metric(DatasetInfo("faces", normaliser=(2, 7)))
     with pytest.raises(ValueError, match=r"street: the answer's points have shape \(2, 5, 2\)"):
         metric.update({"points": np.zeros((2, 5, 2))}, example)
     with pytest.raises(ValueError, match=r"street: 5 points: expected more than the normaliser's \(2, 7\)"):
         metric.update({"points": np.zeros((1, 5, 2))}, example)
     with pytest.raises(ValueError, match="street: no sizes"):
-        Metric(Facts("faces", normaliser="size")).update({"points": np.zeros((1, 5, 2))}, example)
+        Metric(DatasetInfo("faces", normaliser="size")).update({"points": np.zeros((1, 5, 2))}, example)
 
 
 def test_points_that_are_no_numbers_are_refused():
     example = {"name": "face", "points": np.zeros((1, 2, 2)), "visible": np.ones((1, 2)), "sizes": np.ones(1)}
     found = np.full((1, 2, 2), np.inf)
     with pytest.raises(ValueError, match="face: the answer's points are no finite numbers"):
-        Metric(Facts("mine", normaliser="size")).update({"points": found}, example)
+        Metric(DatasetInfo("mine", normaliser="size")).update({"points": found}, example)

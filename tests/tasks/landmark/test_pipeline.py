@@ -93,7 +93,7 @@ def test_a_saved_models_crops_of_the_sample_faces_are_the_official_ones(golden, 
         example = dataset.example(rows[picture])
         (found,) = pipeline._official_crops(
             tf.constant(example["image"]), tf.constant(example["centers"][[row]]),
-            tf.constant(250 * example["scales"][[row]]), 256, dataset.facts.stretch_first,
+            tf.constant(250 * example["scales"][[row]]), 256, dataset.info.stretch_first,
         )  # fmt: skip
         difference = np.abs(found.numpy() - arrays["out_test_crop"][k])
         assert (difference <= 1).mean() > 0.995 and difference.max() <= 4
@@ -106,7 +106,7 @@ def test_a_saved_models_crops_of_any_size_are_those_of_predict(samples, tmp_path
         dataset = opened(samples, tmp_path / name, name)
         for i in range(len(dataset)):
             example = dataset.example(i)
-            sides, stretch = 250 * example["scales"] * factor, dataset.facts.stretch_first
+            sides, stretch = 250 * example["scales"] * factor, dataset.info.stretch_first
             found = pipeline._official_crops(
                 tf.constant(example["image"]), tf.constant(example["centers"]), tf.constant(sides), 256, stretch
             )
@@ -127,7 +127,7 @@ def test_faces_too_far_away_are_black_and_those_at_the_edge_are_cut():
 @pytest.mark.parametrize("codec", [None, "dark", "udp"])
 def test_mmposes_crops_and_maps(samples, tmp_path, codec):
     dataset = opened(samples, tmp_path, "wflw")
-    batch = epoch(dataset, rules="mmlab", codec=codec, sigma=2.0, **STILL)
+    batch = epoch(dataset, convention="mmlab", codec=codec, sigma=2.0, **STILL)
     assert len(batch) == 4
     for i in range(len(dataset)):
         example = dataset.example(i)
@@ -137,7 +137,7 @@ def test_mmposes_crops_and_maps(samples, tmp_path, codec):
             image, maps, weights = batch[dataset.names[i], row]
             np.testing.assert_array_equal(image, affine.warp(example["image"], matrix, (256, 256)))
             expected, inside = encode(
-                affine.transform(example["points"][row], matrix), example["visible"][row], codec=codec or "classic",
+                affine.transform(example["points"][row], matrix), example["visible"][row], codec=codec or "msra",
                 input_size=(256, 256), map_size=(64, 64), sigma=2.0,
             )  # fmt: skip
             np.testing.assert_allclose(maps, expected, atol=1e-7)
@@ -146,31 +146,33 @@ def test_mmposes_crops_and_maps(samples, tmp_path, codec):
 
 def faces(visible):
     """A set with one face of two points."""
-    facts = datasets.Facts("pair", point_names=("left", "right"), flip_pairs=((0, 1),), normaliser=(0, 1), metric="nme")
+    info = datasets.DatasetInfo(
+        "pair", point_names=("left", "right"), flip_pairs=((0, 1),), normaliser=(0, 1), metric="nme"
+    )
     row = {"points": np.array([[[40.0, 30.0], [20.0, 30.0]]]), "visible": np.array([visible])}
     row |= {"boxes": np.array([[15.0, 15, 45, 45]]), "centers": np.array([[30.0, 30]]), "scales": np.array([0.15])}
-    dataset = datasets.points.PointSet(facts, "train", ["one"], (), [row], "drawn")
+    dataset = datasets.points.PointSet(info, "train", ["one"], (), [row], "drawn")
     dataset.image = lambda i: np.zeros((60, 60, 3), np.uint8)
     return dataset
 
 
-@pytest.mark.parametrize("rules", ["official", "mmlab"])
+@pytest.mark.parametrize("convention", ["official", "mmlab"])
 @pytest.mark.parametrize("flip", [0, 1])
-def test_points_that_are_not_labelled_weigh_nothing_also_in_the_mirror(rules, flip):
-    ((_, maps, weights),) = epoch(faces([1, 0]), rules=rules, scaling=0, rotation=0, flip=flip).values()
+def test_points_that_are_not_labelled_weigh_nothing_also_in_the_mirror(convention, flip):
+    ((_, maps, weights),) = epoch(faces([1, 0]), convention=convention, scaling=0, rotation=0, flip=flip).values()
     assert weights.tolist() == ([0, 1] if flip else [1, 0])
     assert maps[..., flip].max() > 0.8
     column = maps[..., flip].max(0).argmax()
     assert column < 20 if flip else column > 44
 
 
-@pytest.mark.parametrize(("rules", "most"), [("official", 30), ("mmlab", 60)])
-def test_ranges_are_those_of_the_rules(monkeypatch, rules, most):
+@pytest.mark.parametrize(("convention", "most"), [("official", 30), ("mmlab", 60)])
+def test_ranges_are_those_of_the_rules(monkeypatch, convention, most):
     seen = []
-    draw = "official_landmark" if rules == "official" else "mmlab"
+    draw = "official_landmark" if convention == "official" else "mmlab"
     before = getattr(pipeline.augment, draw)
     monkeypatch.setattr(pipeline.augment, draw, lambda *a, **k: seen.append(before(*a, **k)) or seen[-1])
-    for _ in pipeline.training(faces([1, 1]), batch=1, crop=(64, 64), rules=rules).take(300):
+    for _ in pipeline.training(faces([1, 1]), batch=1, crop=(64, 64), convention=convention).take(300):
         pass
     turns, scales = np.array([look.rotation for look in seen]), np.array([np.max(look.scale) for look in seen]) / 0.1875
     assert most * 0.9 < np.abs(turns).max() <= most
@@ -182,13 +184,13 @@ def test_ranges_are_those_of_the_rules(monkeypatch, rules, most):
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ({"crop": (128, 96)}, r"crop=\(128, 96\), codec=None: the official rules cut squares"),
-        ({"codec": "dark"}, "codec='dark': the official rules cut squares and have their own codec"),
+        ({"crop": (128, 96)}, r"crop=\(128, 96\), codec=None: the official convention cut squares"),
+        ({"codec": "dark"}, "codec='dark': the official convention cut squares and have their own codec"),
         ({"crop": (66, 66)}, r"crop=\(66, 66\): expected \(height, width\), multiples of 4, of at least 32"),
         ({"crop": (28, 28)}, "of at least 32"),
-        ({"rules": "mmpose"}, "rules='mmpose': expected 'official' or 'mmlab'"),
-        ({"rules": "mmlab", "codec": "official"}, "codec='official': expected 'classic', 'dark' or 'udp'"),
-        ({"rules": "mmlab", "codec": "udp_combined"}, "codec='udp_combined': expected"),
+        ({"convention": "mmpose"}, "convention='mmpose': expected 'official' or 'mmlab'"),
+        ({"convention": "mmlab", "codec": "official"}, "codec='official': expected 'msra', 'dark' or 'udp'"),
+        ({"convention": "mmlab", "codec": "udp_combined"}, "codec='udp_combined': expected"),
         ({"scaling": 1}, "scaling=1: expected 0 up to"),
         ({"sigma": -1}, "sigma=-1"),
         ({"batch": 2}, r"batch=2: expected 1\.\.1"),
@@ -201,6 +203,6 @@ def test_what_cannot_be_is_refused(options, expected):
 
 def test_what_a_model_remembers_of_its_training():
     data = DataRecipe("300w", crop=(128, 128))
-    assert pipeline.remembered(data) == {"input": [128, 128], "rules": "official", "codec": "official"}
-    data = DataRecipe("300w", crop=(128, 96), rules="mmlab")
-    assert pipeline.remembered(data) == {"input": [128, 96], "rules": "mmlab", "codec": "classic"}
+    assert pipeline.remembered(data) == {"input": [128, 128], "convention": "official", "codec": "official"}
+    data = DataRecipe("300w", crop=(128, 96), convention="mmlab")
+    assert pipeline.remembered(data) == {"input": [128, 96], "convention": "mmlab", "codec": "msra"}

@@ -39,7 +39,7 @@ def test_steps_need_room_along_both_axes():
 def test_mmpose(golden):
     _, arrays = golden("pose", "mmpose_codec_body")
     maps = arrays["in_heatmaps"].transpose(1, 2, 0)[None]
-    for codec, word, tolerance in (("classic", "msra", 1e-5), ("dark", "dark", 1e-2)):
+    for codec, word, tolerance in (("msra", "msra", 1e-5), ("dark", "dark", 1e-2)):
         found = decode(maps, codec=codec, input_size=(256, 192))
         np.testing.assert_allclose(found["points"], arrays[f"out_{word}_decoded"], atol=tolerance, rtol=0)
 
@@ -65,7 +65,7 @@ def test_sample_persons(golden, samples):
 
 
 def test_unknown_codecs_are_named():
-    with pytest.raises(ValueError, match="codec='best': expected one of 'official', 'classic'"):
+    with pytest.raises(ValueError, match="codec='best': expected one of 'official', 'msra'"):
         decode(np.zeros((1, 16, 16, 1)), codec="best")
 
 

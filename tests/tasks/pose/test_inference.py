@@ -5,7 +5,7 @@ import pytest
 
 import hrnet_keras as hk
 from hrnet_keras import datasets
-from hrnet_keras.datasets.mpii import mpii_facts
+from hrnet_keras.datasets.mpii import mpii_info
 from hrnet_keras.tasks.pose import inference
 from tests import dots, point_files
 
@@ -28,7 +28,7 @@ def errors(found, size=(256, 192)):
 
 @pytest.mark.parametrize("flip", [False, True])
 @pytest.mark.parametrize(
-    ("codec", "limit"), [("official", 0.3), ("classic", 0.3), ("dark", 0.02), ("udp", 0.02), ("udp_combined", 0.55)]
+    ("codec", "limit"), [("official", 0.3), ("msra", 0.3), ("dark", 0.02), ("udp", 0.02), ("udp_combined", 0.55)]
 )  # quarters of a pixel of the map; the combined codec's stand-in knows whole ones
 def test_every_codec_finds_the_joints_of_every_person(codec, limit, flip):
     """Mirrored maps of corner-matching codecs are a quarter of a pixel off, of which half counts."""
@@ -96,9 +96,9 @@ def test_scores_of_boxes_go_along():
 
 def test_centres_count_in_mpii_alone():
     model, where = dots.model("pose", (64, 64), "udp"), {"centers": [[120.0, 40.0]], "scales": [0.6]}
-    plain = inference.answerer(model, facts=dots.FACTS)(IMAGE, boxes=BOXES[:1], **where)
+    plain = inference.answerer(model, info=dots.INFO)(IMAGE, boxes=BOXES[:1], **where)
     np.testing.assert_array_equal(plain["points"], inference.answerer(model)(IMAGE, boxes=BOXES[:1])["points"])
-    found = inference.answerer(model, facts=mpii_facts())(IMAGE, boxes=BOXES[:1], **where)
+    found = inference.answerer(model, info=mpii_info())(IMAGE, boxes=BOXES[:1], **where)
     np.testing.assert_allclose(found["areas"], [(0.6 * 250) ** 2])
     assert np.abs(found["points"] - POINTS[:1]).max() < 1 and (found["points"] != plain["points"]).any()
 
@@ -106,9 +106,9 @@ def test_centres_count_in_mpii_alone():
 def test_boxes_of_a_data_set_may_be_lines():
     """Points in a row have a box without a width, which evaluation must not stumble over; a person's must have one."""
     line, model = np.array([[100.0, -20, 100, 130]]), dots.model("pose", (64, 64))
-    found = inference.answerer(model, facts=dots.FACTS)(IMAGE, boxes=line)
+    found = inference.answerer(model, info=dots.INFO)(IMAGE, boxes=line)
     assert np.isfinite(found["points"]).all() and (found["areas"] > 0).all()
-    served = inference.served(lambda image, boxes: {"points": boxes, "scores": boxes}, {"num_keypoints": 3}, dots.FACTS)
+    served = inference.served(lambda image, boxes: {"points": boxes, "scores": boxes}, {"num_keypoints": 3}, dots.INFO)
     assert served(IMAGE, boxes=line)["points"].shape == (1, 4)
     with pytest.raises(ValueError, match=r"boxes\[0\] = \(100, -20, 100, 130\): has no area"):
         hk.predict(model, IMAGE, boxes=line)
@@ -130,7 +130,7 @@ def test_a_saved_models_answerer_hands_on_boxes_without_padding(tmp_path):
     dataset = datasets.load("mpii", "train", point_files.mpii(tmp_path, {"train": 1}))
     example = dataset.example(0)
     more = {word: example[word] for word in inference.NEEDS if word in example}
-    inference.served(call, {"num_keypoints": 16}, dataset.facts)(example["image"], **more)
+    inference.served(call, {"num_keypoints": 16}, dataset.info)(example["image"], **more)
     center, side = np.array([80.0, 60 + 15 * 0.5]), 200 * 0.5
     np.testing.assert_allclose(asked[1], [[*(center - side / 2), *(center + side / 2)]] * 2, rtol=1e-6)
     with pytest.raises(ValueError, match="pose needs the boxes of the persons"):
@@ -148,7 +148,7 @@ def test_bad_input_is_named():
 
 
 def test_a_black_crop_has_joints_all_the_same():
-    for codec in ("official", "classic", "dark", "udp", "udp_combined"):
+    for codec in ("official", "msra", "dark", "udp", "udp_combined"):
         found = hk.predict(dots.model("pose", (64, 64), codec), np.zeros((50, 60, 3), np.uint8), boxes=[5, 5, 40, 40])[
             0
         ]

@@ -1,9 +1,9 @@
-"""The metric that a data set's facts ask for, and its table."""
+"""The metric that a data set's info ask for, and its table."""
 
 import numpy as np
 import pytest
 
-from hrnet_keras.datasets import Facts
+from hrnet_keras.datasets import DatasetInfo
 from hrnet_keras.tasks.pose.metrics import Metric, table
 from hrnet_keras.tasks.pose.oks import STATISTICS
 
@@ -12,7 +12,7 @@ NAMES = tuple(f"joint {i}" for i in range(16))
 
 @pytest.mark.parametrize(("kind", "main"), [("oks", "AP"), ("pckh", "PCKh"), ("pck", "PCK")])
 def test_facts_choose_the_metric_and_a_perfect_answer_scores_best(kind, main):
-    metric = Metric(Facts("people", point_names=NAMES, metric=kind, sigmas=(0.05,) * 16))
+    metric = Metric(DatasetInfo("people", point_names=NAMES, metric=kind, sigmas=(0.05,) * 16))
     assert metric.main == main and not metric.lower_is_better
     points = np.random.default_rng(0).random((1, 16, 2)) * 200
     answer = {"points": points, "scores": np.ones((1, 16)), "boxes": np.array([[0, 0, 200, 200]])}
@@ -37,4 +37,4 @@ def test_tables_hold_every_figure():
 
 def test_unknown_metrics_are_refused():
     with pytest.raises(ValueError, match="data set 'people': metric='nme': expected one of 'oks', 'pckh', 'pck'"):
-        Metric(Facts("people", metric="nme"))
+        Metric(DatasetInfo("people", metric="nme"))

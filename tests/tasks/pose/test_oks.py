@@ -6,11 +6,11 @@ import sys
 import numpy as np
 import pytest
 
-from hrnet_keras.datasets import Facts
+from hrnet_keras.datasets import DatasetInfo
 from hrnet_keras.tasks.pose.oks import STATISTICS, Oks, crop_areas, distinct, person_scores, similarity
 
 SIGMAS = np.array([26, 25, 25, 35, 35, 79, 79, 72, 72, 62, 62, 107, 107, 87, 87, 89, 89]) / 1000
-FACTS = Facts("people", metric="oks", sigmas=tuple(SIGMAS))
+INFO = DatasetInfo("people", metric="oks", sigmas=tuple(SIGMAS))
 
 
 def test_official_similarity_and_duplicates(golden):
@@ -41,7 +41,7 @@ def people(samples):
 def score(people, arrays, **changes):
     """The golden's predictions, one picture after another as the official data base has them."""
     truth, detections = people
-    metric, boxes = Oks(FACTS), np.array([one["bbox"] for one in detections])
+    metric, boxes = Oks(INFO), np.array([one["bbox"] for one in detections])
     boxes[:, 2:] += boxes[:, :2]
     for picture in truth["images"]:
         here = arrays["in_image"] == picture["file_name"]
@@ -92,7 +92,7 @@ def test_areas_of_crops(golden, people):
 
 def test_the_truth_itself_scores_1_without_box_scores_and_the_inputs_stay_as_they_were(people):
     truth, _ = people
-    before, metric = json.dumps(truth), Oks(FACTS)
+    before, metric = json.dumps(truth), Oks(INFO)
     for picture in truth["images"]:
         annotations = [one for one in truth["annotations"] if one["image_id"] == picture["id"]]
         labelled = [one for one in annotations if one["num_keypoints"]]
@@ -112,26 +112,26 @@ def test_own_sets_may_leave_fields_out_and_nothing_found_scores_0():
     person = {"bbox": [0, 0, 200, 200], "keypoints": np.ravel(keypoints).tolist(), "category_id": 7, "id": 0}
     example = {"name": "a", "image_id": "a", "size": (300, 300), "truth": [person, {"bbox": [0, 0, 1, 1]}]}
     nobody = {"points": np.zeros((0, 17, 2)), "scores": np.zeros((0, 17)), "boxes": np.zeros((0, 4))}
-    missed, found = Oks(FACTS), Oks(FACTS)
+    missed, found = Oks(INFO), Oks(INFO)
     missed.update(nobody, example)
     points = np.array(keypoints)[None, :, :2]
     found.update({"points": points, "scores": np.ones((1, 17)), "boxes": np.array([[0, 0, 200, 200]])}, example)
     assert missed.result()["AP"] == 0 and found.result()["AP"] == pytest.approx(1)
-    assert found.result()["AP_M"] == -1 and Oks(FACTS).result()["AP"] == -1  # nobody of that size, nobody at all
+    assert found.result()["AP_M"] == -1 and Oks(INFO).result()["AP"] == -1  # nobody of that size, nobody at all
 
 
 def test_what_is_refused(monkeypatch):
     with pytest.raises(ValueError, match="data set 'people' has no sigmas"):
-        Oks(Facts("people"))
+        Oks(DatasetInfo("people"))
     example = {"name": "street", "image_id": 1, "size": (9, 9), "truth": []}
     answer = {"points": np.zeros((1, 16, 2)), "scores": np.zeros((1, 16)), "boxes": np.zeros((1, 4))}
     with pytest.raises(ValueError, match=r"street: points of shape \(1, 16, 2\).*expected \(persons, 17, 2\)"):
-        Oks(FACTS).update(answer, example)
+        Oks(INFO).update(answer, example)
     with pytest.raises(ValueError, match="street: no truth to score against"):
-        Oks(FACTS).update(answer, {"name": "street", "image_id": 1, "size": (9, 9)})
+        Oks(INFO).update(answer, {"name": "street", "image_id": 1, "size": (9, 9)})
     monkeypatch.setitem(sys.modules, "pycocotools.coco", None)
     with pytest.raises(ImportError, match="pip install pycocotools"):
-        Oks(FACTS)
+        Oks(INFO)
 
 
 @pytest.mark.parametrize("word", ["points", "scores", "boxes", "box_scores", "areas"])
@@ -142,4 +142,4 @@ def test_what_is_no_number_is_refused_and_not_a_hit(word):
     answer[word].flat[0] = np.nan
     example = {"name": "street", "image_id": 1, "size": (9, 9), "truth": []}
     with pytest.raises(ValueError, match=f"street: the answer's {word} are no finite numbers"):
-        Oks(FACTS).update(answer, example)
+        Oks(INFO).update(answer, example)

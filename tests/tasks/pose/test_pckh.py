@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from hrnet_keras.datasets import Facts
+from hrnet_keras.datasets import DatasetInfo
 from hrnet_keras.tasks.pose.pckh import Pck, Pckh, pckh
 
-BODY = Facts("mpii", point_names=tuple(f"joint {i}" for i in range(16)), metric="pckh")
+BODY = DatasetInfo("mpii", point_names=tuple(f"joint {i}" for i in range(16)), metric="pckh")
 
 
 def test_official_evaluation(golden):
@@ -46,7 +46,7 @@ def test_heads_of_no_length_find_nothing_and_nobody_scores_0():
 
 
 def test_share_within_a_fifth_of_the_box():
-    metric = Pck(Facts("people", point_names=("nose", "tail"), metric="pck"))
+    metric = Pck(DatasetInfo("people", point_names=("nose", "tail"), metric="pck"))
     truth = np.zeros((2, 2, 2))
     found = truth + [[[20, 0], [0, 20.1]], [[3, 4], [99, 0]]]
     boxes = [[100, 0, 200, 50], [0, 0, 5, 25]]
@@ -58,7 +58,7 @@ def test_share_within_a_fifth_of_the_box():
 
 def test_what_is_refused():
     with pytest.raises(ValueError, match="data set 'coco' has 17 points: PCKh groups the 16 joints of MPII"):
-        Pckh(Facts("coco", point_names=("nose",) * 17))
+        Pckh(DatasetInfo("coco", point_names=("nose",) * 17))
     example = {"name": "street", "points": np.zeros((1, 16, 2)), "visible": np.ones((1, 16)), "boxes": np.ones((1, 4))}
     with pytest.raises(ValueError, match=r"street: no sizes: .*gt_valid\.mat"):
         Pckh(BODY).update({"points": np.zeros((1, 16, 2))}, example)
@@ -67,7 +67,7 @@ def test_what_is_refused():
     with pytest.raises(ValueError, match="and there are 2 lengths"):
         Pckh(BODY).update({"points": np.zeros((1, 16, 2))}, {**example, "sizes": np.ones(2)})
     with pytest.raises(ValueError, match="street: 16 points, the data set has 2"):
-        Pck(Facts("people", point_names=("nose", "tail"))).update({"points": np.zeros((1, 16, 2))}, example)
+        Pck(DatasetInfo("people", point_names=("nose", "tail"))).update({"points": np.zeros((1, 16, 2))}, example)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

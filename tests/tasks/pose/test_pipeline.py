@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from hrnet_keras import datasets
-from hrnet_keras.datasets.coco import coco_facts
-from hrnet_keras.datasets.mpii import mpii_facts
+from hrnet_keras.datasets.coco import coco_info
+from hrnet_keras.datasets.mpii import mpii_info
 from hrnet_keras.datasets.points import PointSet
 from hrnet_keras.recipe import DataRecipe
 from hrnet_keras.tasks.keypoints import affine, samples as module
@@ -40,7 +40,7 @@ def test_sample_persons_from_the_files_to_the_batch(golden, coco):
     assert len(batch) == len(persons["out_image"]) == 12
     for i, (picture, row, *_) in enumerate(batch):
         assert coco.names[picture] == str(persons["out_image"][i])[:-4]
-        centers, scales = pipeline.centers_and_scales(coco.annotations(picture), coco.facts, 0.75)
+        centers, scales = pipeline.centers_and_scales(coco.annotations(picture), coco.info, 0.75)
         np.testing.assert_allclose(centers[row], persons["out_center"][i], rtol=1e-5)
         np.testing.assert_allclose(scales[row], persons["out_scale"][i], rtol=1e-5)
     for i, person in enumerate(crops["in_db_index"]):
@@ -52,7 +52,7 @@ def test_sample_persons_from_the_files_to_the_batch(golden, coco):
 
 def test_a_mirrored_sample_is_the_mirrored_picture_with_left_and_right_renamed(coco):
     plain, mirrored = epoch(coco, **STILL), epoch(coco, **{**STILL, "flip": 1})
-    names = coco.facts.point_names
+    names = coco.info.point_names
     partner = [_partner(names, i) for i in range(17)]
     for (picture, row, image, maps, weights), (_, _, other, other_maps, other_weights) in zip(
         plain, mirrored, strict=True
@@ -85,19 +85,19 @@ def recorded(monkeypatch):
 
 def body(box=(60.0, 20.0, 100.0, 180.0), points=None):
     """A set of one upright person with COCO's 17 points."""
-    facts = coco_facts()
+    info = coco_info()
     rng = np.random.default_rng(2)
     corner, sides = np.array(box[:2]), np.array(box[2:]) - box[:2]
     points = corner + sides * rng.uniform(0, 1, (17, 2)) if points is None else points
     row = {"points": points[None], "visible": np.full((1, 17), 2), "boxes": np.array([box])}
-    dataset = PointSet(facts, "train", ["one"], (), [row], "drawn")
+    dataset = PointSet(info, "train", ["one"], (), [row], "drawn")
     dataset.image = lambda i: np.zeros((200, 160, 3), np.uint8)
     return dataset
 
 
 @pytest.mark.parametrize(("options", "least", "most", "turn"), [
     ({}, 0.65, 1.35, 90), ({"scaling": 0.25, "rotation": 30}, 0.75, 1.25, 60),
-    ({"rules": "mmlab"}, 0.5, 1.5, 80), ({"rules": "mmlab", "scaling": 0.25, "rotation": 60}, 0.75, 1.25, 60),
+    ({"convention": "mmlab"}, 0.5, 1.5, 80), ({"convention": "mmlab", "scaling": 0.25, "rotation": 60}, 0.75, 1.25, 60),
 ])  # fmt: skip
 def test_ranges_are_those_of_the_rules(monkeypatch, options, least, most, turn):
     seen = recorded(monkeypatch)
@@ -109,7 +109,7 @@ def test_ranges_are_those_of_the_rules(monkeypatch, options, least, most, turn):
     assert 0.8 * turn < turns.max() <= turn and 0.25 < np.mean(turns == 0) < 0.55
     assert 0.38 < np.mean([look.flip for look in seen]) < 0.62
     moved = np.mean([not np.allclose(look.center, (80, 100)) for look in seen])
-    assert 0.2 < moved < 0.42 if options.get("rules") else moved == 0
+    assert 0.2 < moved < 0.42 if options.get("convention") else moved == 0
 
 
 def test_half_bodies_are_shown_as_often_as_asked(monkeypatch):
@@ -122,7 +122,7 @@ def test_half_bodies_are_shown_as_often_as_asked(monkeypatch):
 def test_mmpose_moves_by_shares_of_the_box_and_widens_afterwards(monkeypatch):
     """A tall person is moved by 0.16 of its own padded width, at most, not by that of the square it is shown in."""
     seen = recorded(monkeypatch)
-    options = {"rules": "mmlab", "half_body": 0, "scaling": 0, "shift": 1}
+    options = {"convention": "mmlab", "half_body": 0, "scaling": 0, "shift": 1}
     for _ in pipeline.training(body(), batch=1, crop=(64, 64), **options).take(300):
         pass
     moves = np.array([look.center for look in seen]) - (80, 100)
@@ -133,7 +133,7 @@ def test_mmpose_moves_by_shares_of_the_box_and_widens_afterwards(monkeypatch):
 
 @pytest.mark.parametrize("codec", [None, "dark", "udp"])
 def test_mmposes_crops_and_maps(coco, codec):
-    for picture, row, image, maps, weights in epoch(coco, rules="mmlab", codec=codec, shift=0, **STILL):
+    for picture, row, image, maps, weights in epoch(coco, convention="mmlab", codec=codec, shift=0, **STILL):
         example = coco.example(picture)
         left, top, right, bottom = example["boxes"][row]
         wide, high = 1.25 * (right - left), 1.25 * (bottom - top)
@@ -142,23 +142,23 @@ def test_mmposes_crops_and_maps(coco, codec):
         matrix = make(((left + right) / 2, (top + bottom) / 2), (wide / 200, high / 200), SIZE)
         np.testing.assert_array_equal(image, affine.warp(example["image"], matrix, SIZE))
         expected, inside = encode(affine.transform(example["points"][row], matrix), example["visible"][row],
-                                  codec=codec or "classic", input_size=SIZE, map_size=(64, 48))  # fmt: skip
+                                  codec=codec or "msra", input_size=SIZE, map_size=(64, 48))  # fmt: skip
         np.testing.assert_allclose(maps, expected, atol=1e-6)
         np.testing.assert_array_equal(weights, inside)
 
 
 def test_mpiis_centres_go_down_and_scales_are_padded_where_they_are_known():
     """The official reader, on its numbers counted from 1: `c[1] += 15 * s` and `s *= 1.25` unless `c[0] == -1`."""
-    facts = mpii_facts()
+    info = mpii_info()
     example = {
         "centers": [[100.0, 50.0], [-2.0, -2.0], [-1.0, 4.0]],
         "scales": [2.0, 3.0, 1.0],
         "boxes": np.zeros((3, 4)),
     }
-    centers, scales = pipeline.centers_and_scales(example, facts, 1.0)
+    centers, scales = pipeline.centers_and_scales(example, info, 1.0)
     np.testing.assert_allclose(centers, [[100, 80], [-2, -2], [-1, 19]])
     np.testing.assert_allclose(scales, [[2.5, 2.5], [3, 3], [1.25, 1.25]])
-    np.testing.assert_allclose(pipeline.centers_and_scales(example, facts, 0.75)[1][0], [2.5, 2.5 / 0.75])
+    np.testing.assert_allclose(pipeline.centers_and_scales(example, info, 0.75)[1][0], [2.5, 2.5 / 0.75])
     assert example["centers"][0] == [100, 50]
 
 
@@ -184,11 +184,11 @@ def test_nobody_and_the_unlabelled_are_no_samples():
     [
         ({"crop": (100, 64)}, r"crop=\(100, 64\): expected \(height, width\), multiples of 32"),
         ({"crop": (64,)}, "multiples of 32"),
-        ({"rules": "mmpose"}, "rules='mmpose': expected 'official' or 'mmlab'"),
-        ({"codec": "udp_combined"}, "codec='udp_combined': expected one of 'official', 'classic', 'dark', 'udp'"),
+        ({"convention": "mmpose"}, "convention='mmpose': expected 'official' or 'mmlab'"),
+        ({"codec": "udp_combined"}, "codec='udp_combined': expected one of 'official', 'msra', 'dark', 'udp'"),
         ({"codec": "best"}, "codec='best'"),
-        ({"shift": 0.3}, r"shift=0\.3: the official rules move no crop"),
-        ({"rules": "mmlab", "shift": 2}, "shifting=2|shift=2"),
+        ({"shift": 0.3}, r"shift=0\.3: the official convention move no crop"),
+        ({"convention": "mmlab", "shift": 2}, "shifting=2|shift=2"),
         ({"half_body": 1.1}, r"half_body=1\.1: expected how often"),
         ({"scaling": 1.0}, "scaling=1.0: expected 0 up to"),
         ({"rotation": 181}, "rotation=181"),
@@ -202,9 +202,9 @@ def test_what_cannot_be_is_refused(options, expected):
 
 def test_what_a_model_remembers_of_its_training():
     remembered = pipeline.remembered(DataRecipe("coco", crop=(256, 192)))
-    assert remembered == {"input": [256, 192], "rules": "official", "codec": "official"}
-    remembered = pipeline.remembered(DataRecipe("coco", crop=(64, 64), rules="mmlab", codec="udp"))
-    assert remembered == {"input": [64, 64], "rules": "mmlab", "codec": "udp"}
+    assert remembered == {"input": [256, 192], "convention": "official", "codec": "official"}
+    remembered = pipeline.remembered(DataRecipe("coco", crop=(64, 64), convention="mmlab", codec="udp"))
+    assert remembered == {"input": [64, 64], "convention": "mmlab", "codec": "udp"}
 
 
 def test_the_whole_person_is_in_the_crop_and_labels_stay_with_their_dots():
@@ -213,7 +213,7 @@ def test_the_whole_person_is_in_the_crop_and_labels_stay_with_their_dots():
     boxes = np.array([[30.0, 20, 90, 110], [120, 40, 190, 140]])
     points = dots.instances(rng, boxes)
     row = {"points": points, "visible": np.full((2, 3), 2), "boxes": boxes}
-    dataset = PointSet(dots.FACTS, "train", ["one"], (), [row], "drawn")
+    dataset = PointSet(dots.INFO, "train", ["one"], (), [row], "drawn")
     dataset.image = lambda i: dots.picture((160, 220), points, spread=2.0)
     checked = 0
     for images, targets in pipeline.training(dataset, batch=2, crop=(128, 96)).take(20):

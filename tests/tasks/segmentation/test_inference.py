@@ -6,10 +6,10 @@ import pytest
 from PIL import Image
 
 import hrnet_keras as hk
-from hrnet_keras.builders import facts_of, name_answers
-from hrnet_keras.datasets import Facts
+from hrnet_keras.builders import info_of, name_answers
+from hrnet_keras.datasets import DatasetInfo
 from hrnet_keras.datasets.published import published
-from hrnet_keras.layers import Answer
+from hrnet_keras.layers import ModelInfoLayer
 from hrnet_keras.tasks.segmentation import inference
 from hrnet_keras.tasks.segmentation.inference import answerer
 
@@ -38,15 +38,15 @@ def test_a_model_of_output_stride_4_is_refused():
         answerer(model)
 
 
-def net_of(names, **facts):
+def net_of(names, **info):
     """One convolution, a logit per class."""
     image = keras.Input((None, None, 3))
     layer = keras.layers.Conv2D(len(names), 5, padding="same", use_bias=False)
     logits = layer(image / 255)
     kernel = np.random.default_rng(1).normal(0, 1, (5, 5, 3, len(names)))
     layer.set_weights([kernel - kernel.mean((0, 1, 2))])  # no class is the brightest everywhere
-    known = {"task": "seg", "num_classes": len(names), "output_stride": 1, **facts}
-    return keras.Model(image, Answer(known, name="logits")(logits))
+    known = {"task": "seg", "num_classes": len(names), "output_stride": 1, **info}
+    return keras.Model(image, ModelInfoLayer(known, name="logits")(logits))
 
 
 LIP = published("lip")
@@ -58,9 +58,9 @@ def test_a_mirrored_look_exchanges_the_sides_that_the_model_knows(known):
     model = net_of(LIP.class_names)
     if known == "pairs":
         name_answers(model, LIP)
-        assert facts_of(model)["label_flip_pairs"] == [[14, 15], [16, 17], [18, 19]]
+        assert info_of(model).label_flip_pairs == [[14, 15], [16, 17], [18, 19]]
     else:  # files of earlier versions
-        facts_of(model).update({"class_names": list(LIP.class_names)} if known == "names" else {"data": "lip"})
+        info_of(model).update({"class_names": list(LIP.class_names)} if known == "names" else {"data": "lip"})
     image = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
     both = {"flip": True}
     found, mirrored = (hk.predict(model, x, protocol=both)[0].label_map for x in (image, image[:, ::-1].copy()))
@@ -172,7 +172,7 @@ def test_a_picture_that_is_too_large_is_shrunk_where_nobody_says_how_to_look(mod
     assert found["label_map"].shape == (61, 90) and found["shown_size"] == (30, 44)
     assert "shown_size" not in answerer(model, size=90)(IMAGE)
     assert "shown_size" not in answerer(model, protocol={})(IMAGE)
-    assert "shown_size" not in answerer(model, facts=Facts("x"))(IMAGE)  # scores are of pictures as they are
+    assert "shown_size" not in answerer(model, info=DatasetInfo("x"))(IMAGE)  # scores are of pictures as they are
     asked = []
     served = inference.served_at(lambda image: asked.append(image.shape) or {"label_map": image[..., 0]})
     assert served(IMAGE)["label_map"].shape == (61, 90) and asked == [(30, 44, 3)]

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from hrnet_keras.datasets import Facts
+from hrnet_keras.datasets import DatasetInfo
 from hrnet_keras.tasks.segmentation.metrics import Metric, table
 
 
 def score(predictions, labels):
     """`predictions`: `(n, classes, height, width)` scores."""
-    metric = Metric(Facts("golden", class_names=tuple(f"c{i}" for i in range(predictions.shape[1]))))
+    metric = Metric(DatasetInfo("golden", class_names=tuple(f"c{i}" for i in range(predictions.shape[1]))))
     for scores, truth in zip(predictions, labels, strict=True):
         metric.update({"label_map": scores.argmax(0).astype(np.uint8)}, {"label_map": truth, "name": "x"})
     return metric
@@ -37,7 +37,7 @@ def test_second_golden_set(golden):
 
 
 def test_pictures_of_mixed_sizes_add_up():
-    metric = Metric(Facts("two", class_names=("a", "b")))
+    metric = Metric(DatasetInfo("two", class_names=("a", "b")))
     metric.update({"label_map": np.zeros((2, 3), int)}, {"label_map": np.zeros((2, 3), int), "name": "small"})
     metric.update({"label_map": np.ones((4, 5), int)}, {"label_map": np.zeros((4, 5), int), "name": "large"})
     np.testing.assert_array_equal(metric.confusion, [[6, 20], [0, 0]])
@@ -46,7 +46,7 @@ def test_pictures_of_mixed_sizes_add_up():
 
 
 def test_refuses_other_shapes_and_strange_classes():
-    metric = Metric(Facts("two", class_names=("a", "b")))
+    metric = Metric(DatasetInfo("two", class_names=("a", "b")))
     with pytest.raises(ValueError, match=r"street: truth has shape \(2, 2\), the answer \(2, 3\)"):
         metric.update({"label_map": np.zeros((2, 3), int)}, {"label_map": np.zeros((2, 2), int), "name": "street"})
     with pytest.raises(ValueError, match=r"street: class id 7, expected 0\.\.1 or 255"):
@@ -55,7 +55,7 @@ def test_refuses_other_shapes_and_strange_classes():
 
 def test_absent_classes_count_as_officially_and_are_marked():
     """Four classes: a half right, b wholly, c predicted without being there, d nowhere."""
-    metric = Metric(Facts("four", class_names=("a", "b", "c", "d")))
+    metric = Metric(DatasetInfo("four", class_names=("a", "b", "c", "d")))
     truth, found = np.array([[0, 0, 1, 1, 255]]), np.array([[0, 2, 1, 1, 3]])
     metric.update({"label_map": found}, {"label_map": truth, "name": "x"})
     result = metric.result()
@@ -68,7 +68,7 @@ def test_absent_classes_count_as_officially_and_are_marked():
 
 
 def test_where_every_class_is_there_the_means_are_one_and_nothing_is_marked():
-    metric = Metric(Facts("two", class_names=("a", "b")))
+    metric = Metric(DatasetInfo("two", class_names=("a", "b")))
     metric.update({"label_map": np.array([[0, 1]])}, {"label_map": np.array([[0, 0]]), "name": "x"})
     result = metric.result()
     assert result["mIoU"] == result["mIoU_present"] and result["absent"] == []
@@ -76,7 +76,7 @@ def test_where_every_class_is_there_the_means_are_one_and_nothing_is_marked():
 
 
 def test_pixels_of_no_class_are_refused():
-    metric = Metric(Facts("two", class_names=("a", "b")))
+    metric = Metric(DatasetInfo("two", class_names=("a", "b")))
     found = {"label_map": np.array([[0, 1], [255, 1]], np.uint8)}
     with pytest.raises(ValueError, match="street: the model's logits are no finite numbers"):
         metric.update(found, {"label_map": np.zeros((2, 2), np.uint8), "name": "street"})

@@ -11,14 +11,14 @@ from hrnet_keras import datasets
 from hrnet_keras.tasks.segmentation import pipeline
 from hrnet_keras.transforms.decode import decode_bytes
 
-FACTS = datasets.Facts(name="stripes", class_names=tuple(f"class {i}" for i in range(200)))
+INFO = datasets.DatasetInfo(name="stripes", class_names=tuple(f"class {i}" for i in range(200)))
 
 
 class Drawn(datasets.Dataset):
     """Pictures whose every pixel tells where it came from: row, column and index as colour, the column as label."""
 
-    def __init__(self, count=11, size=(24, 40), facts=FACTS):
-        super().__init__(facts, "train", [f"{i:02}" for i in range(count)])
+    def __init__(self, count=11, size=(24, 40), info=INFO):
+        super().__init__(info, "train", [f"{i:02}" for i in range(count)])
         self.size = size
 
     def example(self, i):
@@ -44,7 +44,7 @@ def assert_equal_batches(some, others):
 def files(tmp_path_factory):
     """Eight pictures in files, JPEG and PNG by turns, with palette label maps."""
     root = tmp_path_factory.mktemp("files")
-    (root / "classes.txt").write_text("\n".join(FACTS.class_names))
+    (root / "classes.txt").write_text("\n".join(INFO.class_names))
     for kind in ("images", "labels"):
         (root / kind).mkdir()
     for i in range(8):
@@ -61,7 +61,7 @@ def files(tmp_path_factory):
 @pytest.mark.parametrize("cache", [True, False])
 def test_a_crop_of_everything_is_the_official_resized_picture(golden, tmp_path, key, cache):
     arrays = golden("segmentation", "seg_pipeline")[1]
-    (tmp_path / "classes.txt").write_text("\n".join(FACTS.class_names))
+    (tmp_path / "classes.txt").write_text("\n".join(INFO.class_names))
     for kind, array in (("images", arrays["in_image_bgr"][..., ::-1]), ("labels", arrays["in_label"])):
         (tmp_path / kind).mkdir()
         Image.fromarray(np.ascontiguousarray(array)).save(tmp_path / kind / "a.png")
@@ -161,10 +161,10 @@ def test_from_memory_and_from_files_alike(files):
 
 
 def test_flip_exchanges_sided_classes():
-    facts = datasets.Facts(name="sides", class_names=FACTS.class_names, label_flip_pairs=((0, 39),))
+    info = datasets.DatasetInfo(name="sides", class_names=INFO.class_names, label_flip_pairs=((0, 39),))
     plain, swapped = (
-        next(iter(pipeline.training(Drawn(1, facts=f), batch=1, crop=(24, 40), scale=None, flip=1)))[1][0]
-        for f in (FACTS, facts)
+        next(iter(pipeline.training(Drawn(1, info=f), batch=1, crop=(24, 40), scale=None, flip=1)))[1][0]
+        for f in (INFO, info)
     )
     assert plain[0].numpy().tolist() == list(range(39, -1, -1))
     assert swapped[0].numpy().tolist() == [0, *range(38, 0, -1), 39]

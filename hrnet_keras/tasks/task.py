@@ -1,0 +1,150 @@
+"""What a task is: everything that the verbs, the builders and the readers of checkpoints need to know of one."""
+
+import importlib
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from hrnet_keras.architecture import Conventions
+
+
+@dataclass(frozen=True)
+class HeadSpec:
+    """What a head is to be.
+
+    Attributes:
+        representation: which of the trunk's maps it stands on: `"V1"`, `"V2"` or `"V2p"`.
+        variant: of the head, one of the task's `variants`.
+        count: of classes or points.
+        conventions: of the lineage.
+        plain: mixes the branches over their concatenation, as the references do: the same function, more work.
+    """
+
+    representation: str
+    variant: str | None
+    count: int
+    conventions: Conventions
+    plain: bool = False
+
+
+@dataclass(frozen=True)
+class Naming:
+    """How one program names the tensors of its nets.
+
+    Attributes:
+        lineage: whose conventions its nets follow.
+        trunk: what stands before the trunk's names.
+        parts: our layer -> theirs, for what is not trunk and not named alike.
+        marks: beginnings of names; a file with one of them is of this naming.
+        counters: whether it writes `num_batches_tracked`.
+    """
+
+    lineage: str
+    trunk: str = ""
+    parts: dict[str, str] = field(default_factory=dict)
+    marks: tuple[str, ...] = ()
+    counters: bool = True
+
+
+@dataclass(frozen=True)
+class Task:
+    """One question asked of a picture; each folder of `hrnet_keras.tasks` states its own as `TASK`.
+
+    What is light stands here as a value; what needs TensorFlow or an evaluator is imported when it is asked for
+    (`module`), so that building a net costs no more than Keras.
+
+    Attributes:
+        name: as users write it (`task="seg"`).
+        folder: of `hrnet_keras.tasks`.
+        representations: that it can be built on, the paper's first.
+        conventions: `{lineage: Conventions}`, the default lineage first.
+        variant_conventions: `{variant of the head: {lineage: Conventions}}` where nets of that head have others.
+        counts: what the last layer counts: `"num_classes"` or `"num_keypoints"`.
+        default_count: where nobody says how many.
+        output: name of the layer of raw outputs.
+        last_layers: `{variant of the head: names of the layers that depend on the count}`; the usual one is `None`.
+        marks: beginnings of tensors' names by which a checkpoint shows that it is for this task.
+        variant_of: tells from the names of a checkpoint's tensors which variant of the head it has.
+        namings: `{program: Naming}` of the programs that write its checkpoints.
+        output_strides: that a model can be built with, the default first.
+        may_align_corners: whether nets with aligned corners exist.
+        starts_others: whether its weights start nets of other tasks, as ImageNet's do.
+        input_keys: words of an example that its predictor is told beside the picture.
+        saved_as: ending of the file that a result is saved as (`".png"`, `".json"`), `None` where there is none.
+        takes_sizes: whether pictures can be shown to the net at a size of one's choice.
+        may_lack_classes: whether a data set of some of a model's classes can be scored.
+        nothing_found: said of a picture in which things were looked for in vain.
+    """
+
+    name: str
+    folder: str
+    representations: tuple[str, ...]
+    conventions: dict[str, Conventions]
+    counts: str
+    default_count: int
+    output: str
+    last_layers: dict[str | None, tuple[str, ...]]
+    marks: tuple[str, ...]
+    variant_conventions: dict[str, dict[str, Conventions]] = field(default_factory=dict)
+    variant_of: Callable[[Collection[str]], str | None] = lambda names: None
+    namings: dict[str, Naming] = field(default_factory=dict)
+    output_strides: tuple[int, ...] = (1,)
+    may_align_corners: bool = False
+    starts_others: bool = False
+    input_keys: tuple[str, ...] = ()
+    saved_as: str | None = None
+    takes_sizes: bool = False
+    may_lack_classes: bool = False
+    nothing_found: str | None = None
+
+    @property
+    def variants(self) -> tuple[str | None, ...]:
+        """The heads it can have, as `head=` of the builders takes them; `None` is the paper's."""
+        return tuple(self.last_layers)
+
+    @property
+    def is_of_points(self) -> bool:
+        """Whether it answers points and not classes."""
+        return self.counts == "num_keypoints"
+
+    @property
+    def names(self) -> str:
+        """The field of a `DatasetInfo` or `ModelInfo` that names what is counted."""
+        return "point_names" if self.is_of_points else "class_names"
+
+    def module(self, name: str) -> Any:
+        """Imports `hrnet_keras.tasks.<folder>.<name>`; the table of these files stands in `hrnet_keras.tasks`."""
+        return importlib.import_module(f"hrnet_keras.tasks.{self.folder}.{name}")
+
+    def conventions_of(
+        self, lineage: str, variant: str | None = None, *, align_corners: bool | None = None
+    ) -> Conventions:
+        """What the nets of a lineage expect of the graph around their tensors.
+
+        Args:
+            lineage: a key of `conventions`.
+            variant: of the head.
+            align_corners: whether the net was trained with aligned corners; `None` is the lineage's own answer.
+
+        Raises:
+            ValueError: the lineage has no such nets, or `align_corners` is given for a task without such nets.
+        """
+        if lineage not in self.conventions:
+            known = ", ".join(map(repr, self.conventions))
+            raise ValueError(f"lineage={lineage!r} has no nets for task={self.name!r}: expected one of {known}")
+        if align_corners is not None and not self.may_align_corners:
+            raise ValueError(f"align_corners={align_corners!r}: nets for task={self.name!r} have no such choice")
+        conventions = self.variant_conventions.get(variant, self.conventions)[lineage]
+        if align_corners is None:
+            return conventions
+        # Nets with aligned corners come from the OCR branch, which has PyTorch's usual momentum.
+        momentum = 0.9 if align_corners else conventions.momentum
+        return replace(conventions, align_corners=align_corners, momentum=momentum)
+
+    def build(self, maps, spec: HeadSpec):
+        """Builds the head on the trunk's four maps; returns the raw outputs.
+
+        Raises:
+            ValueError: a variant that the representation does not carry.
+        """
+        return self.module("head").build(maps, spec)
