@@ -5,7 +5,7 @@ import os
 
 import numpy as np
 
-from hrnet_keras.datasets import DataError
+from hrnet_keras.datasets.reading import DataError
 from hrnet_keras.datasets.point_files import numbers, read_json
 
 LIST = "[[left, top, right, bottom], ...]"

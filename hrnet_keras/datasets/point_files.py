@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hrnet_keras.datasets import DataError
+from hrnet_keras.datasets.reading import DataError
 from hrnet_keras.datasets.text import read_text
 
 DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")

@@ -1,16 +1,16 @@
 """The data sets that published weights were trained on: their names and colours, and what their scores are of."""
 
 import functools
-import importlib
 import inspect
 import json
 from importlib import resources
+from typing import Any
 
-from hrnet_keras.datasets import MODULES, NAMES, DatasetInfo
+from hrnet_keras.datasets import NAMES, DatasetInfo, module_of
 
 
 @functools.cache
-def published(name):
+def published(name: str) -> DatasetInfo | None:
     """The `DatasetInfo` of a published data set, as far as labelling pictures needs it; `None` where unknown.
 
     Args:
@@ -23,12 +23,12 @@ def published(name):
     return DatasetInfo(name, **{key: _frozen(value) for key, value in row.items()})
 
 
-def _frozen(value):
+def _frozen(value: Any) -> Any:
     """Lists, also in lists, as tuples."""
     return tuple(map(_frozen, value)) if isinstance(value, list) else value
 
 
-def scored_on(name, lineage=None):
+def scored_on(name: str, lineage: str | None = None) -> tuple[str, str, dict[str, Any]]:
     """What to open with `hrnet_keras.datasets.load` to measure a published score again.
 
     Args:
@@ -40,16 +40,18 @@ def scored_on(name, lineage=None):
         Name, split (the module's `TEST_SPLIT`, else `"val"`) and options.
     """
     base = name.removesuffix("_59").removesuffix("_60")
-    options = {} if base == name else {"classes": int(name[-2:])}
+    options: dict[str, Any] = {}
+    if base != name:
+        options["classes"] = int(name[-2:])
     if base not in NAMES:
         return base, "val", options
-    module = importlib.import_module(f"hrnet_keras.datasets.{MODULES.get(base, base)}")
+    module = module_of(base)
     if lineage is not None and "lineage" in inspect.signature(module.load).parameters:
         options["lineage"] = "mmlab" if lineage == "mmlab" else "official"
     return base, getattr(module, "TEST_SPLIT", "val"), options
 
 
 @functools.cache
-def _rows():
+def _rows() -> dict[str, dict[str, Any]]:
     text = resources.files("hrnet_keras.datasets").joinpath("published.json").read_text(encoding="utf-8")
     return json.loads(text)

@@ -5,7 +5,9 @@ read the same way by all of them, or refused by all of them, by name.
 """
 
 import contextlib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO, Any, Protocol
 
 import numpy as np
 from PIL import Image
@@ -15,14 +17,23 @@ from PIL import Image
 LEAST_WHITE = 2**14
 BITS_PER_SAMPLE, PHOTOMETRIC, SAMPLE_FORMAT = 258, 262, 339  # tags of TIFF 6.0
 HEIC = (b"ftypheic", b"ftypheix", b"ftyphevc", b"ftypmif1")  # bytes 4 to 11 of such a file
+PLAIN_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA")
 REMEDY = "save it with 8 bits per channel (for example as PNG)"
+
+
+class ImageFile(Protocol):
+    """A path, or a file inside shards (`datasets.prepared.shards.Stored`) in the place of one."""
+
+    def read_bytes(self) -> bytes: ...
+
+    def open(self, mode: str = "rb") -> IO[Any]: ...
 
 
 class DataError(ValueError):
     """A file of a data set that cannot be used; the message names the file, what is wrong and what was expected."""
 
 
-def read_image(file):
+def read_image(file: Any) -> np.ndarray:
     """Reads a picture as uint8 RGB `(height, width, 3)`; of a moving one the first frame.
 
     Whatever Pillow opens is read, whatever its name ends in: JPEG, PNG, BMP, GIF, WebP, TIFF and more. Grey, palette,
@@ -51,7 +62,7 @@ def read_image(file):
         return image
 
 
-def read_label_map(file):
+def read_label_map(file: Any) -> np.ndarray:
     """Reads a label map, grey or palette, as the uint8 ids `(height, width)` that the file stores.
 
     Raises:
@@ -68,14 +79,14 @@ def read_label_map(file):
     return ids.astype(np.uint8)
 
 
-def image_size(file):
+def image_size(file: Any) -> tuple[int, int]:
     """`(height, width)` of a picture by its header; raises `DataError` as `read_image` does."""
     with opened(file) as picture:
         return picture.height, picture.width
 
 
 @contextlib.contextmanager
-def opened(file):
+def opened(file: Any) -> Iterator[Image.Image]:
     """A `PIL.Image.Image` of a file; whatever goes wrong with it while it is open is a `DataError` that names it."""
     try:
         with Image.open(file) as picture:
@@ -93,14 +104,19 @@ def opened(file):
         raise DataError(f"{file}: cannot be read as a picture ({error})") from error
 
 
-def has_deep_colour(picture):
+def has_deep_colour(picture: Any) -> bool:
     """Whether a picture, opened and not yet decoded, stores its colours with 16 bits, of which Pillow keeps 8."""
     if picture.mode.startswith("I") or not picture.tile:
         return False
     if picture.format == "TIFF":
         return max(picture.tag_v2.get(BITS_PER_SAMPLE, (1,))) > 8
-    how = picture.tile[0][3]  # of the decoder; PNG: how pixels are stored, for example "RGB;16B"
-    return picture.format == "PNG" and ";16" in str(how)
+    stored_as = picture.tile[0][3]  # argument of the decoder; of a PNG for example "RGB;16B"
+    return picture.format == "PNG" and ";16" in str(stored_as)
+
+
+def is_plain(picture: Image.Image) -> bool:
+    """Whether a picture, opened and not yet decoded, has 8 bits per channel or fewer, of grey or red, green, blue."""
+    return picture.mode in PLAIN_MODES and not has_deep_colour(picture)
 
 
 def _eight_bits(picture, file):
@@ -143,8 +159,8 @@ def _deepest(file):
     import cv2
 
     contents = file.read() if hasattr(file, "read") else Path(file).read_bytes()
-    found = cv2.imdecode(np.frombuffer(contents, np.uint8), cv2.IMREAD_UNCHANGED)
-    return found[..., :3]  # without opacity
+    colours = cv2.imdecode(np.frombuffer(contents, np.uint8), cv2.IMREAD_UNCHANGED)
+    return colours[..., :3]  # without opacity
 
 
 def _is_heic(file):

@@ -1,25 +1,28 @@
 """Where to cut: corners of crops from given random numbers."""
 
-import tensorflow as tf
+from typing import Any
+
+import numpy as np
 
 
-def random_origin(scaled, crop, numbers):
+def random_origin(scaled: Any, crop: tuple[int, int], numbers: Any) -> np.ndarray:
     """The corner of a crop, every position equally likely.
 
     A picture smaller than the crop is thought padded at its right and bottom, so its corner is 0 there.
 
     Args:
-        scaled: int32 `(2,)`, height and width of the picture.
+        scaled: whole numbers `(2,)`, height and width of the picture.
         crop: `(height, width)`.
         numbers: float32 `(2,)` in [0, 1), for y and x.
 
     Returns:
         int32 `(2,)`, y and x.
     """
-    return random_integer(0, tf.maximum(scaled - crop, 0), numbers)
+    return random_integer(0, np.maximum(np.asarray(scaled) - crop, 0), numbers)
 
 
-def random_integer(low, high, number):
+def random_integer(low: Any, high: Any, number: Any) -> np.ndarray:
     """The integer in `low..high` (both included) that a number in [0, 1) points at, int32."""
-    count = tf.cast(high - low + 1, tf.float32)
-    return low + tf.minimum(tf.cast(number * count, tf.int32), high - low)
+    count = np.asarray(high - low + 1, np.float32)  # single precision, in which the numbers are drawn
+    steps = (np.asarray(number, np.float32) * count).astype(np.int32)
+    return (low + np.minimum(steps, high - low)).astype(np.int32)

@@ -1,20 +1,24 @@
 """Resizing and mirroring: a crop of the resized picture comes straight from the pixels it needs.
 
 A picture is resized only virtually: `scaled` is the size that it would have, and a crop of `crop` pixels at `origin` is
-computed from the window of the source that it shows. Sizes and corners are `(height, width)` or `(y, x)`, int32.
+computed from the window of the source that it shows. Sizes and corners are whole numbers `(height, width)` or `(y, x)`.
 """
+
+from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
-import tensorflow as tf
+
+Crop = tuple[int, int]
 
 
-def scaled_size(size, scale, base_size=None):
+def scaled_size(size: Any, scale: float, base_size: int | None = None) -> np.ndarray:
     """The size of a picture whose long side becomes `int(base_size * scale + 0.5)`, the aspect ratio kept.
 
     Args:
-        size: int32 `(2,)`, height and width of the picture.
-        scale: float64 scalar.
+        size: `(2,)`, height and width of the picture.
+        scale: factor of the long side.
         base_size: pixels of the long side at scale 1; None: the picture's own.
 
     Returns:
@@ -22,35 +26,36 @@ def scaled_size(size, scale, base_size=None):
 
     Source: training transform of the official segmentation repository, in double precision like there.
     """
-    longer = tf.reduce_max(size)
-    base = tf.cast(longer if base_size is None else base_size, tf.float64)
-    long_side = tf.floor(base * tf.cast(scale, tf.float64) + 0.5)
+    sides = np.asarray(size, np.float64)
+    longer = sides.max()
+    base = longer if base_size is None else np.float64(base_size)
+    long_side = np.floor(base * np.float64(scale) + 0.5)
     # The product first: the official code divides last, and both round the same way only in this order.
-    both = tf.floor(tf.cast(size, tf.float64) * long_side / tf.cast(longer, tf.float64) + 0.5)
-    return tf.maximum(tf.cast(tf.where(size == longer, long_side, both), tf.int32), 1)
+    scaled = np.floor(sides * long_side / longer + 0.5)
+    return np.maximum(np.where(sides == longer, long_side, scaled).astype(np.int32), 1)
 
 
-def source_window(size, scaled, origin, crop):
+def source_window(size: Any, scaled: Any, origin: Any, crop: Crop) -> tuple[np.ndarray, np.ndarray]:
     """The part of a picture that a bilinear crop of its resized version reads.
 
     Args:
-        size: int32 `(2,)`, of the picture.
-        scaled: int32 `(2,)`, the size it is resized to.
-        origin: int32 `(2,)`, top left corner of the crop in the resized picture.
+        size: `(2,)`, of the picture.
+        scaled: `(2,)`, the size it is resized to.
+        origin: `(2,)`, top left corner of the crop in the resized picture.
         crop: `(height, width)` of the crop; it may reach beyond the resized picture.
 
     Returns:
         `(begin, end)`, int32 `(2,)` each: first row and column, and the ones after the last.
     """
-    ratio = tf.cast(size, tf.float64) / tf.cast(scaled, tf.float64)
-    first = tf.cast(origin, tf.float64)
-    last = tf.cast(tf.minimum(origin + crop, scaled), tf.float64) - 1
-    begin = tf.cast(tf.floor((first + 0.5) * ratio - 0.5), tf.int32)
-    end = tf.cast(tf.floor((last + 0.5) * ratio - 0.5), tf.int32) + 2
-    return tf.maximum(begin, 0), tf.minimum(end, size)
+    ratio = np.asarray(size, np.float64) / np.asarray(scaled, np.float64)
+    first = np.asarray(origin, np.float64)
+    last = np.minimum(first + crop, scaled) - 1
+    begin = np.floor((first + 0.5) * ratio - 0.5).astype(np.int32)
+    end = np.floor((last + 0.5) * ratio - 0.5).astype(np.int32) + 2
+    return np.maximum(begin, 0), np.minimum(end, size)
 
 
-def resample_image(part, begin, size, scaled, origin, crop):
+def resample_image(part: Any, begin: Any, size: Any, scaled: Any, origin: Any, crop: Crop) -> np.ndarray:
     """The crop of a bilinearly resized picture, black where it reaches beyond; by OpenCV (5 or newer), on arrays.
 
     Pixel centres lie at halves, edges repeat, nothing is smoothed before shrinking: OpenCV's `resize` with
@@ -75,7 +80,7 @@ def resample_image(part, begin, size, scaled, origin, crop):
     return _filled(shown, crop, 0)
 
 
-def resample_labels(label_map, scaled, origin, crop, ignore_label=255):
+def resample_labels(label_map: Any, scaled: Any, origin: Any, crop: Crop, ignore_label: int = 255) -> np.ndarray:
     """The crop of a label map resized to the nearest label, `ignore_label` where it reaches beyond; on arrays.
 
     Row `i` of the resized map is row `floor(i * height / scaled height)`, as with OpenCV's `INTER_NEAREST`;
@@ -97,23 +102,23 @@ def resample_labels(label_map, scaled, origin, crop, ignore_label=255):
     return _filled(label_map[rows].take(columns, axis=1), crop, ignore_label)
 
 
-def _nearest(first, stop, scaled, count):
+def _nearest(first: int, stop: int, scaled: int, count: int) -> np.ndarray:
     # OpenCV multiplies by 1 / (scaled / size) in double precision: where the quotient should be whole this can fall
     # just short of it, and the label is the one before.
-    places = np.floor(np.arange(first, stop) * (1 / (scaled / count))).astype(np.int64)
-    return np.minimum(places, count - 1)
+    indices = np.floor(np.arange(first, stop) * (1 / (scaled / count))).astype(np.int64)
+    return np.minimum(indices, count - 1)
 
 
-def _filled(found, crop, value):
-    """`found` at the upper left of an array of `crop`, the rest `value`."""
-    if found.shape[:2] == tuple(crop):
-        return found
-    whole = np.full((*crop, *found.shape[2:]), value, found.dtype)
-    whole[: found.shape[0], : found.shape[1]] = found
+def _filled(pixels: np.ndarray, crop: Crop, value: int) -> np.ndarray:
+    """`pixels` at the upper left of an array of `crop`, the rest `value`."""
+    if pixels.shape[:2] == tuple(crop):
+        return pixels
+    whole = np.full((*crop, *pixels.shape[2:]), value, pixels.dtype)
+    whole[: pixels.shape[0], : pixels.shape[1]] = pixels
     return whole
 
 
-def swap_labels(label_map, pairs):
+def swap_labels(label_map: np.ndarray, pairs: Sequence[tuple[int, int]]) -> np.ndarray:
     """Exchanges class ids: what a mirrored picture asks of classes that have a side.
 
     Args:
@@ -127,7 +132,12 @@ def swap_labels(label_map, pairs):
     return table[label_map]
 
 
-def mirror(image, label_map, label_pairs=()):
+def mirror(
+    image: np.ndarray, label_map: np.ndarray, label_pairs: Sequence[tuple[int, int]] = ()
+) -> tuple[np.ndarray, np.ndarray]:
     """Image and label map (arrays) flipped left to right; classes of `label_pairs` change places."""
-    image, label_map = np.ascontiguousarray(image[:, ::-1]), np.ascontiguousarray(label_map[:, ::-1])
-    return image, swap_labels(label_map, label_pairs) if label_pairs else label_map
+    image = np.ascontiguousarray(image[:, ::-1])
+    label_map = np.ascontiguousarray(label_map[:, ::-1])
+    if label_pairs:
+        label_map = swap_labels(label_map, label_pairs)
+    return image, label_map

@@ -4,8 +4,10 @@ import numpy as np
 import tensorflow as tf
 
 
-def places(count, batch, *, seed=0, first_epoch=0, worker=0, workers=1):
-    """Endless places of a training: what all chance of a picture hangs on.
+def sample_indices(
+    count: int, batch: int, *, seed: int = 0, first_epoch: int = 0, worker: int = 0, workers: int = 1
+) -> tf.data.Dataset:
+    """Endless positions of a training, and which example comes there: what all chance of a picture hangs on.
 
     Every epoch goes through the set in an order of its own and drops what does not fill a batch. Several workers deal
     each step's pictures out among them: together they see, step by step, what one worker with a batch of `workers *
@@ -20,7 +22,7 @@ def places(count, batch, *, seed=0, first_epoch=0, worker=0, workers=1):
         workers: how many there are.
 
     Returns:
-        A `tf.data.Dataset` of `(epoch, place in the epoch, index of the example)`, int64, int64, int32.
+        A `tf.data.Dataset` of `(epoch, position in the epoch, index of the example)`, int64, int64, int32.
 
     Raises:
         ValueError: a batch of all workers has more pictures than the set, or no such worker.
@@ -28,13 +30,15 @@ def places(count, batch, *, seed=0, first_epoch=0, worker=0, workers=1):
     if not 0 <= worker < workers:
         raise ValueError(f"worker={worker}: expected 0..{workers - 1}, of {workers} workers")
     if not 1 <= batch * workers <= count:
-        most = f"1..{count // workers}" + (f" for each of {workers} workers" if workers > 1 else "")
+        most = f"1..{count // workers}"
+        if workers > 1:
+            most += f" for each of {workers} workers"
         raise ValueError(f"batch={batch}: expected {most}, the set has {count} examples to train on")
     steps = count // (batch * workers)
-    mine = np.arange(steps * workers * batch).reshape(steps, workers, batch)[:, worker].ravel()
+    positions = np.arange(steps * workers * batch).reshape(steps, workers, batch)[:, worker].ravel()
 
-    def one_epoch(epoch):
+    def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
         order = tf.random.experimental.stateless_shuffle(tf.range(count), tf.stack([tf.cast(seed, tf.int64), epoch]))
-        return tf.data.Dataset.from_tensor_slices((tf.fill([len(mine)], epoch), mine, tf.gather(order, mine)))
+        return tf.data.Dataset.from_tensor_slices((tf.fill([len(positions)], epoch), positions, tf.gather(order, positions)))
 
     return tf.data.Dataset.range(first_epoch, np.iinfo(np.int64).max).flat_map(one_epoch)

@@ -1,13 +1,19 @@
 """Finding the files of a data set that can't be used, before a training of hours comes across them."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
-from hrnet_keras.datasets.reading import DataError, has_deep_colour, opened, read_image
+from PIL import Image
+
+from hrnet_keras.datasets.dataset import Dataset
+from hrnet_keras.datasets.masks import MaskSet
+from hrnet_keras.datasets.reading import DataError, ImageFile, is_plain, opened, read_image
 
 TAIL = 4096  # bytes at the end of a file in which its end mark is looked for
 
 
-def check(dataset, workers=2):
+def validate(dataset: Dataset, workers: int = 2) -> list[tuple[str, str]]:
     """Decodes every picture and label map of a data set, so that a broken file shows before a long training.
 
     Args:
@@ -20,13 +26,13 @@ def check(dataset, workers=2):
     return _collect(dataset, dataset.example, workers)
 
 
-def _collect(dataset, look, workers):
+def _collect(dataset: Dataset, check: Callable[[int], Any], workers: int) -> list[tuple[str, str]]:
     if not dataset.image_files:
         return []
 
-    def reason(i):
+    def reason(i: int) -> str | None:
         try:
-            look(i)
+            check(i)
         except DataError as error:
             return str(error)
         return None
@@ -36,48 +42,40 @@ def _collect(dataset, look, workers):
     return [(name, text) for name, text in zip(dataset.names, reasons, strict=True) if text]
 
 
-def glance(dataset, workers=16):
-    """Looks at every file of a data set without decoding the pictures: seconds where `check` takes an hour.
+def validate_headers(dataset: Dataset, workers: int = 16) -> list[tuple[str, str]]:
+    """Checks every file of a data set without decoding the pictures: seconds where `validate` takes an hour.
 
     A picture must begin and end like one, and a label map must be readable, of its picture's size, with class ids of
     the set. A picture that is cut short shows by its missing end; one with damage in its middle does not. Pictures of
     more than 8 bits, and of kinds whose end has no mark, are decoded.
 
     Args:
-        dataset: a `Dataset`; one without files has nothing to look at.
+        dataset: a `Dataset`; one without files has nothing to check.
         workers: threads; they mostly wait for the disk.
 
     Returns:
-        A list of `(name, reason)` as `check` gives it.
+        A list of `(name, reason)` as `validate` gives it.
     """
-    return _collect(dataset, lambda i: _glance(dataset, i), workers)
+    return _collect(dataset, lambda i: _validate_header(dataset, i), workers)
 
 
-def _glance(dataset, i):
-    file = dataset.image_files[i]
-    width, height = _size_of_whole_picture(file)
-    if not dataset.label_files:
-        return
-    shape = dataset.label_map(i).shape
-    if shape != (height, width):
-        raise DataError(
-            f"{dataset.label_files[i]}: the label map is {shape[1]}x{shape[0]}, its picture {width}x{height} "
-            "(width x height): expected the same size"
-        )
+def _validate_header(dataset: Dataset, i: int) -> None:
+    size = _size_of_whole_picture(dataset.image_files[i])
+    if isinstance(dataset, MaskSet):
+        dataset.check_fit(i, {"label_map": dataset.label_map(i)}, size)
 
 
-def _size_of_whole_picture(file):
-    """Width and height by the header; a picture whose end or values the header leaves open is decoded to see."""
+def _size_of_whole_picture(file: ImageFile) -> tuple[int, int]:
+    """`(height, width)` by the header; a picture whose end or values the header leaves open is decoded to see."""
     with opened(file) as picture:
-        size, kind = picture.size, picture.format
-        is_plain = not has_deep_colour(picture) and picture.mode in ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK")
-        is_whole = is_plain and _is_whole(picture, kind, file)
+        size = (picture.height, picture.width)
+        is_whole = (is_plain(picture) or picture.mode == "CMYK") and _is_whole(picture, picture.format, file)
     if not is_whole:
         read_image(file)
     return size
 
 
-def _is_whole(picture, kind, file):
+def _is_whole(picture: Image.Image, kind: str | None, file: ImageFile) -> bool:
     """Whether the end of a picture is there; False also where that can't be seen without decoding it."""
     with file.open("rb") as stream:
         length = stream.seek(0, 2)
