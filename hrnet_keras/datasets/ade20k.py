@@ -1,12 +1,13 @@
 """ADE20K, 150 classes: indoor and outdoor scenes of the MIT scene-parsing challenge (Zhou et al., CVPR 2017)."""
 
 from dataclasses import replace
+from os import PathLike
 from pathlib import Path
 
-from hrnet_keras.datasets import DataError, paired
+from hrnet_keras.datasets import DataError, MaskSet
 from hrnet_keras.datasets.listing import files_in
+from hrnet_keras.datasets.masks import from_pairs, to_short_side
 from hrnet_keras.datasets.published import published
-from hrnet_keras.datasets.resized import to_short_side
 
 FOLDERS = {"train": "training", "val": "validation"}
 COUNTS = {"train": 20210, "val": 2000}
@@ -14,7 +15,9 @@ ARCHIVE = "ADEChallengeData2016.zip"
 IDS = {0: 255, 255: 255} | {value: value - 1 for value in range(1, 151)}
 
 
-def load(split, root=None, *, short_side=None, partial=False):
+def load(
+    split: str, root: str | PathLike[str] | None = None, *, short_side: int | None = None, partial: bool = False
+) -> MaskSet:
     """Opens ADE20K at `<root>/images/{training,validation}` and `<root>/annotations/{training,validation}`.
 
     Args:
@@ -33,12 +36,13 @@ def load(split, root=None, *, short_side=None, partial=False):
         raise ValueError(f"split={split!r}: ade20k has 'train' and 'val'")
     if root is None:
         raise DataError("ade20k is read from files: expected root, the folder ADEChallengeData2016")
-    pictures, labels = (Path(root) / kind / FOLDERS[split] for kind in ("images", "annotations"))
+    pictures = Path(root) / "images" / FOLDERS[split]
+    labels = Path(root) / "annotations" / FOLDERS[split]
     pairs = [(file.stem, file, labels / f"{file.stem}.png") for file in files_in(pictures, "*.jpg")]
     info = replace(published("ade20k"), source="groups.csail.mit.edu/vision/datasets/ADE20K", terms="research")
-    found = paired(
+    dataset = from_pairs(
         info, split, pictures, pairs, expected=COUNTS[split], archive=ARCHIVE, partial=partial, ids=IDS
-    )  # fmt: skip
+    )
     if short_side is not None and split == "train":
-        found.new_size = to_short_side(short_side)
-    return found
+        dataset.new_size = to_short_side(short_side)
+    return dataset

@@ -1,11 +1,14 @@
 """How often the classes occur: weights against a loss that rare ones hardly touch, and what to know before training."""
 
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from math import log
 
 import numpy as np
 
+from hrnet_keras.datasets.dataset import ClassSet, Dataset
+from hrnet_keras.datasets.masks import MaskSet
 from hrnet_keras.datasets.reading import DataError
 
 SOFTENING = 1.10
@@ -13,7 +16,7 @@ CHUNK = 32  # label maps between two looks at the clock
 NAMED = 5  # classes that a line names
 
 
-def balanced_weights(pixels):
+def balanced_weights(pixels: Sequence[int]) -> tuple[float, ...]:
     """1 / ln(c + share of the pixels) per class, scaled to a mean of 1: the rule of ENet with a milder c.
 
     c is 1.10 and not ENet's 1.02, with which CamVid's rarest class would count 13 times the road and not 4 times. In 60
@@ -33,8 +36,8 @@ def balanced_weights(pixels):
     return tuple(weight * len(raw) / sum(raw) for weight in raw)
 
 
-def count_pixels(dataset, workers=4):
-    """Labelled pixels of every class of a `Dataset`: reads all its label maps once; int64 `(classes,)`.
+def count_pixels(dataset: MaskSet, workers: int = 4) -> np.ndarray:
+    """Labelled pixels of every class of a `MaskSet`: reads all its label maps once; int64 `(classes,)`.
 
     Raises:
         DataError: as `label_report` does.
@@ -44,7 +47,7 @@ def count_pixels(dataset, workers=4):
     return pixels[: len(dataset.info.class_names)]
 
 
-def label_report(dataset, seconds=10.0, workers=4):
+def label_report(dataset: Dataset, seconds: float = 10.0, workers: int = 4) -> list[str]:
     """What should be known of the labels of a data set before a training: classes that never occur, or one that is all.
 
     Args:
@@ -59,25 +62,27 @@ def label_report(dataset, seconds=10.0, workers=4):
         DataError: no class but one is drawn and the other pixels are of the ignored label, as in masks of 0 and 255; or
             a label map is broken.
     """
-    names = dataset.info.class_names
-    if getattr(dataset, "labels", ()):
-        counts, looked, what = np.bincount(dataset.labels, minlength=len(names)), len(dataset), "pictures"
-    elif dataset.label_files:
-        counts, looked = _tally(dataset, seconds, workers)
-        _refuse_one_drawn_class(dataset, counts)
-        what = "label maps"
-    else:
+    if isinstance(dataset, ClassSet):
+        counts = np.bincount(dataset.picture_labels, minlength=len(dataset.info.class_names))
+        return _lines(dataset, counts, f"its {len(dataset)} pictures")
+    if not isinstance(dataset, MaskSet) or not dataset.label_files:
         return []
-    where = f"its {looked} {what}" if looked == len(dataset) else f"{looked} of its {len(dataset)} {what}"
-    return _lines(dataset, counts, where)
+    counts, num_counted = _tally(dataset, seconds, workers)
+    _refuse_one_drawn_class(dataset, counts)
+    if num_counted == len(dataset):
+        return _lines(dataset, counts, f"its {num_counted} label maps")
+    return _lines(dataset, counts, f"{num_counted} of its {len(dataset)} label maps")
 
 
-def _tally(dataset, seconds, workers):
+def _tally(dataset: MaskSet, seconds: float | None, workers: int) -> tuple[np.ndarray, int]:
     """Pixels of every id, int64 `(256,)`, and how many label maps were counted until the time was over."""
-    order = np.arange(len(dataset)) if seconds is None else np.random.default_rng(0).permutation(len(dataset))
-    pixels, began = np.zeros(256, np.int64), time.monotonic()
+    order = np.arange(len(dataset))
+    if seconds is not None:
+        order = np.random.default_rng(0).permutation(order)
+    pixels = np.zeros(256, np.int64)
+    began = time.monotonic()
 
-    def count(i):
+    def count(i: int) -> np.ndarray:
         return np.bincount(dataset.label_map(int(i)).ravel(), minlength=256)
 
     with ThreadPoolExecutor(workers) as pool:
@@ -89,9 +94,10 @@ def _tally(dataset, seconds, workers):
     return pixels, len(order)
 
 
-def _refuse_one_drawn_class(dataset, pixels):
+def _refuse_one_drawn_class(dataset: MaskSet, pixels: np.ndarray) -> None:
     """Raises `DataError` where masks hold one class at most and 255: two classes drawn black and white look so."""
-    names, ignored = dataset.info.class_names, int(pixels[dataset.info.ignore_label])
+    names = dataset.info.class_names
+    ignored = int(pixels[dataset.info.ignore_label])
     drawn = [i for i in range(len(names)) if pixels[i]]
     if dataset.ids is not None or len(names) < 2 or len(drawn) > 1 or not ignored:
         return
@@ -104,15 +110,18 @@ def _refuse_one_drawn_class(dataset, pixels):
     )
 
 
-def _lines(dataset, counts, where):
-    names, split = dataset.info.class_names, dataset.split
+def _lines(dataset: Dataset, counts: np.ndarray, looked_at: str) -> list[str]:
+    names = dataset.info.class_names
+    split = dataset.split
     present = [i for i in range(len(names)) if counts[i]]
     if not present:
-        return [f"split {split!r}: nothing is labelled in {where}"]
+        return [f"split {split!r}: nothing is labelled in {looked_at}"]
     if len(present) == 1:
-        return [f"split {split!r}: all that is labelled in {where} is {names[present[0]]!r}: no other class is learnt"]
+        return [f"split {split!r}: all that is labelled in {looked_at} is {names[present[0]]!r}: no other class is learnt"]
     absent = [name for i, name in enumerate(names) if not counts[i]]
     if not absent:
         return []
-    more = f" and {len(absent) - NAMED} more" if len(absent) > NAMED else ""
-    return [f"split {split!r}: no {', '.join(absent[:NAMED])}{more} in {where}"]
+    listed = ", ".join(absent[:NAMED])
+    if len(absent) > NAMED:
+        listed += f" and {len(absent) - NAMED} more"
+    return [f"split {split!r}: no {listed} in {looked_at}"]

@@ -2,6 +2,8 @@
 
 import json
 import os
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +13,7 @@ from hrnet_keras.datasets.point_files import numbers, read_json
 LIST = "[[left, top, right, bottom], ...]"
 
 
-def boxes_for(pictures, text):
+def boxes_for(pictures: Sequence[str], text: str) -> list[np.ndarray]:
     """The boxes to look at in every picture.
 
     Args:
@@ -41,7 +43,7 @@ def boxes_for(pictures, text):
     return [_boxes_of(picture, whole, where) for picture in pictures]
 
 
-def _read(text):
+def _read(text: str) -> tuple[str, Any]:
     """What to call the json in messages, and what it says."""
     if not text.startswith(("[", "{")):
         return text, read_json(text, f"expected the path of a json file, or {LIST}")
@@ -51,7 +53,7 @@ def _read(text):
         raise DataError(f"boxes: no json ({error}): expected {LIST}, or the path of a json file") from None
 
 
-def _boxes_of(picture, whole, where):
+def _boxes_of(picture: str, whole: dict, where: str) -> np.ndarray:
     name = next((name for name in (picture, os.path.basename(picture)) if name in whole), None)
     if name is None:
         raise DataError(f"{where}: has no boxes of {os.path.basename(picture)}: expected a list, [] for nobody")

@@ -1,12 +1,14 @@
 """Cityscapes, 19 classes: street scenes of 50 cities, 2048x1024 (Cordts et al., CVPR 2016)."""
 
 from dataclasses import replace
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
 
-from hrnet_keras.datasets import paired
+from hrnet_keras.datasets import MaskSet
 from hrnet_keras.datasets.listing import files_in
+from hrnet_keras.datasets.masks import from_pairs
 from hrnet_keras.datasets.prepared import check_place, open_prepared
 from hrnet_keras.datasets.published import published
 
@@ -27,7 +29,14 @@ CLASS_WEIGHTS = (
 )  # fmt: skip
 
 
-def load(split, root=None, *, prepared=None, annotation="fine", partial=False):
+def load(
+    split: str,
+    root: str | PathLike[str] | None = None,
+    *,
+    prepared: str | PathLike[str] | None = None,
+    annotation: str = "fine",
+    partial: bool = False,
+) -> MaskSet:
     """Opens Cityscapes at `<root>/leftImg8bit/<split>/<city>` and `<root>/gtFine/<split>/<city>`, as it unpacks.
 
     Args:
@@ -47,23 +56,25 @@ def load(split, root=None, *, prepared=None, annotation="fine", partial=False):
     if split not in (*COUNTS, "trainval"):
         raise ValueError(f"split={split!r}: cityscapes has {', '.join(map(repr, (*COUNTS, 'trainval')))}")
     check_place("cityscapes", root, prepared, holds="leftImg8bit/ and gtFine/")
-    parts = ("train", "val") if split == "trainval" else (split,)
+    parts = (split,)
+    if split == "trainval":
+        parts = ("train", "val")
     info = replace(
         published("cityscapes"), class_weights=CLASS_WEIGHTS, source="cityscapes-dataset.com", terms="non-commercial"
     )
     common = {"expected": sum(COUNTS[part] for part in parts), "partial": partial, "ids": IDS}
     if prepared is not None:
-        found = open_prepared("cityscapes", split, prepared, info, config=CONFIGS[annotation], **common)
+        dataset = open_prepared("cityscapes", split, prepared, info, config=CONFIGS[annotation], **common)
     else:
         pairs = _pairs(Path(root), parts, f"gt{annotation.capitalize()}")
-        folder = Path(root) / "leftImg8bit" / (split if len(parts) == 1 else "train")
+        folder = Path(root) / "leftImg8bit" / parts[0]
         archive = f"{ARCHIVES[annotation]} of cityscapes-dataset.com"
-        found = paired(info, split, folder, pairs, archive=archive, **common)
-    found.to_file = to_label_ids
-    return found
+        dataset = from_pairs(info, split, folder, pairs, archive=archive, **common)
+    dataset.to_file = to_label_ids
+    return dataset
 
 
-def _pairs(root, parts, truth):
+def _pairs(root: Path, parts: tuple[str, ...], truth: str) -> list[tuple[str, Path, Path]]:
     """`(name, picture, label file)` of all pictures of the parts, which may lack their label file."""
     pairs = []
     for part in parts:
@@ -74,7 +85,7 @@ def _pairs(root, parts, truth):
     return pairs
 
 
-def to_label_ids(label_map):
+def to_label_ids(label_map: np.ndarray) -> np.ndarray:
     """Class ids -> the label ids that the test server takes; uint8 `(height, width)` both. 255 becomes 30, ignored."""
     table = np.full(256, 30, np.uint8)
     table[: len(TRAINED_IDS)] = TRAINED_IDS

@@ -1,14 +1,15 @@
 """COCO-Stuff 10k, 171 classes: things and stuff on pictures of COCO (Caesar, Uijlings and Ferrari, CVPR 2018)."""
 
 from dataclasses import replace
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
 
-from hrnet_keras.datasets import DataError, Dataset, paired
+from hrnet_keras.datasets import DataError, MaskSet
 from hrnet_keras.datasets.listing import files_in
+from hrnet_keras.datasets.masks import from_pairs, to_short_side
 from hrnet_keras.datasets.published import published
-from hrnet_keras.datasets.resized import to_short_side
 from hrnet_keras.datasets.text import read_text
 
 COUNTS = {"train": 9000, "val": 1000}
@@ -21,7 +22,9 @@ USED = tuple(value for value in range(1, 183) if value not in UNUSED)
 IDS = {value: 255 for value in range(256)} | {value: i for i, value in enumerate(USED)}
 
 
-def load(split, root=None, *, short_side=None, partial=False):
+def load(
+    split: str, root: str | PathLike[str] | None = None, *, short_side: int | None = None, partial: bool = False
+) -> MaskSet:
     """Opens COCO-Stuff 10k, either as released or as PNG files.
 
     As released: `<root>/images/*.jpg`, `<root>/annotations/*.mat` and `<root>/imageLists/{train,test}.txt`. As PNG
@@ -45,41 +48,51 @@ def load(split, root=None, *, short_side=None, partial=False):
     if root is None:
         raise DataError("cocostuff is read from files: expected root, the folder that the release unpacks to")
     root = Path(root)
-    folder, listed = root / split / "image", root / "imageLists" / LISTS[split]
+    folder = root / split / "image"
+    kind: type[MaskSet] = MaskSet
     if folder.is_dir():
-        labels, kind = root / split / "label", Dataset
+        labels = root / split / "label"
         pairs = [(file.stem, file, labels / f"{file.stem}.png") for file in files_in(folder, "*.jpg")]
-    elif listed.is_file():
-        folder, kind = root / "images", Released
-        stems = read_text(listed).split()
-        pairs = [(stem, folder / f"{stem}.jpg", root / "annotations" / f"{stem}.mat") for stem in stems]
-        lacking = next((picture for _, picture, _ in pairs if not picture.is_file()), None)
-        if lacking is not None and not partial:
-            raise DataError(f"{lacking}: no such file, {listed.name} names it; unpack {ARCHIVE} again")
-        pairs = [pair for pair in pairs if pair[1].is_file()]
     else:
-        raise DataError(f"{root}: has neither {split}/image nor imageLists/{LISTS[split]}: unpack {ARCHIVE} there")
+        folder = root / "images"
+        kind = Released
+        pairs = _released(root, split, partial)
     info = replace(published("cocostuff"), source="github.com/nightrome/cocostuff10k", terms="Flickr's terms of use")
-    found = paired(
+    dataset = from_pairs(
         info, split, folder, pairs, expected=COUNTS[split], archive=ARCHIVE, partial=partial, ids=IDS, kind=kind
     )
     if short_side is not None and split == "train":
-        found.new_size = to_short_side(short_side)
-    return found
+        dataset.new_size = to_short_side(short_side)
+    return dataset
 
 
-class Released(Dataset):
+def _released(root: Path, split: str, partial: bool) -> list[tuple[str, Path, Path]]:
+    """Name, picture and label file of every picture that the release lists."""
+    listed = root / "imageLists" / LISTS[split]
+    if not listed.is_file():
+        raise DataError(f"{root}: has neither {split}/image nor imageLists/{LISTS[split]}: unpack {ARCHIVE} there")
+    pairs = []
+    for stem in read_text(listed).split():
+        picture = root / "images" / f"{stem}.jpg"
+        if picture.is_file():
+            pairs.append((stem, picture, root / "annotations" / f"{stem}.mat"))
+        elif not partial:
+            raise DataError(f"{picture}: no such file, {listed.name} names it; unpack {ARCHIVE} again")
+    return pairs
+
+
+class Released(MaskSet):
     """Label maps in MATLAB files, as released: variable `S`, ids 0..182."""
 
-    def stored_labels(self, i):
+    def stored_ids(self, i: int) -> np.ndarray:
         """Label map `i` as stored, uint8 `(height, width)`; raises `DataError` for a file that is none."""
         from scipy.io import loadmat
 
         file = self.label_files[i]
         try:
-            found = np.asarray(loadmat(file)["S"])
+            ids = np.asarray(loadmat(file)["S"])
         except Exception as error:  # SciPy raises many kinds for a damaged file
             raise DataError(f"{file}: no label map of COCO-Stuff ({error}): unpack {ARCHIVE} again") from error
-        if found.ndim != 2 or found.min(initial=0) < 0 or found.max(initial=0) > 182:
-            raise DataError(f"{file}: expected a map of ids 0..182 in variable S, given shape {found.shape}")
-        return found.astype(np.uint8)
+        if ids.ndim != 2 or ids.min(initial=0) < 0 or ids.max(initial=0) > 182:
+            raise DataError(f"{file}: expected a map of ids 0..182 in variable S, given shape {ids.shape}")
+        return ids.astype(np.uint8)

@@ -1,14 +1,17 @@
 """COFW, 29 points: faces behind hands, hair and glasses, every point marked as seen or hidden (Burgos-Artizzu 2013)."""
 
+from collections.abc import Iterator
 from dataclasses import replace
+from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from hrnet_keras.datasets import DataError
+from hrnet_keras.datasets import DataError, DatasetInfo
 from hrnet_keras.datasets.faces import JSON_PAGE, face, face_around, face_info
 from hrnet_keras.datasets.point_files import keypoints_of, read_coco, size_of, xywh_of
-from hrnet_keras.datasets.points import PointSet, centers_and_scales, check_box, point_set, rows_of
+from hrnet_keras.datasets.points import Instance, PointSet, centers_and_scales, check_box, point_set, rows_of
 
 TEST_SPLIT = "test"  # that published scores are of
 OUTER_EYE_CORNERS = (8, 9)
@@ -18,7 +21,9 @@ VARIABLES = {"train": ("IsTr", "phisTr", "bboxesTr", 1), "test": ("IsT", "phisT"
 ARCHIVE = "COFW_color.zip (COFW_train_color.mat and COFW_test_color.mat)"
 
 
-def load(split, root=None, *, lineage="official", partial=False):
+def load(
+    split: str, root: str | PathLike[str] | None = None, *, lineage: str = "official", partial: bool = False
+) -> PointSet:
     """Opens COFW at `<root>/COFW_{train,test}_color.mat`, pictures and all, or mmpose's conversion of them,
     `<root>/annotations/cofw_{train,test}.json` and `<root>/images`.
 
@@ -53,13 +58,7 @@ def load(split, root=None, *, lineage="official", partial=False):
         raise DataError("cofw is read from files: expected root, the folder that holds COFW_train_color.mat")
     info = face_info("cofw", OUTER_EYE_CORNERS, "data.caltech.edu/records/20099")
     info = replace(info, stretch_first=False, crop_box="cofw" if lineage == "mmlab" else "tight")
-    files = [Path(root) / f"COFW_{split}_color.mat", Path(root) / "annotations" / f"cofw_{split}.json"]
-    file = next((file for file in (files if lineage == "official" else files[::-1]) if file.is_file()), None)
-    if file is None:
-        raise DataError(
-            f"{root}: holds neither {files[0].name} nor annotations/{files[1].name}: unpack {ARCHIVE} there, or "
-            f"convert them as {JSON_PAGE} says"
-        )
+    file = _annotation_file(Path(root), split, lineage)
     if file.suffix == ".json":
         rows = rows_of(_json_faces(file, lineage))
         folder = Path(root) / "images"
@@ -67,12 +66,27 @@ def load(split, root=None, *, lineage="official", partial=False):
     return MatFile(info, split, file, lineage)
 
 
+def _annotation_file(root: Path, split: str, lineage: str) -> Path:
+    mat = root / f"COFW_{split}_color.mat"
+    converted = root / "annotations" / f"cofw_{split}.json"
+    files = [mat, converted]
+    if lineage == "mmlab":
+        files.reverse()
+    file = next((file for file in files if file.is_file()), None)
+    if file is None:
+        raise DataError(
+            f"{root}: holds neither {mat.name} nor annotations/{converted.name}: unpack {ARCHIVE} there, or "
+            f"convert them as {JSON_PAGE} says"
+        )
+    return file
+
+
 class MatFile(PointSet):
     """Pictures and annotations inside one of COFW's .mat files, which are HDF5 with every array's axes reversed."""
 
-    as_stored = False
+    per_example = (*PointSet.per_example, "positions")
 
-    def __init__(self, info, split, file, lineage):
+    def __init__(self, info: DatasetInfo, split: str, file: Path, lineage: str) -> None:
         self.file = file
         self.pictures, points, boxes, first = VARIABLES[split]
         with _opened(file) as store:
@@ -80,14 +94,14 @@ class MatFile(PointSet):
         if not faces:
             raise DataError(f"{file}: holds no faces: unpack {ARCHIVE} again")
         rows = rows_of(faces)
-        self.places = tuple(range(len(rows)))
+        self.positions = tuple(range(len(rows)))
         super().__init__(info, split, tuple(rows), (), rows.values(), file)
 
-    def image(self, i):
+    def image(self, i: int) -> np.ndarray:
         """Picture `i`, uint8 RGB `(height, width, 3)`; grey ones are widened. Raises `DataError` where it is broken."""
         try:
             with _opened(self.file) as store:
-                image = store[store[self.pictures][()].ravel()[self.places[i]]][()].T  # stored (3, width, height)
+                image = store[store[self.pictures][()].ravel()[self.positions[i]]][()].T  # stored (3, width, height)
         except (OSError, KeyError, RuntimeError) as error:
             raise DataError(f"{self.file}: picture {self.names[i]} cannot be read ({error})") from error
         if image.ndim == 2:
@@ -99,7 +113,7 @@ class MatFile(PointSet):
         return np.ascontiguousarray(image)
 
 
-def _opened(file):
+def _opened(file: Path) -> Any:
     try:
         import h5py
     except ImportError:
@@ -110,7 +124,9 @@ def _opened(file):
         raise DataError(f"{file}: cut short or no MATLAB 7.3 file ({error}): unpack {ARCHIVE} again") from error
 
 
-def _mat_faces(store, file, pictures, points, boxes, first, lineage):
+def _mat_faces(
+    store: Any, file: Path, pictures: str, points: str, boxes: str, first: int, lineage: str
+) -> Iterator[Instance]:
     absent = [name for name in (pictures, points, boxes) if name not in store]
     if absent:
         raise DataError(f"{file}: has no variable {absent[0]}: expected {pictures}, {points} and {boxes}, as published")
@@ -135,9 +151,10 @@ def _mat_faces(store, file, pictures, points, boxes, first, lineage):
             yield _boxed_face(where, name, np.maximum(xy - 1, 0), visible, np.maximum(xywh, 0), size)
 
 
-def _json_faces(file, lineage):
+def _json_faces(file: Path, lineage: str) -> Iterator[Instance]:
     for picture, entry in read_coco(file, f"convert {ARCHIVE} as {JSON_PAGE} says").pairs():
-        where, name = f"{file}: annotation {entry.get('id')}", picture["file_name"]
+        where = f"{file}: annotation {entry.get('id')}"
+        name = picture["file_name"]
         points, visible = keypoints_of(entry, COUNT, where)
         if lineage == "official":
             yield face_around(where, name, points + 1, visible)
@@ -145,7 +162,9 @@ def _json_faces(file, lineage):
             yield _boxed_face(where, name, points, visible, xywh_of(entry, where), size_of(picture, where))
 
 
-def _boxed_face(where, picture, points, visible, xywh, size):
+def _boxed_face(
+    where: str, picture: str, points: np.ndarray, visible: np.ndarray, xywh: Any, size: tuple[int, int]
+) -> Instance:
     """A face of its annotated box, cut at the edge of the picture of `size` `(height, width)`."""
     left, top, wide, high = xywh
     edges = np.array([left, top, left + wide, top + high], np.float64)

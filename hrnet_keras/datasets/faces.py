@@ -1,11 +1,14 @@
 """What the sets of faces share: the official csv, by position of its columns, and mmpose's json of the same content."""
 
+from collections.abc import Iterator
 from dataclasses import replace
+from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from hrnet_keras.datasets import DataError
+from hrnet_keras.datasets import DataError, DatasetInfo
 from hrnet_keras.datasets.point_files import (
     is_number,
     keypoints_of,
@@ -16,19 +19,29 @@ from hrnet_keras.datasets.point_files import (
     read_csv,
     value_of,
 )
-from hrnet_keras.datasets.points import Instance, centers_and_scales, point_set, rows_of, square_box, tight_boxes
+from hrnet_keras.datasets.points import (
+    Instance,
+    PointSet,
+    centers_and_scales,
+    point_set,
+    rows_of,
+    square_box,
+    tight_boxes,
+)
 from hrnet_keras.datasets.published import published
 
 CSV_PAGE = "the page of github.com/HRNet/HRNet-Facial-Landmark-Detection"
 JSON_PAGE = "the data set page of mmpose's documentation"
 
 
-def face_info(name, normaliser, source):
+def face_info(name: str, normaliser: tuple[int, int] | str, source: str) -> DatasetInfo:
     """The `DatasetInfo` of a published set of faces; `normaliser` as there. All four are for research only."""
     return replace(published(name), metric="nme", normaliser=normaliser, source=source, terms="research only")
 
 
-def annotation_file(name, split, root, splits):
+def annotation_file(
+    name: str, split: str, root: str | PathLike[str] | None, splits: dict[str, str]
+) -> tuple[str, Path | None]:
     """The official csv of a split, or else mmpose's json.
 
     Args:
@@ -54,7 +67,15 @@ def annotation_file(name, split, root, splits):
     return split, next((file for file in files if file.is_file()), None)
 
 
-def open_faces(info, split, root, splits, *, partial=False, sized=False):
+def open_faces(
+    info: DatasetInfo,
+    split: str,
+    root: str | PathLike[str] | None,
+    splits: dict[str, str],
+    *,
+    partial: bool = False,
+    sized: bool = False,
+) -> PointSet:
     """Opens a split of 300W, WFLW or AFLW from its csv or json; pictures are relative to `<root>/images`.
 
     `boxes` are the squares of centre and scale; every face of the csv has all its points labelled (1).
@@ -78,14 +99,23 @@ def open_faces(info, split, root, splits, *, partial=False, sized=False):
             f"{root}: holds neither {stem}.csv nor annotations/{stem}.json: unpack the annotations that {CSV_PAGE} or "
             f"{JSON_PAGE} links to there"
         )
-    read = _csv_faces if file.suffix == ".csv" else _json_faces
-    faces = read(file, len(info.point_names), sized)
+    faces = _json_faces(file, len(info.point_names), sized)
+    if file.suffix == ".csv":
+        faces = _csv_faces(file, len(info.point_names), sized)
     archive = f"the pictures of {info.name}"
     folder = Path(root) / "images"
     return point_set(info, split, rows_of(faces), folder=folder, origin=file, archive=archive, partial=partial)
 
 
-def face(where, picture, points, visible, center, scale, size=None):
+def face(
+    where: str,
+    picture: str,
+    points: np.ndarray,
+    visible: np.ndarray,
+    center: Any,
+    scale: float,
+    size: float | None = None,
+) -> Instance:
     """An `Instance` of a face with its square box; `DataError` where no point is labelled or the square is empty."""
     if not np.any(visible):
         raise DataError(f"{where}: no point is labelled: remove this face")
@@ -93,11 +123,11 @@ def face(where, picture, points, visible, center, scale, size=None):
         raise DataError(f"{where}: scale {scale:g}: a box of no size; expected the face's side over 200 pixels")
     if size is not None and not size > 0:
         raise DataError(f"{where}: box size {size:g}: expected the side of the face's box in pixels")
-    center = (float(center[0]), float(center[1]))
-    return Instance(picture, points, visible, square_box(center, float(scale)), center, float(scale), size)
+    middle = (float(center[0]), float(center[1]))
+    return Instance(picture, points, visible, square_box(middle, float(scale)), middle, float(scale), size)
 
 
-def face_around(where, picture, points, visible):
+def face_around(where: str, picture: str, points: np.ndarray, visible: np.ndarray) -> Instance:
     """A `face` of the tight box around its labelled points."""
     if not np.any(visible):
         raise DataError(f"{where}: no point is labelled: remove this face")
@@ -105,7 +135,7 @@ def face_around(where, picture, points, visible):
     return face(where, picture, points, visible, center, scale)
 
 
-def _csv_faces(file, count, sized):
+def _csv_faces(file: Path, count: int, sized: bool) -> Iterator[Instance]:
     """Path, scale, [box size,] centre x, centre y, then the points: a row per face, below a header."""
     lead = 5 if sized else 4
     (_, header), *rows = read_csv(file, "unpack it again") or [(1, [])]
@@ -126,7 +156,7 @@ def _csv_faces(file, count, sized):
         yield face(where, cells[0], points, np.ones(count, np.int8), values[lead - 3 : lead - 1], values[0], size)
 
 
-def _json_faces(file, count, sized):
+def _json_faces(file: Path, count: int, sized: bool) -> Iterator[Instance]:
     """COCO's layout with `center`, `scale` and, for AFLW, `box_size`."""
     for picture, entry in read_coco(file, "unpack it again").pairs():
         where = f"{file}: annotation {entry.get('id')}"

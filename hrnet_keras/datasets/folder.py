@@ -1,11 +1,14 @@
 """Your own pictures: `images/` and `labels/` of the same stem, and `classes.txt` with one class per line."""
 
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from hrnet_keras.datasets import DataError, Dataset, DatasetInfo, distinct_colour
+from hrnet_keras.datasets import DataError, DatasetInfo, MaskSet, distinct_colour
 from hrnet_keras.datasets.balance import balanced_weights, count_pixels
 from hrnet_keras.datasets.listing import EXPECTED, is_ours, pictures_in
 from hrnet_keras.datasets.sides import mirror_pairs
@@ -15,7 +18,13 @@ LABEL_SUFFIXES = (".png", ".bmp", ".tif", ".tiff")  # that keep every number
 IGNORED = 255
 
 
-def load(split, root=None, *, class_weights=None, mask_values=None):
+def load(
+    split: str,
+    root: str | PathLike[str] | None = None,
+    *,
+    class_weights: Sequence[float] | str | None = None,
+    mask_values: Mapping[int, int] | None = None,
+) -> MaskSet:
     """Opens a folder of pictures and label maps.
 
     The files lie in `<root>/<split>/{images,labels}`, or in `<root>/{images,labels}`, which then is every split. A
@@ -33,7 +42,7 @@ def load(split, root=None, *, class_weights=None, mask_values=None):
             masks that are drawn black and white; the id 255 ignores a value.
 
     Returns:
-        A `Dataset`, in the order of the names.
+        A `MaskSet`, in the order of the names.
 
     Raises:
         ValueError: weights of another count than the classes, or `mask_values` that are none.
@@ -44,16 +53,16 @@ def load(split, root=None, *, class_weights=None, mask_values=None):
     root = Path(root)
     if not root.is_dir():
         raise DataError(f"{root}: no such folder")
-    found = read_split(_read_info(root), split, root)
+    dataset = read_split(_read_info(root), split, root)
     if mask_values is not None:
-        found.ids, found.to_file = _coding(mask_values, len(found.info.class_names))
+        dataset.ids, dataset.to_file = _coding(mask_values, len(dataset.info.class_names))
     if class_weights is not None:
-        found.info = replace(found.info, class_weights=_weights(found, class_weights))
-    return found
+        dataset.info = replace(dataset.info, class_weights=_weights(dataset, class_weights))
+    return dataset
 
 
-def _coding(mask_values, count):
-    """`Dataset.ids` and `Dataset.to_file` of what the values of masks mean."""
+def _coding(mask_values: Any, count: int) -> tuple[dict[int, int], Callable[[np.ndarray], np.ndarray]]:
+    """`MaskSet.ids` and `MaskSet.to_file` of what the values of masks mean."""
     try:
         ids = {int(value): int(label) for value, label in dict(mask_values).items()}
     except (TypeError, ValueError):
@@ -70,7 +79,7 @@ def _coding(mask_values, count):
     return ids, lambda label_map: table[label_map]
 
 
-def _weights(dataset, given):
+def _weights(dataset: MaskSet, given: Any) -> tuple[float, ...]:
     names = dataset.info.class_names
     if given == "balanced":
         return balanced_weights(count_pixels(dataset).tolist())
@@ -80,8 +89,8 @@ def _weights(dataset, given):
     return tuple(float(weight) for weight in given)
 
 
-def read_split(info, split, root):
-    """The `Dataset` of one split of `root`, laid out as `load` says; `info` are known already."""
+def read_split(info: DatasetInfo, split: str, root: str | PathLike[str]) -> MaskSet:
+    """The `MaskSet` of one split of `root`, laid out as `load` says; `info` are known already."""
     top = _split_folder(Path(root), split)
     images = _by_stem(pictures_in(top / "images"))
     masks = pictures_in(top / "labels")
@@ -90,42 +99,50 @@ def read_split(info, split, root):
         raise DataError(f"{top / 'images'}: holds no pictures: expected {EXPECTED}")
     unlabelled = [file for stem, file in images.items() if stem not in labels]
     if unlabelled:
-        raise DataError(f"{unlabelled[0]}: has no label map{_unlabelled(unlabelled, top / 'labels', masks)}")
+        raise DataError(_lacks_label_map(unlabelled, top / "labels", masks))
     alone = [file for stem, file in labels.items() if stem not in images]
     if alone:
-        rest = f" (and {len(alone) - 1} more label maps)" if len(alone) > 1 else ""
-        wanted = top / "images" / f"{alone[0].stem}.jpg"
-        raise DataError(
-            f"{alone[0]}: has no picture{rest}: expected {wanted}, or png, bmp, gif, webp, tif; remove it, or add the "
-            "picture"
-        )
-    return Dataset(info, split, images, images.values(), [labels[stem] for stem in images])
+        raise DataError(_lacks_picture(alone, top / "images"))
+    return MaskSet(info, split, images, images.values(), [labels[stem] for stem in images])
 
 
-def _unlabelled(pictures, folder, masks):
+def _lacks_label_map(pictures: list[Path], folder: Path, masks: list[Path]) -> str:
     """How many pictures lack a label map, where the first one's is expected, and what lies there instead."""
-    rest = f" (and {len(pictures) - 1} more pictures)" if len(pictures) > 1 else ""
-    lossy = next((file.name for file in masks if file.stem == pictures[0].stem), None)
-    hint = f"; {lossy} is of a kind that may change class ids" if lossy else ""
-    return f"{rest}: expected {folder / f'{pictures[0].stem}.png'}{hint}"
+    first = pictures[0]
+    message = f"{first}: has no label map"
+    if len(pictures) > 1:
+        message += f" (and {len(pictures) - 1} more pictures)"
+    message += f": expected {folder / f'{first.stem}.png'}"
+    lossy = next((file.name for file in masks if file.stem == first.stem), None)
+    if lossy:
+        message += f"; {lossy} is of a kind that may change class ids"
+    return message
 
 
-def _split_folder(root, split):
+def _lacks_picture(label_files: list[Path], folder: Path) -> str:
+    message = f"{label_files[0]}: has no picture"
+    if len(label_files) > 1:
+        message += f" (and {len(label_files) - 1} more label maps)"
+    wanted = folder / f"{label_files[0].stem}.jpg"
+    return f"{message}: expected {wanted}, or png, bmp, gif, webp, tif; remove it, or add the picture"
+
+
+def _split_folder(root: Path, split: str) -> Path:
     if not root.is_dir():
         raise DataError(f"{root}: no such folder")
     for top in (root / split, root):
         if (top / "images").is_dir() and (top / "labels").is_dir():
             return top
-    found = sorted(path.parent.name for path in root.glob("*/images") if is_ours(path.parent))
-    hint = f"; the splits here are {', '.join(found)}" if found else ""
+    splits = sorted(path.parent.name for path in root.glob("*/images") if is_ours(path.parent))
+    hint = f"; the splits here are {', '.join(splits)}" if splits else ""
     raise DataError(
         f"{root}: no split {split!r}: expected {split}/images and {split}/labels, or images and labels{hint}"
     )
 
 
-def _by_stem(paths):
+def _by_stem(paths: Iterable[Path]) -> dict[str, Path]:
     """{stem: file} in the order given; two files of one stem would be told apart by nothing."""
-    files = {}
+    files: dict[str, Path] = {}
     for file in paths:
         if file.stem in files:
             raise DataError(f"{file}: has the same stem as {files[file.stem].name}: expected one file per stem")
@@ -133,7 +150,7 @@ def _by_stem(paths):
     return files
 
 
-def _read_info(root):
+def _read_info(root: Path) -> DatasetInfo:
     file = root / "classes.txt"
     names, palette = read_classes(file)
     if len(names) > 255:
@@ -142,7 +159,7 @@ def _read_info(root):
     return DatasetInfo(root.resolve().name, names, palette, source=str(root), label_flip_pairs=pairs)
 
 
-def read_classes(file):
+def read_classes(file: str | PathLike[str]) -> tuple[tuple[str, ...], tuple[tuple[int, int, int], ...]]:
     """Names and colours of classes from a text file: a class per line in the order of the ids, empty lines left out.
 
     A colour may stand behind the name: `traffic light 250 170 30`; the others get one.
@@ -167,8 +184,9 @@ def read_classes(file):
     return names, tuple(_colour(words) or distinct_colour(i) for i, words in enumerate(lines))
 
 
-def _colour(words):
+def _colour(words: list[str]) -> tuple[int, int, int] | None:
     """The ` r g b` at the end of a line, or None: a name stands in front of it."""
     if len(words) < 4 or not all(word.isdecimal() and int(word) < 256 for word in words[-3:]):
         return None
-    return tuple(int(word) for word in words[-3:])
+    red, green, blue = map(int, words[-3:])
+    return red, green, blue

@@ -1,8 +1,9 @@
 """ImageNet-1k, or any folder with a folder of pictures per class."""
 
+from os import PathLike
 from pathlib import Path
 
-from hrnet_keras.datasets import DataError, Dataset, DatasetInfo, read_image
+from hrnet_keras.datasets import ClassSet, DataError, DatasetInfo
 from hrnet_keras.datasets.listing import EXPECTED, folders_in, pictures_in, told_apart
 from hrnet_keras.datasets.matching import places_in
 from hrnet_keras.datasets.prepared import check_place, open_prepared
@@ -12,7 +13,7 @@ from hrnet_keras.datasets.sides import mirror_pairs
 TRAIN = "train"  # the split whose folders are the classes of all
 
 
-def load(split, root=None, *, prepared=None):
+def load(split: str, root: str | PathLike[str] | None = None, *, prepared: str | PathLike[str] | None = None) -> ClassSet:
     """Opens `<root>/<split>/<class>/<picture>`.
 
     The classes are the folders of `<root>/train`, where there is such a split, else the split's own: a class id is the
@@ -38,7 +39,7 @@ def load(split, root=None, *, prepared=None):
     if prepared is not None:
         if split not in ("train", "val"):
             raise ValueError(f"split={split!r}: imagenet2012 has 'train' and 'val' (its test pictures have no classes)")
-        return open_prepared("imagenet2012", split, prepared, published("imagenet"), kind=Labelled)
+        return open_prepared("imagenet2012", split, prepared, published("imagenet"))
     top = Path(root) / split
     if not top.is_dir():
         raise DataError(f"{top}: no such folder: expected a folder per class in it")
@@ -48,7 +49,9 @@ def load(split, root=None, *, prepared=None):
             f"{top}: holds no folders: expected one per class; sort the pictures into their synsets' folders"
         )
     classes, ids = _classes([folder.name for folder in folders], _class_folders(Path(root) / TRAIN))
-    names, files, labels = [], [], []
+    names: list[str] = []
+    files: list[Path] = []
+    labels: list[int] = []
     for label, folder in zip(ids, folders, strict=True):
         inside = pictures_in(folder)
         if not inside:
@@ -56,38 +59,28 @@ def load(split, root=None, *, prepared=None):
         names += [f"{folder.name}/{name}" for name in told_apart(inside)]
         files += inside
         labels += [label] * len(inside)
-    found = Labelled(_info(classes, root), split, names, files)
-    found.labels = tuple(labels)
-    return found
+    return ClassSet(_info(classes, root), split, names, files, labels)
 
 
-def _class_folders(top):
+def _class_folders(top: Path) -> list[Path]:
     """The folders in `top`, by name; none where it is no folder."""
-    return folders_in(top) if top.is_dir() else []
+    if not top.is_dir():
+        return []
+    return folders_in(top)
 
 
-def _classes(names, trained):
+def _classes(names: list[str], trained: list[Path]) -> tuple[list[str], list[int]]:
     """The names of all classes, and the id of each of `names`, a split's folders; `trained`: folders of `train`."""
     classes = [folder.name for folder in trained]
-    known = places_in(names, classes)
-    classes += [name for name, place in zip(names, known, strict=True) if place is None]
+    ranks = places_in(names, classes)
+    classes += [name for name, rank in zip(names, ranks, strict=True) if rank is None]
     return classes, places_in(names, classes)
 
 
-def _info(classes, root):
-    known = published("imagenet")
-    if len(classes) == len(known.class_names) and all(name.startswith("n") for name in classes):
-        return known
+def _info(classes: list[str], root: str | PathLike[str]) -> DatasetInfo:
+    imagenet = published("imagenet")
+    if len(classes) == len(imagenet.class_names) and all(name.startswith("n") for name in classes):
+        return imagenet
     return DatasetInfo(
         Path(root).resolve().name, class_names=tuple(classes), source=str(root), label_flip_pairs=mirror_pairs(classes)
     )
-
-
-class Labelled(Dataset):
-    """Pictures with one class each, `labels`, in the order of the names."""
-
-    labels = ()
-
-    def example(self, i):
-        """Example `i`: `image`, `label` (class id) and `name`; raises `DataError` where the file is broken."""
-        return {"image": read_image(self.image_files[i]), "label": self.labels[i], "name": self.names[i]}

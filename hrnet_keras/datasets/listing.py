@@ -1,5 +1,7 @@
 """What lies in a folder, without what operating systems leave there; pictures are known by ending or by content."""
 
+from collections.abc import Iterator, Sequence
+from os import PathLike
 from pathlib import Path
 
 from hrnet_keras.datasets.reading import HEIC, DataError
@@ -14,23 +16,23 @@ BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8")
 LEFT_BY_SYSTEMS = ("__MACOSX", "@eaDir", "#recycle", "$RECYCLE.BIN", "System Volume Information")
 
 
-def is_ours(path):
+def is_ours(path: Path) -> bool:
     """Whether a file or folder is the user's: macOS leaves `._name`, `.DS_Store` and `__MACOSX`, others the like."""
     return not path.name.startswith(".") and path.name not in LEFT_BY_SYSTEMS
 
 
-def files_in(folder, pattern):
+def files_in(folder: str | PathLike[str], pattern: str) -> list[Path]:
     """Sorted paths below a folder that match a pattern of `pathlib` and are the user's own; [] without the folder."""
     folder = Path(folder)
     return sorted(path for path in folder.glob(pattern) if all(map(is_ours, _steps(path, folder))))
 
 
-def folders_in(folder):
+def folders_in(folder: str | PathLike[str]) -> list[Path]:
     """Sorted folders in a folder that are the user's own."""
     return sorted(path for path in Path(folder).iterdir() if is_ours(path) and path.is_dir())
 
 
-def pictures_in(folder):
+def pictures_in(folder: str | PathLike[str]) -> list[Path]:
     """Sorted pictures in a folder: by their endings (`SUFFIXES`), and files of unusual ones by their first bytes.
 
     Raises:
@@ -42,7 +44,7 @@ def pictures_in(folder):
         raise DataError(f"{folder}: cannot be listed ({error.strerror or error})") from error
 
 
-def told_apart(files):
+def told_apart(files: Sequence[Path]) -> list[str]:
     """Names of the pictures of a folder: their stems, or with the endings where two stems are alike (`a.jpg`, `a.png`).
 
     Upper and lower case count as alike, as on the disks of Windows and macOS: answers are written under these names.
@@ -52,14 +54,14 @@ def told_apart(files):
     return stems if is_plain else [file.name for file in files]
 
 
-def _steps(path, top):
+def _steps(path: Path, top: Path) -> Iterator[Path]:
     """The path and the folders between it and `top`."""
     while path != top:
         yield path
         path = path.parent
 
 
-def _is_picture(path):
+def _is_picture(path: Path) -> bool:
     suffix = path.suffix.lower()
     if suffix in SUFFIXES:
         return True

@@ -2,13 +2,14 @@
 
 import re
 import unicodedata
+from collections.abc import Callable, Sequence
 
 SEPARATORS = re.compile(r"[\s_.-]+")
 MADE_UP = re.compile(r"(?:class|label|category|point|keypoint|landmark|joint)[\s_-]*(\d+)", re.IGNORECASE)
 SHOWN = 6  # names of a long list in a message
 
 
-def places_in(names, among):
+def places_in(names: Sequence[str], among: Sequence[str]) -> list[int | None]:
     """Where each of `names` stands in `among`.
 
     Upper and lower case, spaces, underscores, hyphens and dots make no difference (`traffic light`, `Traffic_Light`),
@@ -22,15 +23,17 @@ def places_in(names, among):
     """
     if list(names) == list(among):  # also where names are there twice, as "crane" is in ImageNet
         return list(range(len(among)))
-    for spelling in (_letters, _words, str):
-        own, others = [spelling(name) for name in names], [spelling(name) for name in among]
+    spellings: tuple[Callable[[str], str], ...] = (_letters, _words, str)
+    for spelling in spellings:
+        own = [spelling(name) for name in names]
+        others = [spelling(name) for name in among]
         if len(set(own)) == len(own) and len(set(others)) == len(others):
             places = {name: i for i, name in enumerate(others)}
             return [places.get(name) for name in own]
     return [None] * len(names)
 
 
-def say_nothing(names):
+def say_nothing(names: Sequence[str]) -> bool:
     """Whether names are none, or were made up by counting (`point_0`, `point_1`, ...; from 0 or from 1)."""
     numbers = [MADE_UP.fullmatch(name) for name in names]
     if not all(numbers):
@@ -39,7 +42,7 @@ def say_nothing(names):
     return counted in (list(range(len(names))), list(range(1, len(names) + 1)))
 
 
-def difference(mine, own, yours, others):
+def difference(mine: str, own: Sequence[str], yours: str, others: Sequence[str]) -> str:
     """Two lists of names in words, and what each has that the other lacks.
 
     Args:
@@ -54,16 +57,16 @@ def difference(mine, own, yours, others):
     return "; ".join(parts)
 
 
-def in_words(names):
+def in_words(names: Sequence[str]) -> str:
     """Names with commas between them; of a long list the first, and how many there are."""
     if len(names) <= SHOWN:
         return ", ".join(names) or "none"
     return f"{', '.join(names[:SHOWN])}, ... ({len(names)} in all)"
 
 
-def _words(name):
+def _words(name: str) -> str:
     return SEPARATORS.sub(" ", unicodedata.normalize("NFKC", name).casefold()).strip()
 
 
-def _letters(name):
+def _letters(name: str) -> str:
     return _words(name).replace(" ", "")

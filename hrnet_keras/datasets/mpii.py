@@ -1,13 +1,14 @@
 """MPII Human Pose, 16 points: people in everyday activities (Andriluka et al., CVPR 2014)."""
 
 from dataclasses import replace
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
 
-from hrnet_keras.datasets import DataError
+from hrnet_keras.datasets import DataError, DatasetInfo
 from hrnet_keras.datasets.point_files import number_of, numbers, read_json, value_of
-from hrnet_keras.datasets.points import Instance, point_set, rows_of, square_box
+from hrnet_keras.datasets.points import Instance, PointSet, point_set, rows_of, square_box
 from hrnet_keras.datasets.published import published
 
 COUNT = 16
@@ -21,7 +22,7 @@ CROP_DROP = 15.0  # pixels per unit of scale: the official reader's, so that the
 HEAD_SHARE = 0.6  # of the diagonal of the head's box: what MPII's evaluation calls the length of the head
 
 
-def load(split, root=None, *, partial=False):
+def load(split: str, root: str | PathLike[str] | None = None, *, partial: bool = False) -> PointSet:
     """Opens MPII at `<root>/images` and `<root>/annot/{train,valid,trainval,test}.json` (the official repository's) or
     `<root>/annotations/mpii_{train,val,trainval,test}.json` (mmpose's, the same content).
 
@@ -46,7 +47,8 @@ def load(split, root=None, *, partial=False):
 
     Source: the official pose repository's reader and evaluation of MPII.
     """
-    split = "valid" if split == "val" else split
+    if split == "val":
+        split = "valid"
     if split not in FILES:
         raise ValueError(f"split={split!r}: mpii has {', '.join(map(repr, FILES))}")
     if root is None:
@@ -63,11 +65,12 @@ def load(split, root=None, *, partial=False):
     truth = next((file.parent / name for name in HEADS if (file.parent / name).is_file()), None)
     if split == "valid" and truth is not None:
         persons = _scored(persons, truth, file)
-    archive, folder = "mpii_human_pose_v1.tar.gz", Path(root) / "images"
+    archive = "mpii_human_pose_v1.tar.gz"
+    folder = Path(root) / "images"
     return point_set(mpii_info(), split, rows_of(persons), folder=folder, origin=file, archive=archive, partial=partial)
 
 
-def mpii_info():
+def mpii_info() -> DatasetInfo:
     """The `DatasetInfo` of MPII."""
     return replace(
         published("mpii"), metric="pckh", upper_body=UPPER_BODY, crop_drop=CROP_DROP,
@@ -75,7 +78,7 @@ def mpii_info():
     )  # fmt: skip
 
 
-def _persons(file, pointed):
+def _persons(file: Path, pointed: bool) -> list[Instance]:
     whole = read_json(file, "unpack it again")
     if not isinstance(whole, list):
         raise DataError(f"{file}: expected a list of persons with image, center, scale, joints and joints_vis")
@@ -89,12 +92,14 @@ def _persons(file, pointed):
         scale = number_of(entry, "scale", where)
         if not scale > 0:
             raise DataError(f"{where}: scale {scale:g}: a box of no size; expected the person's height over 200 pixels")
-        points, visible = _joints(entry, where) if pointed else (None, None)
+        points = visible = None
+        if pointed:
+            points, visible = _joints(entry, where)
         persons.append(Instance(picture, points, visible, square_box(center, scale), center, scale))
     return persons
 
 
-def _joints(entry, where):
+def _joints(entry: dict, where: str) -> tuple[np.ndarray, np.ndarray]:
     joints = value_of(entry, "joints", where)
     if not isinstance(joints, list) or len(joints) != COUNT:
         raise DataError(f"{where}: expected {COUNT} joints")
@@ -105,11 +110,11 @@ def _joints(entry, where):
     return _zero_based(points, seen), seen.astype(np.int8)
 
 
-def _zero_based(points, visible):
+def _zero_based(points: np.ndarray, visible: np.ndarray) -> np.ndarray:
     return np.where(visible[:, None] > 0, points - 1, 0.0)
 
 
-def _scored(persons, file, origin):
+def _scored(persons: list[Instance], file: Path, origin: Path) -> list[Instance]:
     """The same persons with what the official evaluation compares with: points, what is missing, length of the head."""
     try:
         from scipy.io import loadmat
@@ -120,7 +125,8 @@ def _scored(persons, file, origin):
         points, missing, heads = (truth[key] for key in ("pos_gt_src", "jnt_missing", "headboxes_src"))
     except Exception as error:  # SciPy raises OSError, ValueError, TypeError, zlib.error and more on broken files
         raise DataError(f"{file}: cannot be read ({type(error).__name__}: {error}): unpack it again") from error
-    shapes, count = (points.shape, missing.shape, heads.shape), len(persons)
+    shapes = (points.shape, missing.shape, heads.shape)
+    count = len(persons)
     if shapes != ((COUNT, 2, count), (COUNT, count), (2, 2, count)):
         raise DataError(
             f"{file}: pos_gt_src, jnt_missing and headboxes_src have shapes {shapes}: expected the {count} persons of "
@@ -128,8 +134,8 @@ def _scored(persons, file, origin):
         )
     sizes = HEAD_SHARE * np.linalg.norm(heads[1] - heads[0], axis=0)
     visible = (np.asarray(missing) == 0).astype(np.int8)
-    return [
-        replace(person, points=_zero_based(points[..., i].astype(np.float64), visible[:, i]), visible=visible[:, i],
-                size=float(sizes[i]))
-        for i, person in enumerate(persons)
-    ]  # fmt: skip
+    scored = []
+    for i, person in enumerate(persons):
+        joints = _zero_based(points[..., i].astype(np.float64), visible[:, i])
+        scored.append(replace(person, points=joints, visible=visible[:, i], size=float(sizes[i])))
+    return scored

@@ -1,19 +1,24 @@
 """PASCAL-Context, 59 or 60 classes: everyday pictures of VOC2010, every pixel labelled (Mottaghi et al., CVPR 2014)."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import replace
+from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from hrnet_keras.datasets import DataError, Dataset, paired
+from hrnet_keras.datasets import DataError, DatasetInfo, MaskSet
+from hrnet_keras.datasets.masks import from_pairs, to_short_side
 from hrnet_keras.datasets.prepared import check_place, open_prepared
 from hrnet_keras.datasets.published import published
-from hrnet_keras.datasets.resized import to_short_side
 from hrnet_keras.datasets.text import read_text
 
 PICTURES = "VOCtrainval_03-May-2010.tar"
 ARCHIVE = f"{PICTURES} and the label maps SegmentationClassContext, or trainval_merged.json"
+
+Shape = tuple[int, Any]  # category, run lengths
 
 # Of the 459 categories, those that are classes, in the order of the classes; the first is the background.
 RAW_IDS = (
@@ -23,7 +28,14 @@ RAW_IDS = (
 )  # fmt: skip
 
 
-def load(split, root=None, *, prepared=None, classes=59, short_side=None):
+def load(
+    split: str,
+    root: str | PathLike[str] | None = None,
+    *,
+    prepared: str | PathLike[str] | None = None,
+    classes: int = 59,
+    short_side: int | None = None,
+) -> MaskSet:
     """Opens PASCAL-Context in the folder `VOCdevkit/VOC2010`.
 
     The pictures lie in `<root>/JPEGImages`. The label maps are `<root>/SegmentationClassContext/<stem>.png` (0 is
@@ -49,25 +61,27 @@ def load(split, root=None, *, prepared=None, classes=59, short_side=None):
         raise ValueError(f"classes={classes!r}: pascal_context has 59 or 60")
     check_place("pascal_context", root, prepared, holds="JPEGImages/ (VOC2010)")
     shift = 60 - classes
-    ids = {255: 255} | {value: value - shift for value in range(shift, 60)} | ({0: 255} if shift else {})
+    # The background, 0, comes first: it is ignored where there are 59 classes.
+    ids = {0: 255, 255: 255} | {value: value - shift for value in range(shift, 60)}
     info = replace(published(f"pascal_context_{classes}"), source="PASCAL VOC 2010", terms="Flickr's terms of use")
     if prepared is not None:
-        found = open_prepared("pascal_context", split, prepared, info, ids=ids)
+        dataset = open_prepared("pascal_context", split, prepared, info, ids=ids)
     else:
-        found = _from_files(info, split, Path(root), ids)
+        dataset = _from_files(info, split, Path(root), ids)
     if short_side is not None and split == "train":
-        found.new_size = to_short_side(short_side)
-    return found
+        dataset.new_size = to_short_side(short_side)
+    return dataset
 
 
-def _from_files(info, split, root, ids):
-    listed, merged = root / "ImageSets" / "SegmentationContext" / f"{split}.txt", root / "trainval_merged.json"
+def _from_files(info: DatasetInfo, split: str, root: Path, ids: dict[int, int]) -> MaskSet:
+    listed = root / "ImageSets" / "SegmentationContext" / f"{split}.txt"
+    merged = root / "trainval_merged.json"
     if not listed.is_file() and merged.is_file():
         return from_json(info, split, root, merged, ids)
     return _from_pngs(info, split, root, listed, ids)
 
 
-def _from_pngs(info, split, root, listed, ids):
+def _from_pngs(info: DatasetInfo, split: str, root: Path, listed: Path, ids: dict[int, int]) -> MaskSet:
     if not listed.is_file():
         raise DataError(f"{listed}: no such file: expected a stem per line; unpack {ARCHIVE} there")
     stems = read_text(listed).split()
@@ -77,20 +91,17 @@ def _from_pngs(info, split, root, listed, ids):
     lacking = next((picture for _, picture, _ in pairs if not picture.is_file()), None)
     if lacking is not None:
         raise DataError(f"{lacking}: no such file, {listed.name} names it; unpack {ARCHIVE} again")
-    return paired(info, split, root, pairs, expected=len(stems), archive=ARCHIVE, ids=ids)
+    return from_pairs(info, split, root, pairs, expected=len(stems), archive=ARCHIVE, ids=ids)
 
 
-def from_json(info, split, root, merged, ids):
+def from_json(info: DatasetInfo, split: str, root: Path, merged: Path, ids: dict[int, int]) -> "Merged":
     """The split as the annotation file has it: pictures of its phase, in the order of the file."""
     try:
         data = json.loads(read_text(merged))
         pictures = [picture for picture in data["images"] if picture["phase"] == split]
-        shapes = {picture["image_id"]: [] for picture in pictures}
-        for shape in data["annos_segmentation"]:
-            if shape["image_id"] in shapes:
-                shapes[shape["image_id"]].append((shape["category_id"], shape["segmentation"]))
-        sizes = [(picture["height"], picture["width"]) for picture in pictures]
         files = [root / "JPEGImages" / picture["file_name"] for picture in pictures]
+        sizes = [(picture["height"], picture["width"]) for picture in pictures]
+        shapes = _shapes_of(pictures, data["annos_segmentation"])
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"{merged}: not the annotations of PASCAL in Detail ({type(error).__name__}: {error}): expected images and "
@@ -101,15 +112,38 @@ def from_json(info, split, root, merged, ids):
     lacking = next((file for file in files if not file.is_file()), None)
     if lacking is not None:
         raise DataError(f"{lacking}: no such file, {merged.name} names it; unpack {PICTURES} there")
-    found = Merged(info, split, [file.stem for file in files], files, [merged] * len(files), ids)
-    found.sizes, found.shapes = tuple(sizes), tuple(shapes[picture["image_id"]] for picture in pictures)
-    return found
+    return Merged(info, split, files, merged, ids, sizes, shapes)
 
 
-class Merged(Dataset):
+def _shapes_of(pictures: list[dict], annotations: list[dict]) -> list[list[Shape]]:
+    """Category and run lengths of every shape in every picture, in the order of the pictures."""
+    shapes: dict[Any, list[Shape]] = {picture["image_id"]: [] for picture in pictures}
+    for shape in annotations:
+        if shape["image_id"] in shapes:
+            shapes[shape["image_id"]].append((shape["category_id"], shape["segmentation"]))
+    return [shapes[picture["image_id"]] for picture in pictures]
+
+
+class Merged(MaskSet):
     """Label maps drawn from the run lengths of `trainval_merged.json`, a later shape over an earlier one."""
 
-    def stored_labels(self, i):
+    per_example = (*MaskSet.per_example, "sizes", "shapes")
+
+    def __init__(
+        self,
+        info: DatasetInfo,
+        split: str,
+        files: list[Path],
+        merged: Path,
+        ids: dict[int, int],
+        sizes: Iterable[tuple[int, int]],
+        shapes: Iterable[list[Shape]],
+    ) -> None:
+        super().__init__(info, split, [file.stem for file in files], files, [merged] * len(files), ids)
+        self.sizes = tuple(sizes)
+        self.shapes = tuple(shapes)
+
+    def stored_ids(self, i: int) -> np.ndarray:
         """Label map `i`: places of its categories in `RAW_IDS`, uint8 `(height, width)`."""
         from pycocotools import mask as run_lengths
 

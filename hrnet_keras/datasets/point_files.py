@@ -6,13 +6,18 @@ import json
 import math
 import posixpath
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from os import PathLike
+from typing import Any
 
 import numpy as np
 
 from hrnet_keras.datasets.reading import DataError
 from hrnet_keras.datasets.text import read_text
 
+File = str | PathLike[str]
+Id = int | str  # of a picture, as the file says it
 DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 
 
@@ -27,18 +32,18 @@ class CocoFile:
         categories: the list `"categories"`.
     """
 
-    pictures: dict
-    annotations: dict
-    categories: list
+    pictures: dict[Id, dict]
+    annotations: dict[Id, list[dict]]
+    categories: list[dict]
 
-    def pairs(self):
+    def pairs(self) -> Iterator[tuple[dict, dict]]:
         """Every `(entry of its picture, entry of "annotations")`, picture by picture."""
         for number, picture in self.pictures.items():
             for entry in self.annotations[number]:
                 yield picture, entry
 
 
-def read_json(file, remedy):
+def read_json(file: File, remedy: str) -> Any:
     """What a json file holds.
 
     Args:
@@ -55,7 +60,7 @@ def read_json(file, remedy):
         raise DataError(f"{file}: cut short or no json ({error}): unpack or copy it again") from error
 
 
-def read_coco(file, remedy, *, annotated=True):
+def read_coco(file: File, remedy: str, *, annotated: bool = True) -> CocoFile:
     """A json file in COCO's layout, its pictures and annotations brought together.
 
     Args:
@@ -74,76 +79,79 @@ def read_coco(file, remedy, *, annotated=True):
     if not isinstance(whole, dict) or not all(isinstance(whole.get(key), list) for key in lists):
         raise DataError(f"{file}: expected a json in COCO's layout, with the lists {' and '.join(lists)}")
     pictures = _pictures(whole["images"], file)
-    categories = whole.get("categories")
-    named = [entry for entry in categories if isinstance(entry, dict)] if isinstance(categories, list) else []
-    annotations, seen = {number: [] for number in pictures}, set()
-    numbers_of = {"image_id": _by_text(pictures), "category_id": _by_text(entry.get("id") for entry in named)}
-    for i, entry in enumerate(whole["annotations"] if annotated else []):
-        number = value_of(entry, "image_id", f"{file}: annotations[{i}]")
-        if not isinstance(number, int | str) or str(number) not in numbers_of["image_id"]:
-            raise DataError(f"{file}: annotations[{i}]: belongs to picture {number!r}, which images does not list")
-        entry = _with_known_ids(entry, numbers_of)
-        twice = (entry["image_id"], str(entry.get("id")))
-        if entry.get("id") is not None and twice in seen:
-            raise DataError(
-                f"{file}: annotations[{i}]: id {entry['id']!r} stands there twice for one picture; remove one"
-            )
-        seen.add(twice)
-        annotations[entry["image_id"]].append(entry)
-    return CocoFile(pictures, annotations, named)
+    categories: list[dict] = []
+    if isinstance(whole.get("categories"), list):
+        categories = [entry for entry in whole["categories"] if isinstance(entry, dict)]
+    entries = whole["annotations"] if annotated else []
+    return CocoFile(pictures, _by_picture(entries, pictures, categories, file), categories)
 
 
-def _pictures(images, file):
+def _pictures(images: list, file: File) -> dict[Id, dict]:
     """`{id: entry}` of the list "images"."""
-    pictures, names = {}, set()
+    pictures: dict[Id, dict] = {}
+    names = set()
     for i, entry in enumerate(images):
         where = f"{file}: images[{i}]"
-        number, name = (value_of(entry, key, where) for key in ("id", "file_name"))
+        number = value_of(entry, "id", where)
+        name = value_of(entry, "file_name", where)
         if not isinstance(number, int | str) or not isinstance(name, str) or not name:
             raise DataError(f"{where}: id {number!r}, file_name {name!r}: expected a number and the path of a picture")
         name = as_path(name)
         if number in pictures or name in names:
             raise DataError(f"{where}: id {number!r}, file_name {name!r}: stands there twice; remove one")
-        pictures[number] = entry if entry["file_name"] == name else {**entry, "file_name": name}
+        pictures[number] = {**entry, "file_name": name}
         names.add(name)
     return pictures
 
 
-def _by_text(ids):
-    """`{text of an id: the id}`: some tools write an id as 7 in one list and as "7" in the other."""
-    return {str(number): number for number in ids}
+def _by_picture(
+    entries: list, pictures: dict[Id, dict], categories: list[dict], file: File
+) -> dict[Id, list[dict]]:
+    """`{id of a picture: its entries}` of the list "annotations"."""
+    annotations: dict[Id, list[dict]] = {number: [] for number in pictures}
+    # Some tools write an id as 7 in one list and as "7" in the other.
+    pictures_by_text = {str(number): number for number in pictures}
+    categories_by_text = {str(entry.get("id")): entry.get("id") for entry in categories}
+    seen = set()
+    for i, entry in enumerate(entries):
+        where = f"{file}: annotations[{i}]"
+        number = value_of(entry, "image_id", where)
+        if not isinstance(number, int | str) or str(number) not in pictures_by_text:
+            raise DataError(f"{where}: belongs to picture {number!r}, which images does not list")
+        number = pictures_by_text[str(number)]
+        category = categories_by_text.get(str(entry.get("category_id")), entry.get("category_id"))
+        if (number, category) != (entry["image_id"], entry.get("category_id")):
+            entry = {**entry, "image_id": number, "category_id": category}
+        key = (number, str(entry.get("id")))
+        if entry.get("id") is not None and key in seen:
+            raise DataError(f"{where}: id {entry['id']!r} stands there twice for one picture; remove one")
+        seen.add(key)
+        annotations[number].append(entry)
+    return annotations
 
 
-def _with_known_ids(entry, known):
-    """An entry of "annotations" whose ids are those of the lists that it points to."""
-    for key, numbers_of in known.items():
-        number = numbers_of.get(str(entry.get(key)), entry.get(key))
-        if number != entry.get(key):
-            entry = {**entry, key: number}
-    return entry
-
-
-def as_path(name):
+def as_path(name: str) -> str:
     """A picture's path as annotation files name it, written as everywhere here: `sub\\a.jpg`, `./a.jpg` -> `a.jpg`."""
     return posixpath.normpath(name.replace("\\", "/"))
 
 
-def value_of(entry, key, where):
+def value_of(entry: Any, key: str, where: str) -> Any:
     """`entry[key]` of a json object; `DataError` where it is no object or lacks it."""
     if not isinstance(entry, dict) or key not in entry:
         raise DataError(f"{where}: has no {key!r}: expected an object with it")
     return entry[key]
 
 
-def size_of(entry, where):
+def size_of(entry: dict, where: str) -> tuple[int, int]:
     """`(height, width)` that an entry of "images" states; `DataError` where it states none."""
-    height, width = number_of(entry, "height", where), number_of(entry, "width", where)
+    height = number_of(entry, "height", where)
+    width = number_of(entry, "width", where)
     if min(height, width) < 1:
         raise DataError(f"{where}: height {height:g}, width {width:g}: expected a pixel or more")
     return int(height), int(width)
 
 
-def keypoints_of(entry, count, where):
+def keypoints_of(entry: Any, count: int, where: str) -> tuple[np.ndarray, np.ndarray]:
     """Points `(count, 2)` and visible `(count,)` of an entry of "annotations" (x, y, v by turns).
 
     Points that are not labelled (v is 0) are (0, 0), whatever the file says, be it NaN or null.
@@ -155,33 +163,35 @@ def keypoints_of(entry, count, where):
     if isinstance(values, list):
         values = cleared(values)
     flat = numbers(values, 3 * count, where, f"keypoints (x, y, v of {count} points)")
-    points, visible = flat.reshape(count, 3)[:, :2], flat.reshape(count, 3)[:, 2]
+    rows = flat.reshape(count, 3)
+    points = rows[:, :2]
+    visible = rows[:, 2]
     strange = visible[(visible != 0) & (visible != 1) & (visible != 2)]
     if strange.size:
         raise DataError(f"{where}: keypoints hold a v of {strange[0]:g}: expected 0, 1 or 2")
     return np.where(visible[:, None] > 0, points, 0.0), visible.astype(np.int8)
 
 
-def cleared(values):
+def cleared(values: list) -> list:
     """A list x, y, v, ... in which x and y are 0 wherever v is."""
-    found = list(values)
-    for i in range(2, len(found), 3):
-        if found[i] == 0:
-            found[i - 2 : i] = 0, 0
-    return found
+    values = list(values)
+    for i in range(2, len(values), 3):
+        if values[i] == 0:
+            values[i - 2 : i] = 0, 0
+    return values
 
 
-def has_points(entry):
+def has_points(entry: dict) -> bool:
     """Whether an entry of "annotations" has `keypoints` at all: tools leave them out, or write null or []."""
     return bool(entry.get("keypoints"))
 
 
-def xywh_of(entry, where):
+def xywh_of(entry: Any, where: str) -> np.ndarray:
     """`bbox` of a json entry: left, top, width, height; float64 `(4,)`."""
     return numbers(value_of(entry, "bbox", where), 4, where, "bbox (left, top, width, height)")
 
 
-def number_of(entry, key, where):
+def number_of(entry: Any, key: str, where: str) -> float:
     """`entry[key]` of a json object, a finite number, as float; `DataError` where it is none."""
     value = value_of(entry, key, where)
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e300:
@@ -189,7 +199,7 @@ def number_of(entry, key, where):
     return float(value)
 
 
-def numbers(values, count, where, what):
+def numbers(values: Any, count: int, where: str, what: str) -> np.ndarray:
     """A json list of numbers as float64 `(count,)`.
 
     Raises:
@@ -198,18 +208,18 @@ def numbers(values, count, where, what):
     if not isinstance(values, list):
         raise DataError(f"{where}: {what}: {values!r} given, expected a list of {count} numbers")
     try:
-        found = np.array(values)
+        array = np.array(values)
     except ValueError:  # a list among numbers
-        found = np.array([None])
-    if len(values) != count or found.shape != (count,) or found.dtype.kind not in "iuf":
-        kind = "" if found.dtype.kind in "iuf" else ", not all numbers"
+        array = np.array([None])
+    if len(values) != count or array.shape != (count,) or array.dtype.kind not in "iuf":
+        kind = "" if array.dtype.kind in "iuf" else ", not all numbers"
         raise DataError(f"{where}: {what}: {len(values)} given{kind}, expected {count} numbers")
-    if not np.isfinite(found).all():
-        raise DataError(f"{where}: {what}: number {np.flatnonzero(~np.isfinite(found))[0] + 1} is not finite")
-    return found.astype(np.float64)
+    if not np.isfinite(array).all():
+        raise DataError(f"{where}: {what}: number {np.flatnonzero(~np.isfinite(array))[0] + 1} is not finite")
+    return array.astype(np.float64)
 
 
-def read_csv(file, remedy):
+def read_csv(file: File, remedy: str) -> list[tuple[int, list[str]]]:
     """Rows of a table: list of `(number of the line, cells)`, without empty lines; cells are stripped text.
 
     Cells are parted by commas, or by semicolons or tabs where the first line has as many of these; then a decimal
@@ -223,7 +233,9 @@ def read_csv(file, remedy):
     """
     text = read_text(file, remedy)
     first = next((line for line in text.splitlines() if line.strip()), "")
-    mark = max(";\t,", key=first.count) if any(map(first.count, ";\t")) else ","  # of equal ones the first
+    mark = ","
+    if ";" in first or "\t" in first:
+        mark = max(";\t,", key=first.count)  # of equal ones the first
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark)
     try:
         rows = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader if any(map(str.strip, cells))]
@@ -234,11 +246,13 @@ def read_csv(file, remedy):
     return [(number, [cells[0], *map(_with_point, cells[1:])]) for number, cells in rows]
 
 
-def _with_point(cell):
-    return cell.replace(",", ".") if DECIMAL_COMMA.fullmatch(cell) else cell
+def _with_point(cell: str) -> str:
+    if DECIMAL_COMMA.fullmatch(cell):
+        return cell.replace(",", ".")
+    return cell
 
 
-def parsed(cells, where, first=1):
+def parsed(cells: Sequence[str], where: str, first: int = 1) -> np.ndarray:
     """Text cells as float64; `first` is the number of the first one's column, for the message.
 
     Raises:
@@ -250,7 +264,7 @@ def parsed(cells, where, first=1):
     return np.array(cells, np.float64)
 
 
-def is_number(cell):
+def is_number(cell: str) -> bool:
     """Whether text is a finite number, written as people write one: Python itself would read 1_0 as ten."""
     try:
         return "_" not in cell and math.isfinite(float(cell))

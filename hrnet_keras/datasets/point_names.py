@@ -1,6 +1,9 @@
 """What the points of people's own data sets are called, and what follows from the names: mirror pairs and lines."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from os import PathLike
+from pathlib import Path
 
 from hrnet_keras.datasets import DataError, DatasetInfo
 from hrnet_keras.datasets.matching import difference, places_in, say_nothing
@@ -10,7 +13,9 @@ from hrnet_keras.datasets.text import read_text
 KEYWORDS = {"flip": 2, "line": 2, "normaliser": 2}
 
 
-def named_info(name, point_names, edges=(), source=""):
+def named_info(
+    name: str, point_names: Sequence[str], edges: Sequence[tuple[int, int]] = (), source: str = ""
+) -> DatasetInfo:
     """The `DatasetInfo` of points of these names: pairs are guessed, scores are over the longer side of the box.
 
     Args:
@@ -25,7 +30,7 @@ def named_info(name, point_names, edges=(), source=""):
     )  # fmt: skip
 
 
-def read_names(file, info):
+def read_names(file: str | PathLike[str], info: DatasetInfo) -> DatasetInfo:
     """`info` with the points, pairs and lines that a plain file says; what it leaves out stays as it was.
 
     A line of one word names a point; all of them, in their order: where the csv or json names its points, too, they
@@ -40,26 +45,43 @@ def read_names(file, info):
     Raises:
         DataError: no text, a line of another kind, an unknown or repeated name, a point in two lines `flip`.
     """
-    lines = read_text(file).splitlines()
-    words = [(i, line.split()) for i, line in enumerate(lines, 1) if line.strip() and not line.lstrip().startswith("#")]
-    names = tuple(line[0] for _, line in words if len(line) == 1) or info.point_names
+    lines = _lines_of(file)
+    names = tuple(words[0] for _, words in lines if len(words) == 1) or info.point_names
     twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
     if twice is not None:
         raise DataError(f"{file}: names {twice!r} twice: expected every point once")
-    said, lines_of = {keyword: [] for keyword in KEYWORDS}, {}
-    for number, line in words:
-        if len(line) > 1:
-            said.setdefault(line[0], []).append(_points_of(line, names, f"{file}, line {number}"))
-        if line[0] == "flip" and len(line) > 1:
-            _check_pair(said["flip"][-1], names, lines_of, f"{file}, line {number}")
-            lines_of |= dict.fromkeys(said["flip"][-1], number)
+    pairs: dict[str, list[tuple[int, int]]] = {keyword: [] for keyword in KEYWORDS}
+    lines_of: dict[int, int] = {}
+    for number, words in lines:
+        if len(words) == 1:
+            continue
+        where = f"{file}, line {number}"
+        pair = _points_of(words, names, where)
+        if words[0] == "flip":
+            _check_pair(pair, names, lines_of, where)
+            lines_of |= dict.fromkeys(pair, number)
+        pairs[words[0]].append(pair)
+    normaliser = pairs["normaliser"][-1] if pairs["normaliser"] else info.normaliser
     return replace(
-        info, point_names=names, flip_pairs=tuple(said["flip"]) or guessed_pairs(names),
-        edges=tuple(said["line"]) or info.edges, normaliser=(said["normaliser"] or [info.normaliser])[-1],
-    )  # fmt: skip
+        info,
+        point_names=names,
+        flip_pairs=tuple(pairs["flip"]) or guessed_pairs(names),
+        edges=tuple(pairs["line"]) or info.edges,
+        normaliser=normaliser,
+    )
 
 
-def places_of(given, file, names, names_file):
+def _lines_of(file: str | PathLike[str]) -> list[tuple[int, list[str]]]:
+    """Number and words of every line that is neither empty nor a comment."""
+    lines = []
+    for number, line in enumerate(read_text(file).splitlines(), 1):
+        words = line.split()
+        if words and not words[0].startswith("#"):
+            lines.append((number, words))
+    return lines
+
+
+def places_of(given: Sequence[str], file: Path, names: Sequence[str], names_file: Path) -> list[int]:
     """Where the points of an annotation file stand in the order of `points.txt`, a list of indices.
 
     Args:
@@ -79,7 +101,7 @@ def places_of(given, file, names, names_file):
     return places
 
 
-def _check_pair(pair, names, lines_of, where):
+def _check_pair(pair: tuple[int, int], names: Sequence[str], lines_of: dict[int, int], where: str) -> None:
     """Raises `DataError` where a point of a line `flip` has one already; `lines_of`: {point: its line}."""
     for point in pair:
         if point in lines_of:
@@ -89,7 +111,7 @@ def _check_pair(pair, names, lines_of, where):
             )
 
 
-def _points_of(line, names, where):
+def _points_of(line: list[str], names: Sequence[str], where: str) -> tuple[int, int]:
     keyword, *points = line
     if len(points) != KEYWORDS.get(keyword):
         raise DataError(

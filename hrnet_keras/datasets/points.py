@@ -9,14 +9,20 @@ widened by 1.25; `sizes` float64 `(n,)`, the length that the set's metric divide
 """
 
 import os
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from hrnet_keras.datasets import DataError, Dataset
+from hrnet_keras.datasets.dataset import Dataset, Example
+from hrnet_keras.datasets.info import DatasetInfo
 from hrnet_keras.datasets.point_files import as_path
-from hrnet_keras.datasets.reading import read_image
+from hrnet_keras.datasets.reading import DataError, ImageFile
+
+Box = Sequence[float] | np.ndarray
+Rows = dict[str, Example]
 
 
 @dataclass(frozen=True)
@@ -51,45 +57,49 @@ class PointSet(Dataset):
         origin: file that they come from, for messages.
     """
 
-    def __init__(self, info, split, names, image_files, rows, origin):
+    per_example = (*Dataset.per_example, "rows")
+
+    def __init__(
+        self,
+        info: DatasetInfo,
+        split: str,
+        names: Iterable[str],
+        image_files: Iterable[ImageFile],
+        rows: Iterable[Example],
+        origin: str | Path,
+    ) -> None:
         super().__init__(info, split, names, image_files)
         self.origin = origin
         self.rows = tuple(rows)
 
-    def annotations(self, i):
+    def annotations(self, i: int) -> Example:
         """What is known of picture `i` without its pixels: the words of the module, and `name`. Reads no file.
 
         The arrays are the caller's own.
         """
-        row = {key: value.copy() if isinstance(value, np.ndarray) else value for key, value in self.rows[i].items()}
-        return row | {"name": self.names[i]}
+        return {**own_arrays(self.rows[i]), "name": self.names[i]}
 
-    def image(self, i):
-        """Picture `i`, uint8 RGB `(height, width, 3)`; raises `DataError` where its file is broken."""
-        return read_image(self.image_files[i])
-
-    def example(self, i):
-        """`annotations(i)` and `image`.
-
-        Raises:
-            DataError: the picture is missing or broken, is of another size than the annotations state, or a box lies
-                outside of it.
-        """
-        example, image = self.annotations(i), self.image(i)
-        file = self.image_files[i] if self.image_files else self.names[i]
-        height, width = image.shape[:2]
-        stated = tuple(example.get("size", (height, width)))
-        if stated != (height, width):
+    def check_fit(self, i: int, annotations: Example, size: tuple[int, int]) -> None:
+        """Raises `DataError` where the annotations state another size, or a box lies outside the picture."""
+        file: Any = self.names[i]
+        if self.image_files:
+            file = self.image_files[i]
+        stated = annotations.get("size", size)
+        if tuple(stated) != size:
             raise DataError(
-                f"{file}: the picture is {width}x{height}, {self.origin} says {stated[1]}x{stated[0]} "
+                f"{file}: the picture is {size[1]}x{size[0]}, {self.origin} says {stated[1]}x{stated[0]} "
                 "(width x height): the points would lie elsewhere; take the picture that was annotated"
             )
-        for box in example["boxes"]:
-            check_inside(box, (height, width), f"{self.origin}: {file}")
-        return {**example, "image": image}
+        for box in annotations["boxes"]:
+            check_inside(box, size, f"{self.origin}: {file}")
 
 
-def tight_boxes(points, visible):
+def own_arrays(row: Example) -> Example:
+    """A copy of what is known of a picture, whose arrays may be changed."""
+    return {word: value.copy() if isinstance(value, np.ndarray) else value for word, value in row.items()}
+
+
+def tight_boxes(points: Any, visible: Any) -> np.ndarray:
     """The boxes around labelled points, at whole pixels: the least coordinates rounded down, the greatest up.
 
     Args:
@@ -102,25 +112,27 @@ def tight_boxes(points, visible):
     Source: the convention behind centre and scale of the official 300W and WFLW files, which COFW's official reader
         computes.
     """
-    points, labelled = np.asarray(points, np.float64), np.asarray(visible)[..., None] > 0
+    points = np.asarray(points, np.float64)
+    labelled = np.asarray(visible)[..., None] > 0
     low = np.floor(np.where(labelled, points, np.inf).min(-2))
     high = np.ceil(np.where(labelled, points, -np.inf).max(-2))
     return np.concatenate([low, high], -1)
 
 
-def centers_and_scales(boxes):
+def centers_and_scales(boxes: Any) -> tuple[np.ndarray, np.ndarray]:
     """Centre `(n, 2)` and longer side over 200 pixels `(n,)` of boxes `(n, 4)` xyxy, the official convention."""
     boxes = np.asarray(boxes, np.float64)
     return (boxes[..., :2] + boxes[..., 2:]) / 2, (boxes[..., 2:] - boxes[..., :2]).max(-1) / 200
 
 
-def square_box(center, scale):
+def square_box(center: Sequence[float], scale: float) -> tuple[float, float, float, float]:
     """The square xyxy of side `200 * scale` pixels around `center` `(x, y)`."""
-    (x, y), half = center, 100 * scale
+    x, y = center
+    half = 100 * scale
     return x - half, y - half, x + half, y + half
 
 
-def check_box(box, where):
+def check_box(box: Box, where: str) -> None:
     """Raises `DataError` where a box xyxy has no area; `where` names file and line."""
     left, top, right, bottom = (float(edge) for edge in box)
     if not (right > left and bottom > top):
@@ -130,9 +142,10 @@ def check_box(box, where):
         )
 
 
-def check_inside(box, size, where):
+def check_inside(box: Box, size: tuple[int, int], where: str) -> None:
     """Raises `DataError` where a box xyxy lies outside a picture of `size` `(height, width)`; `where` names it."""
-    (left, top, right, bottom), (height, width) = (float(edge) for edge in box), size
+    left, top, right, bottom = (float(edge) for edge in box)
+    height, width = size
     if right < 0 or bottom < 0 or left > width or top > height:
         raise DataError(
             f"{where}: the box {left:g}, {top:g}, {right:g}, {bottom:g} (left, top, right, bottom) lies outside the "
@@ -140,18 +153,18 @@ def check_inside(box, size, where):
         )
 
 
-def rows_of(instances):
+def rows_of(instances: Iterable[Instance]) -> Rows:
     """`{picture: row}` of a list of `Instance`, in the order of their first appearance; rows as in the module.
 
     Pictures are written as paths everywhere are (`point_files.as_path`).
     """
-    grouped = {}
+    grouped: dict[str, list[Instance]] = {}
     for instance in instances:
         grouped.setdefault(as_path(instance.picture), []).append(instance)
     return {picture: _row(inside) for picture, inside in grouped.items()}
 
 
-def _row(instances):
+def _row(instances: list[Instance]) -> Example:
     row = {"boxes": np.array([instance.box for instance in instances], np.float64)}
     columns = (
         ("points", "points", np.float64), ("visible", "visible", np.int8), ("centers", "center", np.float64),
@@ -164,7 +177,16 @@ def _row(instances):
     return row
 
 
-def point_set(info, split, rows, *, folder, origin, archive, partial=False):
+def point_set(
+    info: DatasetInfo,
+    split: str,
+    rows: Rows,
+    *,
+    folder: str | Path,
+    origin: Path,
+    archive: str,
+    partial: bool = False,
+) -> PointSet:
     """The `PointSet` of annotated pictures; what lacks is said with its remedy.
 
     Args:
@@ -184,7 +206,9 @@ def point_set(info, split, rows, *, folder, origin, archive, partial=False):
     absent = set(absent_files(folder, rows))
     if absent and (not partial or len(absent) == len(rows)):
         first = next(picture for picture in rows if picture in absent)
-        rest = "" if partial else ", or take what is there with the option partial: true"
+        rest = ", or take what is there with the option partial: true"
+        if partial:
+            rest = ""
         raise DataError(
             f"{folder / first}: no such file, one of {len(absent)} absent of the {len(rows)} pictures that "
             f"{os.path.basename(origin)} names: unpack {archive} there{rest}"
@@ -194,19 +218,22 @@ def point_set(info, split, rows, *, folder, origin, archive, partial=False):
     return PointSet(info, split, names_of(there), files, there.values(), origin)
 
 
-def absent_files(folder, files):
+def absent_files(folder: Path, files: Iterable[str]) -> Iterator[str]:
     """Those of the relative paths `files` that `folder` lacks; every folder is listed once, which asks far less."""
-    listed = {}
+    listed: dict[str, set[str]] = {}
     for file in files:
         inner, name = os.path.split(file)
         if inner not in listed:
-            place = os.path.join(folder, inner)
-            listed[inner] = set(os.listdir(place)) if os.path.isdir(place) else set()
+            path = folder / inner
+            listed[inner] = set(os.listdir(path)) if path.is_dir() else set()
         if name not in listed[inner]:
             yield file
 
 
-def names_of(files):
+def names_of(files: Iterable[str]) -> list[str]:
     """Names of pictures: their relative paths without suffix, or with it where that would name two alike."""
-    stems = [Path(file).with_suffix("").as_posix() for file in files]
-    return stems if len(set(stems)) == len(stems) else [Path(file).as_posix() for file in files]
+    paths = [Path(file) for file in files]
+    stems = [path.with_suffix("").as_posix() for path in paths]
+    if len(set(stems)) == len(stems):
+        return stems
+    return [path.as_posix() for path in paths]

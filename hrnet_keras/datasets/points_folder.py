@@ -1,12 +1,15 @@
 """Your own pictures with points: a csv, a row per face or person, or a json in COCO's layout."""
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from hrnet_keras.datasets import DataError
 from hrnet_keras.datasets.point_files import (
+    CocoFile,
     has_points,
     is_number,
     keypoints_of,
@@ -19,6 +22,7 @@ from hrnet_keras.datasets.point_files import (
 from hrnet_keras.datasets.point_names import named_info, places_of, read_names
 from hrnet_keras.datasets.points import (
     Instance,
+    PointSet,
     centers_and_scales,
     check_box,
     check_inside,
@@ -31,7 +35,7 @@ NOT_LABELLED = {"", "nan", "na"}
 BOX = ("box_left", "box_top", "box_right", "box_bottom")
 
 
-def load(split, root=None, *, partial=False):
+def load(split: str, root: str | PathLike[str] | None = None, *, partial: bool = False) -> PointSet:
     """Opens pictures with points; they lie in `<root>/images`, or in `<root>` where that is not there.
 
     The annotations are the first of `<root>/<split>.csv`, `<root>/<split>.json`, `<root>/annotations/<split>.csv`,
@@ -64,31 +68,58 @@ def load(split, root=None, *, partial=False):
     if root is None:
         raise DataError("points: expected root, the folder that holds images/ and the annotations")
     root = Path(root)
-    places = (f"{split}.csv", f"{split}.json", f"annotations/{split}.csv", f"annotations/{split}.json", "points.csv",
-              "points.json")  # fmt: skip
-    file = next((root / place for place in places if (root / place).is_file()), None)
-    if file is None:
-        raise DataError(f"{root}: holds no annotations of split {split!r}: expected one of {', '.join(places)}")
-    names, edges, instances, sizes = (_from_csv if file.suffix == ".csv" else _from_json)(file)
-    info, names_file = named_info(root.resolve().name, names, source=str(root)), root / "points.txt"
+    file = _annotation_file(root, split)
+    annotations = _from_csv(file) if file.suffix == ".csv" else _from_json(file)
+    info = named_info(root.resolve().name, annotations.names, source=str(root))
+    names_file = root / "points.txt"
     if names_file.is_file():
         info = read_names(names_file, info)
-        places = places_of(names, file, info.point_names, names_file)
-        instances = _in_order(instances, places)
-        edges = info.edges or tuple((places[a], places[b]) for a, b in edges)
-    info = replace(info, edges=edges)
-    rows = {picture: row | sizes.get(picture, {}) for picture, row in rows_of(instances).items()}
-    folder = root / "images" if (root / "images").is_dir() else root
+        annotations = annotations.in_order(places_of(annotations.names, file, info.point_names, names_file))
+    info = replace(info, edges=info.edges or annotations.edges)
+    rows = rows_of(annotations.instances)
+    for picture, size in annotations.sizes.items():
+        rows[picture]["size"] = size
+    folder = root
+    if (root / "images").is_dir():
+        folder = root / "images"
     return point_set(info, split, rows, folder=folder, origin=file, archive="the pictures", partial=partial)
 
 
-def _in_order(instances, places):
-    """Instances whose point `i` stands at `places[i]`."""
-    order = np.argsort(places)
-    return [replace(one, points=one.points[order], visible=one.visible[order]) for one in instances]
+def _annotation_file(root: Path, split: str) -> Path:
+    names = (
+        f"{split}.csv", f"{split}.json", f"annotations/{split}.csv", f"annotations/{split}.json", "points.csv",
+        "points.json",
+    )  # fmt: skip
+    file = next((root / name for name in names if (root / name).is_file()), None)
+    if file is None:
+        raise DataError(f"{root}: holds no annotations of split {split!r}: expected one of {', '.join(names)}")
+    return file
 
 
-def _instance(where, picture, points, visible, box=None):
+@dataclass(frozen=True)
+class Annotations:
+    """What a csv or json says.
+
+    Attributes:
+        names: of the points.
+        instances: the faces or persons.
+        edges: pairs of points to join in drawings.
+        sizes: `{picture: (height, width)}` where the file states it.
+    """
+
+    names: list[str]
+    instances: list[Instance]
+    edges: tuple[tuple[int, int], ...] = ()
+    sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    def in_order(self, places: list[int]) -> "Annotations":
+        """The same with point `i` at `places[i]`; `names` stay."""
+        order = np.argsort(places)
+        instances = [replace(one, points=one.points[order], visible=one.visible[order]) for one in self.instances]
+        return replace(self, instances=instances, edges=tuple((places[a], places[b]) for a, b in self.edges))
+
+
+def _instance(where: str, picture: str, points: np.ndarray, visible: np.ndarray, box: Any = None) -> Instance:
     if not np.any(visible):
         raise DataError(f"{where}: no point is labelled: label one or remove this face or person")
     (tight,) = tight_boxes(points[None], visible[None])
@@ -100,31 +131,33 @@ def _instance(where, picture, points, visible, box=None):
     else:
         box = np.asarray(box, np.float64)
         check_box(box, where)
-    (center,), (scale,) = centers_and_scales((tight if spread else box)[None])
+    around = tight if spread else box
+    (center,), (scale,) = centers_and_scales(around[None])
     return Instance(picture, points, visible, tuple(box), tuple(center), float(scale), float(max(box[2:] - box[:2])))
 
 
-def _from_csv(file):
+def _from_csv(file: Path) -> Annotations:
     rows = read_csv(file, "")
     if not rows:
         raise DataError(f"{file}: is empty: expected a row per face or person")
-    first = rows[0][1]
-    names, boxed = None, False
+    line, first = rows[0]
+    has_box = False
     if not any(map(is_number, first[1:])):
-        names, boxed = _names_in_header(first, f"{file}, line {rows[0][0]}")
+        names, has_box = _names_in_header(first, f"{file}, line {line}")
         rows = rows[1:]
     elif len(first) % 2 == 0 or len(first) < 3:
         raise DataError(
-            f"{file}, line {rows[0][0]}: {len(first)} columns: expected a path, then x and y of every point; boxes "
+            f"{file}, line {line}: {len(first)} columns: expected a path, then x and y of every point; boxes "
             "need a header"
         )
-    count = len(names) if names else len(first) // 2
-    instances = [_csv_row(f"{file}, line {line}", cells, count, boxed) for line, cells in rows]
-    return names or [f"point_{i}" for i in range(count)], (), instances, {}
+    else:
+        names = [f"point_{i}" for i in range(len(first) // 2)]
+    instances = [_csv_row(f"{file}, line {line}", cells, len(names), has_box) for line, cells in rows]
+    return Annotations(names, instances)
 
 
-def _csv_row(where, cells, count, boxed):
-    expected = 1 + 2 * count + 4 * boxed
+def _csv_row(where: str, cells: list[str], count: int, has_box: bool) -> Instance:
+    expected = 1 + 2 * count + 4 * has_box
     if len(cells) != expected:
         raise DataError(f"{where}: {len(cells)} columns, expected {expected}: cut short, or a comma too many?")
     if not cells[0]:
@@ -133,17 +166,19 @@ def _csv_row(where, cells, count, boxed):
     visible = np.array([not {x.lower(), y.lower()} <= NOT_LABELLED for x, y in pairs], np.int8)
     filled = [cell if seen else "0" for pair, seen in zip(pairs, visible, strict=True) for cell in pair]
     points = parsed(filled, where, first=2).reshape(count, 2)
-    box = parsed(cells[-4:], where, first=expected - 3) if boxed else None
+    box = None
+    if has_box:
+        box = parsed(cells[-4:], where, first=expected - 3)
     return _instance(where, cells[0], points, visible, box)
 
 
-def _names_in_header(header, where):
+def _names_in_header(header: list[str], where: str) -> tuple[list[str], bool]:
     """Names of the points, and whether a box follows: `file`, then `<name>_x` and `<name>_y` (or `x0` and `y0`)."""
-    boxed = tuple(cell.lower() for cell in header[-4:]) == BOX
-    cells = header[1:-4] if boxed else header[1:]
+    has_box = tuple(cell.lower() for cell in header[-4:]) == BOX
+    cells = header[1:-4] if has_box else header[1:]
     names = []
     for x, y in zip(cells[::2], [*cells[1::2], "nothing"], strict=False):
-        name = x[:-2] if x.lower().endswith("_x") else f"point_{x[1:].lstrip('_')}" if x.lower()[:1] == "x" else ""
+        name = _name_of_x(x)
         if not name or y.lower() not in (f"{x[:-2]}_y".lower(), f"y{x[1:]}".lower()):
             raise DataError(
                 f"{where}: columns {x!r} and {y!r} in the header: expected name_x and name_y of every point, then "
@@ -152,50 +187,80 @@ def _names_in_header(header, where):
         names.append(name)
     if not names or len(set(names)) < len(names):
         raise DataError(f"{where}: the header names {len(set(names))} different points: expected every point once")
-    return names, boxed
+    return names, has_box
 
 
-def _from_json(file):
+def _name_of_x(column: str) -> str:
+    """`nose` of the column `nose_x`, `point_0` of `x0` and `x_0`; empty where it is no x."""
+    if column.lower().endswith("_x"):
+        return column[:-2]
+    if column.lower().startswith("x"):
+        return f"point_{column[1:].lstrip('_')}"
+    return ""
+
+
+def _from_json(file: Path) -> Annotations:
     whole = read_coco(file, "")
-    kinds = [kind for kind in whole.categories if isinstance(kind.get("keypoints"), list) and kind["keypoints"]]
-    if len(kinds) > 1:
-        raise DataError(f"{file}: {len(kinds)} categories have keypoints: expected one; split the file")
+    category = _category(whole, file)
     entries = list(whole.pairs())
-    if kinds:
-        names = [str(name) for name in kinds[0]["keypoints"]]
+    if category is None:
+        names = _counted_names([entry for _, entry in entries])
+        edges: tuple[tuple[int, int], ...] = ()
+    else:
+        names = [str(name) for name in category["keypoints"]]
         if len(set(names)) < len(names):
             raise DataError(f"{file}: a category names a keypoint twice: expected {len(names)} different names")
-        entries = [(picture, entry) for picture, entry in entries if entry.get("category_id") == kinds[0].get("id")]
-    else:
-        lists = [entry["keypoints"] for _, entry in entries if isinstance(entry.get("keypoints"), list)]
-        names = [f"point_{i}" for i in range(max(map(len, lists), default=0) // 3)]
-    edges = _edges(kinds[0].get("skeleton") or [], len(names), file) if kinds else ()
-    sizes, instances = {}, []
+        entries = [pair for pair in entries if pair[1].get("category_id") == category.get("id")]
+        edges = _edges(category.get("skeleton") or [], len(names), file)
+    sizes: dict[str, tuple[int, int]] = {}
+    instances = []
     for picture, entry in entries:
-        if entry.get("iscrowd") or not has_points(entry):
+        instance = _json_instance(picture, entry, len(names), file)
+        if instance is None:
             continue
-        where = f"{file}: annotation {entry.get('id')}"
-        points, visible = keypoints_of(entry, len(names), where)
-        if not visible.any():
-            continue
-        box = _json_box(entry, where)
-        instance = _instance(where, picture["file_name"], points, visible, box)
+        instances.append(instance)
         if "height" in picture and "width" in picture:
             size = size_of(picture, f"{file}: picture {picture['id']}")
-            check_inside(instance.box, size, where)
-            sizes[picture["file_name"]] = {"size": size}
-        instances.append(instance)
-    return names, edges, instances, sizes
+            check_inside(instance.box, size, f"{file}: annotation {entry.get('id')}")
+            sizes[picture["file_name"]] = size
+    return Annotations(names, instances, edges, sizes)
 
 
-def _json_box(entry, where):
+def _category(whole: CocoFile, file: Path) -> dict | None:
+    """The one category with keypoints, `None` where there is none."""
+    categories = [
+        entry for entry in whole.categories if isinstance(entry.get("keypoints"), list) and entry["keypoints"]
+    ]
+    if len(categories) > 1:
+        raise DataError(f"{file}: {len(categories)} categories have keypoints: expected one; split the file")
+    return categories[0] if categories else None
+
+
+def _counted_names(entries: list[dict]) -> list[str]:
+    """Names for as many points as the longest entry has."""
+    lengths = [len(entry["keypoints"]) for entry in entries if isinstance(entry.get("keypoints"), list)]
+    return [f"point_{i}" for i in range(max(lengths, default=0) // 3)]
+
+
+def _json_instance(picture: dict, entry: dict, count: int, file: Path) -> Instance | None:
+    """The face or person of an entry of "annotations"; `None` for crowds, and where no point is labelled."""
+    if entry.get("iscrowd") or not has_points(entry):
+        return None
+    where = f"{file}: annotation {entry.get('id')}"
+    points, visible = keypoints_of(entry, count, where)
+    if not visible.any():
+        return None
+    return _instance(where, picture["file_name"], points, visible, _json_box(entry, where))
+
+
+def _json_box(entry: dict, where: str) -> tuple[float, float, float, float] | None:
     if entry.get("bbox") in (None, []):
         return None
     left, top, wide, high = xywh_of(entry, where)
     return left, top, left + wide, top + high
 
 
-def _edges(skeleton, count, file):
+def _edges(skeleton: Any, count: int, file: Path) -> tuple[tuple[int, int], ...]:
     """COCO counts the points of a skeleton from 1."""
     try:
         edges = tuple((int(a) - 1, int(b) - 1) for a, b in skeleton)

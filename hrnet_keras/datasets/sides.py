@@ -1,6 +1,7 @@
 """Left and right in the names of points and classes: which of them change places when a picture is mirrored."""
 
 import re
+from collections.abc import Callable, Iterable, Sequence
 
 OTHER_SIDE = {"left": "right", "right": "left", "l": "r", "r": "l"}
 GLUED = re.compile("left|right", re.IGNORECASE)
@@ -10,7 +11,7 @@ MANY_LETTERS = 4  # single letters, other than l and r, from which on a letter i
 WORDS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[^\W\d_]+")
 
 
-def mirror_pairs(names):
+def mirror_pairs(names: Sequence[str]) -> tuple[tuple[int, int], ...]:
     """Pairs of indices whose names are each other with left and right exchanged, everywhere in the name.
 
     `left_eye`, `LeftEye`, `eye.L`, `l eye`, `EYE-LEFT` and `lefteye` all have a side. Sides are exchanged wherever they
@@ -35,7 +36,7 @@ def mirror_pairs(names):
     return tuple(pairs)
 
 
-def without_partner(names, pairs):
+def without_partner(names: Sequence[str], pairs: Iterable[Sequence[int]]) -> list[str]:
     """Names with left or right in them, as a word, that stand in none of the `pairs` of indices.
 
     What they name has a side, but nothing is called as it would be in a mirrored picture.
@@ -44,7 +45,7 @@ def without_partner(names, pairs):
     return [name for i, name in enumerate(names) if i not in paired and _has_side(name, names)]
 
 
-def mirror_order(count, pairs, what="flip_pairs"):
+def mirror_order(count: int | None, pairs: Sequence[Sequence[int]], what: str = "flip_pairs") -> list[int]:
     """Which of `count` things stands where after those of every pair changed places: a list of indices.
 
     Args:
@@ -57,36 +58,44 @@ def mirror_order(count, pairs, what="flip_pairs"):
     """
     if count is None:
         count = 1 + max((max(pair) for pair in pairs), default=-1)
-    places = list(range(count))
+    order = list(range(count))
     for a, b in pairs:
         if not 0 <= min(a, b) <= max(a, b) < count:
             raise ValueError(f"{what} names points {a} and {b}: expected 0..{count - 1}")
         for one, other in ((a, b), (b, a)):
-            if places[one] not in (one, other):
+            if order[one] not in (one, other):
                 raise ValueError(
-                    f"{what}: {one} is paired with {places[one]} and with {other}: expected every one in one pair"
+                    f"{what}: {one} is paired with {order[one]} and with {other}: expected every one in one pair"
                 )
-        places[a], places[b] = b, a
-    return places
+        order[a] = b
+        order[b] = a
+    return order
 
 
-def _partner(name, names):
+def _partner(name: str, names: Sequence[str]) -> int | None:
     """The index of the name with its sides exchanged, spelt alike or else in another case or with other separators."""
-    mirrored = WORDS.sub(lambda word: word.group() if _is_letter(word, names) else _other_word(word.group()), name)
+
+    def other(word: re.Match) -> str:
+        if _is_letter(word, names):
+            return word.group()
+        return _other_word(word.group())
+
+    mirrored = WORDS.sub(other, name)
     if mirrored == name:
         return None
-    for spelling in (str, str.casefold, _letters):
-        found = [i for i, other in enumerate(names) if spelling(other) == spelling(mirrored)]
-        if len(found) == 1:
-            return found[0]
+    spellings: tuple[Callable[[str], str], ...] = (str, str.casefold, _letters)
+    for spelling in spellings:
+        partners = [i for i, candidate in enumerate(names) if spelling(candidate) == spelling(mirrored)]
+        if len(partners) == 1:
+            return partners[0]
     return None
 
 
-def _letters(name):
+def _letters(name: str) -> str:
     return "".join(filter(str.isalnum, name.casefold()))
 
 
-def _other_word(word):
+def _other_word(word: str) -> str:
     """The word with its sides exchanged, in its own case; as it is where it has none."""
     if word.lower() in OTHER_SIDE:
         return _in_case_of(OTHER_SIDE[word.lower()], word)
@@ -95,17 +104,20 @@ def _other_word(word):
     return GLUED.sub(lambda side: _in_case_of(OTHER_SIDE[side.group().lower()], side.group()), word)
 
 
-def _in_case_of(new, old):
+def _in_case_of(new: str, old: str) -> str:
     if old.isupper():
         return new.upper()
-    return new.capitalize() if old[:1].isupper() else new
+    if old[:1].isupper():
+        return new.capitalize()
+    return new
 
 
-def _is_letter(word, names):
+def _is_letter(word: re.Match, names: Sequence[str]) -> bool:
     """Whether a matched word is a lone l or r, and one of many letters in this place of the names."""
     if word.group().lower() not in ("l", "r"):
         return False
-    before, after = word.string[: word.start()].lower(), word.string[word.end() :].lower()
+    before = word.string[: word.start()].lower()
+    after = word.string[word.end() :].lower()
     letters = set()
     for low in map(str.lower, names):
         middle = low[len(before) : len(low) - len(after)]
@@ -114,7 +126,7 @@ def _is_letter(word, names):
     return len(letters - {"l", "r"}) > MANY_LETTERS
 
 
-def _begins_left(name):
+def _begins_left(name: str) -> bool:
     """Whether the first side in a name is left."""
     for word in WORDS.findall(name):
         if word.lower() in OTHER_SIDE:
@@ -125,7 +137,7 @@ def _begins_left(name):
     return False
 
 
-def _has_side(name, names):
+def _has_side(name: str, names: Sequence[str]) -> bool:
     words = list(WORDS.finditer(name))
     outer = [word.group().lower() for word in (*words[:1], *words[-1:]) if not _is_letter(word, names)]
     return any(word.group().lower() in ("left", "right") for word in words) or "l" in outer or "r" in outer

@@ -1,6 +1,7 @@
 """Text files that people write: names, lists, tables. UTF-8, or UTF-16 with its mark; another encoding is named."""
 
 import codecs
+from os import PathLike
 from pathlib import Path
 
 from hrnet_keras.datasets.reading import DataError
@@ -12,7 +13,7 @@ MARKS = (
 )  # fmt: skip
 
 
-def read_text(file, remedy=""):
+def read_text(file: str | PathLike[str], remedy: str = "") -> str:
     """The text of a file in UTF-8, with or without a byte order mark, or in UTF-16 or UTF-32 with one.
 
     Another encoding is not guessed, since names would be read wrongly without a word; the error shows what the first
@@ -42,7 +43,7 @@ def read_text(file, remedy=""):
         raise DataError(f"{file}: {_not_decoded(contents, encoding, error)}") from None
 
 
-def _not_decoded(contents, encoding, error):
+def _not_decoded(contents: bytes, encoding: str, error: UnicodeDecodeError) -> str:
     if encoding != "utf-8":
         return f"begins like text in {encoding.upper().removesuffix('-SIG')} and is none ({error.reason}): cut short?"
     number = contents.count(b"\n", 0, error.start) + 1

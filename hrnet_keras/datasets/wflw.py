@@ -1,5 +1,7 @@
 """WFLW, 98 points: faces of WIDER FACE with six kinds of difficulty marked (Wu et al., CVPR 2018)."""
 
+from collections.abc import Iterator
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +9,7 @@ import numpy as np
 from hrnet_keras.datasets import DataError
 from hrnet_keras.datasets.faces import annotation_file, face_around, face_info, open_faces
 from hrnet_keras.datasets.point_files import parsed
-from hrnet_keras.datasets.points import check_box, point_set, rows_of
+from hrnet_keras.datasets.points import Instance, PointSet, check_box, point_set, rows_of
 from hrnet_keras.datasets.text import read_text
 
 # The six subsets of the test faces, in the order of the flags in the raw lists.
@@ -19,7 +21,7 @@ COUNT = 98
 RAW = "list_98pt_rect_attr_train_test"
 
 
-def load(split, root=None, *, partial=False):
+def load(split: str, root: str | PathLike[str] | None = None, *, partial: bool = False) -> PointSet:
     """Opens WFLW from the first of these that is there; pictures lie in `<root>/images` or `<root>/WFLW_images`.
 
     `<root>/face_landmarks_wflw_*.csv` (the official repository's files), `<root>/annotations/face_landmarks_wflw_*`
@@ -43,31 +45,36 @@ def load(split, root=None, *, partial=False):
     """
     info = face_info("wflw", OUTER_EYE_CORNERS, "wywu.github.io/projects/LAB/WFLW.html")
     split, file = annotation_file("wflw", split, root, SPLITS)
-    raw = None if file else _raw_list(Path(root), "train" if split == "train" else "test")
+    raw = None
+    if file is None:
+        raw = _raw_list(Path(root), "train" if split == "train" else "test")
     if raw is None:
         return open_faces(info, split, root, SPLITS, partial=partial)
-    rows = rows_of(_listed_faces(raw, SUBSETS.index(split) if split in SUBSETS else None))
+    flag = SUBSETS.index(split) if split in SUBSETS else None
+    rows = rows_of(_listed_faces(raw, flag))
     folder = next((Path(root) / name for name in ("WFLW_images", "images") if (Path(root) / name).is_dir()), root)
     return point_set(info, split, rows, folder=folder, origin=raw, archive="WFLW_images.tar.gz", partial=partial)
 
 
-def _raw_list(root, part):
+def _raw_list(root: Path, part: str) -> Path | None:
     name = f"list_98pt_rect_attr_{part}.txt"
-    places = (root / "WFLW_annotations" / RAW / name, root / RAW / name, root / name)
-    return next((file for file in places if file.is_file()), None)
+    files = (root / "WFLW_annotations" / RAW / name, root / RAW / name, root / name)
+    return next((file for file in files if file.is_file()), None)
 
 
-def _listed_faces(file, flag):
+def _listed_faces(file: Path, flag: int | None) -> Iterator[Instance]:
     """Faces of a raw list: 196 coordinates, box xyxy, six flags, path; where `flag` is a number, those that have it."""
     for number, line in enumerate(read_text(file).splitlines(), 1):
         if not line.strip():
             continue
-        where, cells = f"{file}, line {number}", line.split(maxsplit=2 * COUNT + 10)
+        where = f"{file}, line {number}"
+        cells = line.split(maxsplit=2 * COUNT + 10)
         if len(cells) != 2 * COUNT + 11:
             raise DataError(
                 f"{where}: {len(cells)} columns, expected 207 (x, y of 98 points, box, 6 flags, path): cut short?"
             )
-        values, flags = parsed(cells[: 2 * COUNT + 4], where), cells[2 * COUNT + 4 : 2 * COUNT + 10]
+        values = parsed(cells[: 2 * COUNT + 4], where)
+        flags = cells[2 * COUNT + 4 : 2 * COUNT + 10]
         if not set(flags) <= {"0", "1"}:
             raise DataError(f"{where}: flags {' '.join(flags)}: expected six of 0 or 1")
         check_box(values[2 * COUNT :], where)

@@ -10,14 +10,18 @@ palette is kept as a grey PNG of the same ids, since TensorFlow turns palettes i
 are kept as drawn; and TFDS itself encodes 23 training pictures of ImageNet anew (22 CMYK, one PNG).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
+from typing import Any
 
-from hrnet_keras.datasets import DataError, Dataset
+from hrnet_keras.datasets import ClassSet, DataError, DatasetInfo, MaskSet
 from hrnet_keras.datasets.prepared.shards import Shards, Stored, import_tfds, listed
 
 SPLITS = {"train": ("train",), "val": ("validation",), "trainval": ("train", "validation")}  # others by their own name
+
+Entry = tuple[Any, str, int | None]  # what it is sorted by, name, class or None
 
 
 @dataclass(frozen=True)
@@ -33,25 +37,26 @@ class Layout:
     image: str
     label_map: str
     suffix: str
-    entry: Callable
+    entry: Callable[[dict, Any], Entry]
 
 
-def _of_cityscapes(features, _):
+def _of_cityscapes(features: dict, _: Any) -> Entry:
     name = features["image_id"].decode()
     return (name.split("_")[0], name), name, None  # folder by folder, one per city
 
 
-def _of_lip(features, _):
+def _of_lip(features: dict, _: Any) -> Entry:
     name = features["name"].decode()
     return f"{name}.jpg", name, None  # with the suffix, which changes the order of names of unequal length
 
 
-def _of_pascal_context(features, _):
+def _of_pascal_context(features: dict, _: Any) -> Entry:
     return int(features["position"]), features["name"].decode(), None
 
 
-def _of_imagenet(features, synsets):
-    file, label = features["file_name"].decode(), int(features["label"])
+def _of_imagenet(features: dict, synsets: list[str]) -> Entry:
+    file = features["file_name"].decode()
+    label = int(features["label"])
     return (label, file), f"{synsets[label]}/{Path(file).stem}", label
 
 
@@ -63,7 +68,17 @@ LAYOUTS = {
 }
 
 
-def open_prepared(name, split, data_dir, info, *, config="", expected=None, partial=False, ids=None, kind=Dataset):
+def open_prepared(
+    name: str,
+    split: str,
+    data_dir: str | PathLike[str],
+    info: DatasetInfo,
+    *,
+    config: str = "",
+    expected: int | None = None,
+    partial: bool = False,
+    ids: dict[int, int] | None = None,
+) -> Any:
     """Opens one split of a prepared data set.
 
     The order is that of the files: records, which TFDS shuffles, are sorted by what the files are sorted by. To that
@@ -73,13 +88,13 @@ def open_prepared(name, split, data_dir, info, *, config="", expected=None, part
         name: `"cityscapes"`, `"imagenet2012"`, `"lip"` or `"pascal_context"`.
         split: `"train"`, `"val"`, `"trainval"`, or another by TFDS's name.
         data_dir: TFDS's folder, which holds `<name>/[<config>/]<version>`; the newest version is taken.
-        info, ids, kind: as for `datasets.paired`.
+        info, ids: as for `datasets.masks.from_pairs`.
         config: of TFDS's builder, where it has several.
         expected: number of pictures of the whole split, `None` where any will do.
         partial: takes what is there.
 
     Returns:
-        A `kind` whose `image_files` and `label_files` are `Stored`; with `labels` where a picture has one class.
+        A `MaskSet`, or a `ClassSet` where a picture has one class, whose files are `Stored`.
 
     Raises:
         DataError: not built yet, not with random access, without the split, or with too few pictures.
@@ -98,16 +113,14 @@ def open_prepared(name, split, data_dir, info, *, config="", expected=None, part
             f"with whole archives, by {command} --overwrite, or take what is there with the option partial: true"
         )
     names, labels, images, label_maps = zip(*rows, strict=True)
-    found = kind(info, split, names, ids=ids)
-    found.image_files = images
-    if layout.label_map:
-        found.label_files = label_maps
-    else:
-        found.labels = labels
-    return found
+    if not layout.label_map:
+        return ClassSet(info, split, names, images, labels)
+    return MaskSet(info, split, names, images, label_maps, ids)
 
 
-def _rows(builder, part, layout, command):
+def _rows(
+    builder: Any, part: str, layout: Layout, command: str
+) -> Iterator[tuple[str, int | None, Stored, Stored]]:
     """`(name, class or None, picture, label map)` of every record of a split of TFDS, in the order of the files."""
     if part not in builder.info.splits:
         there = ", ".join(builder.info.splits)
@@ -121,7 +134,7 @@ def _rows(builder, part, layout, command):
         yield name, label, picture, Stored(shards, record, layout.label_map, name, ".png")
 
 
-def check_place(name, root, prepared, *, holds):
+def check_place(name: str, root: Any, prepared: Any, *, holds: str) -> None:
     """Raises where not exactly one place is given: `root`, of the files, which `holds` what; or `prepared`."""
     if root is None and prepared is None:
         raise DataError(
@@ -131,7 +144,7 @@ def check_place(name, root, prepared, *, holds):
         raise ValueError(f"root={str(root)!r} and prepared={str(prepared)!r}: {name} is read from one of the two")
 
 
-def _builder(name, data_dir, command):
+def _builder(name: str, data_dir: Any, command: str) -> Any:
     """The reader of what was built; TFDS finds the newest version and needs no code of the builder for it."""
     tfds = import_tfds()
     try:

@@ -6,6 +6,7 @@ import io
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -16,7 +17,7 @@ OURS = ("lip", "pascal_context")  # the builders beside this file; TFDS has the 
 NAMES = ("cityscapes/semantic_segmentation", "cityscapes/semantic_segmentation_extra", "imagenet2012", *OURS)
 
 
-def build(name, manual_dir, data_dir, *, overwrite=False):
+def build(name: str, manual_dir: str, data_dir: str, *, overwrite: bool = False) -> Path:
     """Builds the shards of a data set with random access, as `tfds build --file_format=array_record` does.
 
     Unlike that command, this needs neither `apache-beam` nor `mlcroissant`, and leaves no unpacked archives behind.
@@ -51,7 +52,7 @@ def build(name, manual_dir, data_dir, *, overwrite=False):
     return Path(builder.data_path)
 
 
-def grey(contents):
+def grey(contents: bytes) -> bytes:
     """A label map's file as its shard keeps it: unchanged, but one with a palette as a grey PNG of the same ids.
 
     Args:
@@ -67,7 +68,7 @@ def grey(contents):
     return png(picture)
 
 
-def png(label_map):
+def png(label_map: Any) -> bytes:
     """A picture of ids, Pillow's or uint8 `(height, width)`, as the bytes of a grey PNG."""
     file = io.BytesIO()
     Image.fromarray(np.asarray(label_map)).save(file, "PNG")

@@ -5,13 +5,16 @@ import json
 import os
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 CHUNK = 64  # records that are read at a time to list their names
 
 
-def import_tfds():
+def import_tfds() -> ModuleType:
     """The package `tensorflow_datasets`; raises `ImportError` with the remedy where it or `array_record` is missing."""
     try:
         import array_record  # noqa: F401
@@ -39,36 +42,42 @@ class Stored:
     name: str
     suffix: str
 
-    def read(self):
+    def read(self) -> bytes:
         """The bytes of the file; makes Pillow take this for an open one."""
         return self.shards.features(self.record)[self.feature]
 
-    def open(self, mode="rb"):
+    def read_bytes(self) -> bytes:
+        """The bytes of the file, as a path gives them."""
+        return self.read()
+
+    def open(self, mode: str = "rb") -> io.BytesIO:
         """A stream of the bytes, as a path gives it."""
         return io.BytesIO(self.read())
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.shards.folder}: {self.feature} of {self.name!r}"
 
 
 class Shards:
     """The records of one split; a thread keeps its last one, as picture and label map are asked for by turns."""
 
-    def __init__(self, builder, split, files):
+    def __init__(self, builder: Any, split: str, files: tuple[str, ...]) -> None:
         tfds = import_tfds()
         undecoded = {feature: tfds.decode.SkipDecoding() for feature in files if feature}
         self.source = builder.as_data_source(split, decoders=undecoded)
-        self.folder, self.split = Path(builder.data_path), split
+        self.folder = Path(builder.data_path)
+        self.split = split
         self.classes = getattr(dict(builder.info.features).get("label"), "names", None)
         self._last = threading.local()
 
-    def features(self, record):
+    def features(self, record: int) -> dict[str, Any]:
+        """The features of a record, undecoded."""
         if getattr(self._last, "record", None) != record:
             self._last.features, self._last.record = self.source[record], record
         return self._last.features
 
 
-def listed(shards, entry):
+def listed(shards: Shards, entry: Callable[[dict, Any], tuple[Any, str, int | None]]) -> list:
     """`(record, name, class or None)` of all records in the order of the files, listed once and kept beside them.
 
     Args:
@@ -97,7 +106,7 @@ def listed(shards, entry):
     return rows
 
 
-def _show(shards, done):
+def _show(shards: Shards, done: int) -> None:
     if sys.stderr.isatty():
         count = len(shards.source)
         end = "\n" if done == count else ""

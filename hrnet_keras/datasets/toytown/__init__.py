@@ -4,7 +4,13 @@ Colour alone says little: walls, cars, skies and trees share their colours, and 
 pixel belongs to shows in texture (window grids, leaves, grain, slabs), shape and place.
 """
 
-from hrnet_keras.datasets import Dataset, DatasetInfo
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from hrnet_keras.datasets import DatasetInfo, MaskSet
+from hrnet_keras.datasets.dataset import Dataset, Example
 from hrnet_keras.datasets.toytown.classes import CLASSES, THINGS
 from hrnet_keras.datasets.toytown.figures import EDGES, FLIP_PAIRS, JOINTS
 from hrnet_keras.datasets.toytown.people import open_people
@@ -25,25 +31,43 @@ INFO = DatasetInfo(
 SPLITS = {"train": (0, 400), "val": (1_000_000, 60), "test": (2_000_000, 100)}  # first seed, customary number of scenes
 
 
-class Toytown(Dataset):
+class Toytown(MaskSet):
     """Scenes `first seed` to `first seed + count - 1` of one size."""
 
-    def __init__(self, split, size, count):
+    per_example = (*MaskSet.per_example, "seeds")
+
+    def __init__(self, split: str, size: Sequence[int], count: int | None) -> None:
         first, usual = SPLITS[split]
-        self.size = tuple(size)
-        self.seeds = range(first, first + (usual if count is None else count))
+        height, width = size
+        self.size = (height, width)
+        self.seeds = tuple(range(first, first + (count or usual)))
         super().__init__(INFO, split, [f"{split}-{seed - first}" for seed in self.seeds])
 
-    def example(self, i):
+    def example(self, i: int) -> Example:
         """Example `i`; see `draw_scene`."""
         return {**draw_scene(self.seeds[i], self.size), "name": self.names[i]}
 
-    def label_map(self, i):
+    def annotations(self, i: int) -> Example:
+        """Example `i` without its `image`; draws it."""
+        return {word: value for word, value in self.example(i).items() if word != "image"}
+
+    def image(self, i: int) -> np.ndarray:
+        """Scene `i`, uint8 RGB `(height, width, 3)`."""
+        return self.example(i)["image"]
+
+    def label_map(self, i: int) -> np.ndarray:
         """Label map `i`, uint8 `(height, width)`."""
         return self.example(i)["label_map"]
 
 
-def load(split, root=None, size=(128, 192), count=None, annotation=None, smallest=None):
+def load(
+    split: str,
+    root: Any = None,
+    size: Sequence[int] = (128, 192),
+    count: int | None = None,
+    annotation: str | None = None,
+    smallest: float | None = None,
+) -> Dataset:
     """Opens a split: no two splits share a scene.
 
     Args:
@@ -66,4 +90,6 @@ def load(split, root=None, size=(128, 192), count=None, annotation=None, smalles
     if annotation is None and smallest is not None:
         raise ValueError(f"smallest={smallest!r}: goes with annotation='faces' or 'figures'")
     town = Toytown(split, size, count)
-    return town if annotation is None else open_people(town, annotation, 24 if smallest is None else smallest)
+    if annotation is None:
+        return town
+    return open_people(town, annotation, 24 if smallest is None else smallest)

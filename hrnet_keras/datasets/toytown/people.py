@@ -1,18 +1,23 @@
 """Toytown as a set of points: its faces with 68 points (as 300W's), or its figures with 17 (as COCO's)."""
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hrnet_keras.datasets.coco import SIGMAS, UPPER_BODY
+from hrnet_keras.datasets.coco_keypoints import SIGMAS, UPPER_BODY
+from hrnet_keras.datasets.dataset import Example
 from hrnet_keras.datasets.face_300w import OUTER_EYE_CORNERS
-from hrnet_keras.datasets.points import PointSet, centers_and_scales, square_box, tight_boxes
+from hrnet_keras.datasets.points import PointSet, centers_and_scales, own_arrays, square_box, tight_boxes
 from hrnet_keras.datasets.published import published
 from hrnet_keras.datasets.toytown.classes import PERSON
 from hrnet_keras.datasets.toytown.scene import draw_scene
 
+if TYPE_CHECKING:
+    from hrnet_keras.datasets.toytown import Toytown
 
-def open_people(town, annotation, smallest):
+
+def open_people(town: "Toytown", annotation: str, smallest: float) -> "People":
     """The faces or figures of scenes.
 
     With `"faces"` someone stands close by in every scene. All points are labelled alike (1); `centers` and `scales` are
@@ -45,7 +50,9 @@ def open_people(town, annotation, smallest):
 class People(PointSet):
     """Scenes with the points of the people in them."""
 
-    def __init__(self, town, annotation, smallest):
+    per_example = (*PointSet.per_example, "scenes")
+
+    def __init__(self, town: "Toytown", annotation: str, smallest: float) -> None:
         self.scenes = tuple((seed, town.size) for seed in town.seeds)
         self.of_faces = annotation == "faces"
         self.smallest = smallest
@@ -57,25 +64,26 @@ class People(PointSet):
                 published("coco"), class_names=(), metric="pck", sigmas=SIGMAS, upper_body=UPPER_BODY, **names
             )
         super().__init__(info, town.split, town.names, (), [None] * len(town), "toytown")
-        self._known = {}
+        self._drawn: dict[str, Example] = {}
 
-    def annotations(self, i):
+    def annotations(self, i: int) -> Example:
         """What is known of scene `i` without its pixels, see `open_people`; drawn once and remembered."""
-        if i not in self._known:
-            find = _faces if self.of_faces else _figures
-            self._known[i] = find(self._scene(i), self.scenes[i][1], self.smallest)
-        return {key: value.copy() for key, value in self._known[i].items()} | {"name": self.names[i]}
+        name = self.names[i]
+        if name not in self._drawn:
+            points_of = _faces if self.of_faces else _figures
+            self._drawn[name] = points_of(self._scene(i), self.scenes[i][1], self.smallest)
+        return {**own_arrays(self._drawn[name]), "name": name}
 
-    def image(self, i):
+    def image(self, i: int) -> np.ndarray:
         """Scene `i`, uint8 RGB `(height, width, 3)`."""
         return self._scene(i)["image"]
 
-    def _scene(self, i):
+    def _scene(self, i: int) -> Example:
         seed, size = self.scenes[i]
         return draw_scene(seed, size, portrait=True if self.of_faces else None)
 
 
-def _faces(scene, size, smallest):
+def _faces(scene: Example, size: tuple[int, int], smallest: float) -> Example:
     points = scene["faces"].astype(np.float64)
     visible = np.ones(points.shape[:2], np.int8)
     tight = tight_boxes(points, visible)
@@ -88,17 +96,18 @@ def _faces(scene, size, smallest):
     }  # fmt: skip
 
 
-def _figures(scene, size, smallest):
-    points, shown = scene["points"].astype(np.float64), scene["visible"]
+def _figures(scene: Example, size: tuple[int, int], smallest: float) -> Example:
+    points = scene["points"].astype(np.float64)
+    shown = scene["visible"]
     boxes = scene["boxes"][scene["labels"] == PERSON].astype(np.float64)
     inside = _inside(points, size)
     visible = np.where(shown, 2, np.where(inside, 1, 0)).astype(np.int8)
-    known = np.maximum(inside.sum(1), 1)
-    kept = (shown.sum(1) >= 0.5 * known) & inside.any(1) & ((boxes[:, 2:] - boxes[:, :2]).max(1) >= smallest)
+    num_inside = np.maximum(inside.sum(1), 1)
+    kept = (shown.sum(1) >= 0.5 * num_inside) & inside.any(1) & ((boxes[:, 2:] - boxes[:, :2]).max(1) >= smallest)
     points = np.where(visible[..., None] > 0, points, 0.0)
     return {"points": points[kept], "visible": visible[kept], "boxes": boxes[kept]}
 
 
-def _inside(points, size):
+def _inside(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Whether points `(n, k, 2)` lie in a picture of `size` `(height, width)`; bool `(n, k)`."""
     return ((points >= 0) & (points < np.array(size[::-1]))).all(-1)

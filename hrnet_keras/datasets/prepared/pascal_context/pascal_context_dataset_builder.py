@@ -58,5 +58,5 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     def _generate_examples(self, split, root, shapes):
         found = pascal_context.from_json(published("pascal_context_60"), split, root, shapes, None)
         for i, name in enumerate(found.names):
-            label_map = png(found.stored_labels(i))
+            label_map = png(found.stored_ids(i))
             yield name, {"name": name, "image": found.image_files[i], "label_map": label_map, "position": i}
