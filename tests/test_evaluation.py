@@ -245,7 +245,7 @@ def test_answers_stay_in_their_folder_and_leave_the_data_alone(root, tmp_path):
         hk.evaluate(classes, dataset, save=tmp_path / "out", verbose=False)
 
 
-class Watched(datasets.Dataset):
+class Watched(datasets.MaskSet):
     """A data set that says which of its examples are read."""
 
     def __init__(self, dataset, said):

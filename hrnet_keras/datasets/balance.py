@@ -117,7 +117,9 @@ def _lines(dataset: Dataset, counts: np.ndarray, looked_at: str) -> list[str]:
     if not present:
         return [f"split {split!r}: nothing is labelled in {looked_at}"]
     if len(present) == 1:
-        return [f"split {split!r}: all that is labelled in {looked_at} is {names[present[0]]!r}: no other class is learnt"]
+        return [
+            f"split {split!r}: all that is labelled in {looked_at} is {names[present[0]]!r}: no other class is learnt"
+        ]
     absent = [name for i, name in enumerate(names) if not counts[i]]
     if not absent:
         return []

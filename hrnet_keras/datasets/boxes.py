@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from hrnet_keras.datasets.reading import DataError
 from hrnet_keras.datasets.point_files import numbers, read_json
+from hrnet_keras.datasets.reading import DataError
 
 LIST = "[[left, top, right, bottom], ...]"
 

@@ -280,9 +280,7 @@ def _detected(truth: CocoFile, origin: Path, file: Path, threshold: float, parti
     return rows
 
 
-def _detections(
-    truth: CocoFile, file: Path, threshold: float, partial: bool
-) -> Iterator[tuple[int | str, Box, float]]:
+def _detections(truth: CocoFile, file: Path, threshold: float, partial: bool) -> Iterator[tuple[int | str, Box, float]]:
     """Picture, box xyxy and score of every person found with at least the score `threshold`."""
     whole = read_json(file, "expected a list of detections, such as COCO_val2017_detections_AP_H_56_person.json")
     if not isinstance(whole, list):

@@ -13,7 +13,9 @@ from hrnet_keras.datasets.sides import mirror_pairs
 TRAIN = "train"  # the split whose folders are the classes of all
 
 
-def load(split: str, root: str | PathLike[str] | None = None, *, prepared: str | PathLike[str] | None = None) -> ClassSet:
+def load(
+    split: str, root: str | PathLike[str] | None = None, *, prepared: str | PathLike[str] | None = None
+) -> ClassSet:
     """Opens `<root>/<split>/<class>/<picture>`.
 
     The classes are the folders of `<root>/train`, where there is such a split, else the split's own: a class id is the

@@ -110,21 +110,36 @@ class MaskSet(Dataset):
         return f"{self.label_files[i]}: holds class ids {strangers}: expected {expected}"
 
     def _resized(self, example: Example) -> Example:
-        """An example, or a part of one, in its new size, as the official loaders resize, by OpenCV."""
+        """An example, or a part of one, in its new size."""
         if self.new_size is None:
             return example
-        import cv2
+        stored = example["image" if "image" in example else "label_map"]
+        return resized(example, self.new_size(stored.shape[:2]))
 
-        resized = dict(example)
-        for word, interpolation in (("image", cv2.INTER_LINEAR), ("label_map", cv2.INTER_NEAREST)):
-            if word in example:
-                height, width = self.new_size(example[word].shape[:2])
-                if min(height, width) < 1:
-                    raise DataError(
-                        f"{example['name']}: a picture of size {(height, width)}: expected at least one pixel"
-                    )
-                resized[word] = cv2.resize(example[word], (width, height), interpolation=interpolation)
-        return resized
+
+def resized(example: Example, size: Size) -> Example:
+    """An example whose picture and label map are brought to `(height, width)` as the official loaders do, by OpenCV.
+
+    Args:
+        example: with `name`, and `image` uint8 `(any, any, 3)`, `label_map` uint8 `(any, any)` or both.
+        size: `(height, width)`.
+
+    Returns:
+        The example in the new size: the picture bilinearly, the label map by its nearest pixel.
+
+    Raises:
+        DataError: a size without pixels.
+    """
+    import cv2
+
+    height, width = size
+    if min(size) < 1:
+        raise DataError(f"{example['name']}: a picture of size {size}: expected at least one pixel")
+    scaled = dict(example)
+    for word, interpolation in (("image", cv2.INTER_LINEAR), ("label_map", cv2.INTER_NEAREST)):
+        if word in example:
+            scaled[word] = cv2.resize(example[word], (width, height), interpolation=interpolation)
+    return scaled
 
 
 def from_pairs(

@@ -104,9 +104,7 @@ def _pictures(images: list, file: File) -> dict[Id, dict]:
     return pictures
 
 
-def _by_picture(
-    entries: list, pictures: dict[Id, dict], categories: list[dict], file: File
-) -> dict[Id, list[dict]]:
+def _by_picture(entries: list, pictures: dict[Id, dict], categories: list[dict], file: File) -> dict[Id, list[dict]]:
     """`{id of a picture: its entries}` of the list "annotations"."""
     annotations: dict[Id, list[dict]] = {number: [] for number in pictures}
     # Some tools write an id as 7 in one list and as "7" in the other.

@@ -39,6 +39,8 @@ def sample_indices(
 
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
         order = tf.random.experimental.stateless_shuffle(tf.range(count), tf.stack([tf.cast(seed, tf.int64), epoch]))
-        return tf.data.Dataset.from_tensor_slices((tf.fill([len(positions)], epoch), positions, tf.gather(order, positions)))
+        return tf.data.Dataset.from_tensor_slices(
+            (tf.fill([len(positions)], epoch), positions, tf.gather(order, positions))
+        )
 
     return tf.data.Dataset.range(first_epoch, np.iinfo(np.int64).max).flat_map(one_epoch)

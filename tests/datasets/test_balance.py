@@ -33,7 +33,7 @@ def square(inside, outside=0, size=64):
 def test_masks_drawn_0_and_255_are_refused_with_the_remedy(tmp_path, masks, classes):
     root = write(tmp_path, masks, classes)
     found = datasets.load("folder", "train", root)
-    assert datasets.check(found) == [], "no file is wrong for itself"
+    assert datasets.validate(found) == [], "no file is wrong for itself"
     reason = (
         r"labels: the label maps hold only 0 \(background\) and 255, which is ignored: .*mask_values: \{0: 0, 255: 1\}"
     )
@@ -47,7 +47,7 @@ def test_the_remedy(tmp_path):
     root = write(tmp_path, [square(255), square(255)])
     found = datasets.load("folder", "train", root, mask_values={"0": 0, 255: 1}, class_weights="balanced")
     np.testing.assert_array_equal(found.example(0)["label_map"], square(1))
-    assert datasets.label_report(found) == [] and datasets.check(found) == []
+    assert datasets.label_report(found) == [] and datasets.validate(found) == []
     weights = np.array([1 / np.log(1.10 + 0.75), 1 / np.log(1.10 + 0.25)])  # a quarter is lesion; ENet's rule
     np.testing.assert_allclose(found.info.class_weights, weights / weights.mean())
     np.testing.assert_array_equal(found.to_file(square(1)), square(255)), "answers are saved as the masks are drawn"

@@ -45,7 +45,7 @@ def test_palette_is_that_of_the_label_files(root):
 
 
 def test_every_file_is_sound(root):
-    assert datasets.check(datasets.load("camvid", "val", root)) == []
+    assert datasets.validate(datasets.load("camvid", "val", root)) == []
 
 
 def test_errors(tmp_path):

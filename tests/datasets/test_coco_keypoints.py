@@ -8,7 +8,7 @@ import pytest
 
 from hrnet_keras import datasets
 from hrnet_keras.datasets import DataError
-from hrnet_keras.datasets.coco import cut_box
+from hrnet_keras.datasets.coco_keypoints import cut_box
 from hrnet_keras.datasets.published import published
 from tests import point_files
 

@@ -178,14 +178,14 @@ def spoiled(root):
 def test_check_names_every_broken_file(root):
     faults = spoiled(root)
     dataset = datasets.load("folder", "train", root)
-    problems = datasets.check(dataset)
+    problems = datasets.validate(dataset)
     assert [name for name, _ in problems] == sorted(faults)
     for name, reason in problems:
         with pytest.raises(datasets.DataError, match=faults[name]) as caught:
             dataset.example(dataset.names.index(name))
         assert str(caught.value) == reason and "\n" not in reason
-    rest = datasets.without(dataset, problems)
-    assert rest.names == ("a_sound",) and datasets.check(rest) == [] and len(dataset) == 8
+    rest = datasets.exclude(dataset, problems)
+    assert rest.names == ("a_sound",) and datasets.validate(rest) == [] and len(dataset) == 8
     assert rest.example(0)["name"] == "a_sound"
 
 
@@ -194,13 +194,13 @@ def test_ignored_label_is_no_stranger(root):
     labels = np.full((20, 30), 255, np.uint8)
     picture = Image.fromarray(labels).convert("P")
     picture.save(root / "labels" / "a.png")
-    assert datasets.check(datasets.load("folder", "train", root)) == []
+    assert datasets.validate(datasets.load("folder", "train", root)) == []
 
 
 def test_without_takes_only_names_of_the_set(root):
     write(root, "a")
     with pytest.raises(ValueError, match="problems name 'b'"):
-        datasets.without(datasets.load("folder", "train", root), [("b", "broken")])
+        datasets.exclude(datasets.load("folder", "train", root), [("b", "broken")])
 
 
 def test_class_weights_by_how_often_classes_occur(tmp_path):

@@ -34,7 +34,7 @@ def test_what_systems_leave_behind_is_left_out(tmp_path, name):
             for file in [path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")][:1]:
                 shutil.copy(file, folder / left / file.name)
     found = datasets.load(name, "train", root, **options)
-    assert found.names == names and datasets.glance(found) == []
+    assert found.names == names and datasets.validate_headers(found) == []
 
 
 def test_pictures_are_known_by_ending_or_content(tmp_path):
@@ -57,4 +57,4 @@ def test_pictures_of_one_stem_in_a_class_folder_have_names_of_their_own(tmp_path
         Image.fromarray(np.zeros((4, 5, 3), np.uint8)).save(file)
     found = datasets.load("imagenet", "train", tmp_path)
     assert found.names == ("cat/a.jpg", "cat/a.png", "cat/b.png", "dog/B", "dog/a", "owl/C.png", "owl/c.jpg")
-    assert found.labels == (0, 0, 0, 1, 1, 2, 2)
+    assert found.picture_labels == (0, 0, 0, 1, 1, 2, 2)

@@ -71,13 +71,13 @@ def test_a_picture_that_is_not_the_annotated_one_is_named(tmp_path):
 def test_check_and_without_know_sets_of_points(tmp_path):
     found = opened(tmp_path, [instance("a.jpg"), instance("b.jpg", 70.0), instance("c.jpg", 5)])
     (tmp_path / "a.jpg").write_bytes(b"no picture")
-    problems = datasets.check(found)
+    problems = datasets.validate(found)
     assert [name for name, _ in problems] == ["a", "b"]
     assert "a.jpg: cannot be read as a picture" in problems[0][1]
     assert (
         "b.jpg: the box 70, 20, 75, 31 (left, top, right, bottom) lies outside the picture of 60x50" in problems[1][1]
     )
-    rest = datasets.without(found, problems)
+    rest = datasets.exclude(found, problems)
     assert rest.names == ("c",) and rest.example(0)["points"][0, 0, 0] == 5
 
 

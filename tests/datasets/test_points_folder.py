@@ -99,7 +99,7 @@ def test_a_bad_csv_is_named(tmp_path, text, complaint):
 
 def test_a_box_outside_the_picture_is_named(tmp_path):
     found = opened(tmp_path, "a.jpg,10,20,30,40\nb.jpg,170,20,180,40\n")
-    ((name, reason),) = datasets.check(found)
+    ((name, reason),) = datasets.validate(found)
     assert name == "b" and "train.csv: " in reason and "lies outside the picture of 160x120" in reason
 
 

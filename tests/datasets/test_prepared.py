@@ -18,8 +18,8 @@ from hrnet_keras import datasets
 from hrnet_keras.datasets import DataError, prepared
 from hrnet_keras.datasets.prepared.__main__ import main
 from hrnet_keras.datasets.prepared.building import build
+from hrnet_keras.datasets.source import ImageSource
 from hrnet_keras.tasks import task_named
-from hrnet_keras.transforms import decode
 from tests.archives import MAKERS, lip, pack
 
 tfds = pytest.importorskip("tensorflow_datasets")
@@ -88,9 +88,9 @@ def test_examples_are_those_of_the_files(built, name, split, builder, options):
     for _ in range(2):  # the second time by the list that the first has written
         found = datasets.load(name, split, prepared=shards, **options)
         assert_same(found, datasets.load(name, split, files, **options), pictures=20)
-    assert datasets.check(found) == []
+    assert datasets.validate(found) == []
     assert (found.to_file is None) == (name != "cityscapes")
-    rest = datasets.without(found, [(found.names[0], "broken")]) if len(found) > 1 else found
+    rest = datasets.exclude(found, [(found.names[0], "broken")]) if len(found) > 1 else found
     assert rest.example(0)["name"] == found.names[min(1, len(found) - 1)]
 
 
@@ -143,19 +143,20 @@ def test_training_sees_the_same(built, name, builder, options, cache):
         np.testing.assert_array_equal(one[1], other[1])
 
 
-def test_pictures_are_decoded_in_the_graph(built, monkeypatch):
+def test_only_the_window_of_a_picture_is_decoded(built, monkeypatch):
     """A stored picture costs the crop's part and no Pillow, and a record is read once for picture and label map."""
     files, shards = built("lip")
     data = datasets.load("lip", "train", prepared=shards, partial=True)
     expected, read = datasets.load("lip", "train", files, partial=True).example(1), []
     source = data.image_files[1].shards.source
-    monkeypatch.setattr(datasets.Dataset, "example", None)
+    monkeypatch.setattr(datasets.MaskSet, "example", None)
+    monkeypatch.setattr(datasets.MaskSet, "image", None)
     old = source._deserialize
     monkeypatch.setattr(source, "_deserialize", lambda record: (read.append(1), old(record))[1])
-    size, window, label_map = decode.open_source(data, cache=False)(np.int32(1))
-    np.testing.assert_array_equal(window(np.int32([3, 4]), np.int32([20, 25])), expected["image"][3:20, 4:25])
-    np.testing.assert_array_equal(label_map, expected["label_map"])
-    assert tuple(size) == expected["label_map"].shape and len(read) == 1
+    opened = ImageSource(data, cache=False).open(1)
+    np.testing.assert_array_equal(opened.window((3, 4), (20, 25)), expected["image"][3:20, 4:25])
+    np.testing.assert_array_equal(opened.annotations["label_map"], expected["label_map"])
+    assert opened.size == expected["label_map"].shape and len(read) == 1
 
 
 def test_classification_trains_on_shards(built):
@@ -165,7 +166,7 @@ def test_classification_trains_on_shards(built):
         stream = (
             task_named("cls")
             .module("pipeline")
-            .training(datasets.load("imagenet", "train", **place), batch=8, crop=(16, 16))
+            .training(datasets.load("imagenet", "train", **place), batch=8, input_size=(16, 16))
         )
         batches.append(next(stream.take(1).as_numpy_iterator()))
     for one, other in zip(*batches, strict=True):
@@ -174,7 +175,7 @@ def test_classification_trains_on_shards(built):
 
 def test_training_looks_at_stored_files_first(built):
     _, shards = built("lip")
-    assert datasets.glance(datasets.load("lip", "train", prepared=shards, partial=True)) == []
+    assert datasets.validate_headers(datasets.load("lip", "train", prepared=shards, partial=True)) == []
 
 
 def test_a_broken_file_stays_as_broken_as_it_is(tmp_path):
@@ -185,9 +186,9 @@ def test_a_broken_file_stays_as_broken_as_it_is(tmp_path):
     pack(tmp_path / "archives" / "TrainVal_images.zip", tmp_path / "files", "TrainVal_images")
     build("lip", tmp_path / "archives", tmp_path / "shards")
     found = datasets.load("lip", "train", prepared=tmp_path / "shards", partial=True)
-    ((name, reason),) = datasets.check(found)
+    ((name, reason),) = datasets.validate(found)
     assert name == "77" and "1.0.0: image of '77': cannot be read as a picture" in reason
-    assert datasets.check(datasets.without(found, [(name, reason)])) == []
+    assert datasets.validate(datasets.exclude(found, [(name, reason)])) == []
 
 
 def test_mistakes_are_named(built, tmp_path):

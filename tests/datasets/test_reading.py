@@ -11,7 +11,7 @@ from PIL import Image
 from hrnet_keras import datasets
 from hrnet_keras.datasets import DataError
 from hrnet_keras.datasets.reading import image_size, read_image, read_label_map
-from hrnet_keras.tasks.keypoints.samples import whole_jpeg
+from hrnet_keras.datasets.source import ImageSource
 from tests import streets
 
 RNG = np.random.default_rng(0)
@@ -130,7 +130,7 @@ def test_what_would_be_black_is_refused_by_name(tmp_path):
 
 
 def test_everybody_refuses_the_same_pictures(tmp_path):
-    """`glance` looks at headers only, and yet knows of every picture that `check` and a training stumble on."""
+    """`validate_headers` reads headers only, and knows of every picture that `validate` and a training stumble on."""
     root = streets.draw(tmp_path, count=1)
     unclear(root / "images")
     (root / "images" / "huge.png").write_bytes(png(20000, 9000, 8, 0))
@@ -140,8 +140,8 @@ def test_everybody_refuses_the_same_pictures(tmp_path):
         file.rename(file.with_stem(stem))
         Image.fromarray(np.zeros((13, 17), np.uint8)).save(root / "labels" / f"{stem}.png")
     found = datasets.load("folder", "train", root)
-    glanced = datasets.glance(found)
-    assert glanced == datasets.check(found) and len(glanced) == len(found) - 1 == 11
+    glanced = datasets.validate_headers(found)
+    assert glanced == datasets.validate(found) and len(glanced) == len(found) - 1 == 11
     reasons = dict(glanced)
     assert "huge_png.png: has more than 178,956,970 pixels: cut it" in reasons["huge_png"]
     assert "phone_jpg.jpg: is a HEIC picture, which is not read here: save it as JPEG or PNG" in reasons["phone_jpg"]
@@ -153,7 +153,10 @@ def test_a_picture_beyond_pillow_s_limit_is_named_wherever_it_is_opened(tmp_path
     for read in (read_image, read_label_map, image_size):
         with pytest.raises(DataError, match=r"huge\.png: has more than 178,956,970 pixels: cut it into parts"):
             read(file)
-    assert whole_jpeg(file) is None
+    source = ImageSource(datasets.Dataset(datasets.DatasetInfo("huge"), "train", ["huge"], [file]))
+    for read in (source.example, source.open):
+        with pytest.raises(DataError, match=r"huge\.png: has more than 178,956,970 pixels: cut it into parts"):
+            read(0)
 
 
 def test_label_maps_keep_their_ids_or_are_refused(tmp_path):

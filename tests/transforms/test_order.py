@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from hrnet_keras.transforms.order import places
+from hrnet_keras.transforms.order import sample_indices
 
 
 def first(count, stream):
@@ -13,21 +13,25 @@ def first(count, stream):
 
 
 def test_every_epoch_has_every_example_once_in_another_order():
-    rows = np.array(first(20, places(10, 2, seed=3)))
+    rows = np.array(first(20, sample_indices(10, 2, seed=3)))
     assert (rows[:10, 0] == 0).all() and (rows[10:, 0] == 1).all()
     assert (rows[:10, 1] == np.arange(10)).all()
     assert sorted(rows[:10, 2]) == sorted(rows[10:, 2]) == list(range(10))
     assert (rows[:10, 2] != rows[10:, 2]).any()
-    assert first(10, places(10, 2, seed=3, first_epoch=1)) == [tuple(row) for row in rows[10:].tolist()]
-    assert first(10, places(10, 2, seed=4)) != [tuple(row) for row in rows[:10].tolist()]
+    assert first(10, sample_indices(10, 2, seed=3, first_epoch=1)) == [tuple(row) for row in rows[10:].tolist()]
+    assert first(10, sample_indices(10, 2, seed=4)) != [tuple(row) for row in rows[:10].tolist()]
 
 
 @pytest.mark.parametrize(("count", "batch", "workers"), [(12, 2, 2), (23, 3, 2), (30, 2, 5)])
 def test_workers_share_what_one_with_a_larger_batch_would_see(count, batch, workers):
     steps = count // (batch * workers)
-    whole = np.array(first(2 * steps * workers * batch, places(count, batch * workers))).reshape(2 * steps, -1, 3)
+    whole = np.array(first(2 * steps * workers * batch, sample_indices(count, batch * workers))).reshape(
+        2 * steps, -1, 3
+    )
     parts = [
-        np.array(first(2 * steps * batch, places(count, batch, worker=worker, workers=workers))).reshape(-1, batch, 3)
+        np.array(first(2 * steps * batch, sample_indices(count, batch, worker=worker, workers=workers))).reshape(
+            -1, batch, 3
+        )
         for worker in range(workers)
     ]
     np.testing.assert_array_equal(np.concatenate(parts, axis=1), whole)
@@ -35,8 +39,8 @@ def test_workers_share_what_one_with_a_larger_batch_would_see(count, batch, work
 
 def test_impossible_shares_are_named():
     with pytest.raises(ValueError, match=r"worker=2: expected 0\.\.1, of 2 workers"):
-        places(10, 2, worker=2, workers=2)
+        sample_indices(10, 2, worker=2, workers=2)
     with pytest.raises(ValueError, match=r"batch=6: expected 1\.\.5 for each of 2 workers, the set has 10 examples"):
-        places(10, 6, workers=2)
+        sample_indices(10, 6, workers=2)
     with pytest.raises(ValueError, match=r"batch=0: expected 1\.\.10, the set has 10 examples to train on"):
-        places(10, 0)
+        sample_indices(10, 0)

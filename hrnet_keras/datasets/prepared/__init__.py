@@ -118,9 +118,7 @@ def open_prepared(
     return MaskSet(info, split, names, images, label_maps, ids)
 
 
-def _rows(
-    builder: Any, part: str, layout: Layout, command: str
-) -> Iterator[tuple[str, int | None, Stored, Stored]]:
+def _rows(builder: Any, part: str, layout: Layout, command: str) -> Iterator[tuple[str, int | None, Stored, Stored]]:
     """`(name, class or None, picture, label map)` of every record of a split of TFDS, in the order of the files."""
     if part not in builder.info.splits:
         there = ", ".join(builder.info.splits)

@@ -1,36 +1,51 @@
 """Every way from a picture to the model's input: random crops to train on, the middle to score, bytes to serve."""
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from hrnet_keras import datasets
+from hrnet_keras.datasets import ClassSet, read_ahead
+from hrnet_keras.datasets.dataset import Example
+from hrnet_keras.datasets.source import ImageSource
 from hrnet_keras.tasks.classification import decoding
-from hrnet_keras.transforms import decode, order, orientation, resizing
+from hrnet_keras.transforms import decode, orientation, resizing
+from hrnet_keras.transforms.order import sample_indices
 
-OPTIONS = ("crop", "flip")  # of a `DataRecipe` that mean something here
 AREA, ASPECT, TRIES = (0.08, 1.0), (3 / 4, 4 / 3), 10
 SIZE, CROP = 224, 0.875
 FILTERS = {"bilinear": Image.BILINEAR, "bicubic": Image.BICUBIC}
 
 
-def training(dataset, *, batch, crop, flip=0.5, seed=0, first_epoch=0, worker=0, workers=1):
+def training(
+    dataset: ClassSet,
+    *,
+    batch: int,
+    input_size: tuple[int, int],
+    flip: float = 0.5,
+    seed: int = 0,
+    first_epoch: int = 0,
+    cache: bool | None = None,
+    worker: int = 0,
+    workers: int = 1,
+) -> tf.data.Dataset:
     """An endless stream of training batches: a random part of the picture, resized, mirrored half the time.
 
     Every epoch goes through the set in an order of its own and drops what does not fill a batch. All chance hangs on
-    seed, epoch and place in the epoch alone.
+    seed, epoch and position in the epoch alone.
 
     A mirrored picture of a class of the set's `label_flip_pairs` (left turn, right turn) is one of its partner.
 
     Args:
-        dataset: a `Dataset` whose examples have a `label`.
+        dataset: pictures with a `label` each.
         batch: pictures per batch.
-        crop: `(height, width)` of the model's input.
+        input_size: `(height, width)` of the model's input.
         flip: probability of mirroring.
         seed: of all random choices.
         first_epoch: epoch to start with, counted from 0.
+        cache: as in `hrnet_keras.datasets.source.ImageSource`.
         worker, workers: which of how many workers this stream is for, as for segmentation.
 
     Returns:
@@ -41,28 +56,32 @@ def training(dataset, *, batch, crop, flip=0.5, seed=0, first_epoch=0, worker=0,
 
     Source: the training transform of the official classification repository (torchvision's random resized crop).
     """
-    crop = tuple(map(int, crop))
-    partners = dict(dataset.info.label_flip_pairs) | {b: a for a, b in dataset.info.label_flip_pairs}
+    height, width = map(int, input_size)
+    partners = dict(dataset.info.label_flip_pairs)
+    partners |= {right: left for left, right in dataset.info.label_flip_pairs}
+    source = ImageSource(dataset, cache)
 
-    def prepare(epoch, place, index):
-        rng = np.random.default_rng((seed, int(epoch), int(place)))
-        example = dataset.example(int(index))
-        image = cut_and_resize(example["image"], random_window(example["image"].shape[:2], rng), crop)
+    def sample(epoch: int, position: int, index: int) -> tuple[np.ndarray, np.int32]:
+        rng = np.random.default_rng((seed, int(epoch), int(position)))
+        example = source.example(int(index))
         label = example["label"]
+        window = random_window(example["image"].shape[:2], rng)
+        image = cut_and_resize(example["image"], window, (height, width))
         if rng.random() < flip:
-            image, label = image[:, ::-1], partners.get(label, label)
+            image = image[:, ::-1]
+            label = partners.get(label, label)
         return image.astype(np.float32), np.int32(label)
 
-    def shaped(epoch, place, index):
-        found = tf.numpy_function(prepare, [epoch, place, index], (tf.float32, tf.int32), stateful=False)
-        return tf.ensure_shape(found[0], (*crop, 3)), tf.ensure_shape(found[1], ())
+    def shaped(epoch: tf.Tensor, position: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        image, label = tf.numpy_function(sample, [epoch, position, index], (tf.float32, tf.int32), stateful=False)
+        return tf.ensure_shape(image, (height, width, 3)), tf.ensure_shape(label, ())
 
-    places = order.places(len(dataset), batch, seed=seed, first_epoch=first_epoch, worker=worker, workers=workers)
-    examples = places.map(shaped, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    indices = sample_indices(len(dataset), batch, seed=seed, first_epoch=first_epoch, worker=worker, workers=workers)
+    examples = indices.map(shaped, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     return examples.batch(batch, drop_remainder=True).prefetch(2)
 
 
-def random_window(size, rng):
+def random_window(size: tuple[int, int], rng: np.random.Generator) -> tuple[int, int, int, int]:
     """A random part of a picture: 8 to 100 % of its area, sides between 3:4 and 4:3.
 
     Args:
@@ -76,7 +95,8 @@ def random_window(size, rng):
     for _ in range(TRIES):
         area = height * width * rng.uniform(*AREA)
         aspect = math.exp(rng.uniform(*map(math.log, ASPECT)))
-        w, h = round(math.sqrt(area * aspect)), round(math.sqrt(area / aspect))
+        w = round(math.sqrt(area * aspect))
+        h = round(math.sqrt(area / aspect))
         if 0 < w <= width and 0 < h <= height:
             return int(rng.integers(height - h + 1)), int(rng.integers(width - w + 1)), h, w
     h, w = height, width
@@ -148,14 +168,9 @@ def prepare_in_graph(picture, *, size, crop, how):
     return tf.ensure_shape(resizing.resize(picture, scaled, how, (begin, size)), (*size, 3))
 
 
-def remembered(data):
-    """What a model trained by a `DataRecipe` has to know of it afterwards, for its info."""
-    return {"input_size": tuple(data.crop)}
-
-
-def evaluation(dataset, workers=2):
-    """The examples of a `Dataset` in its order, read ahead by `workers` threads."""
-    return datasets.read_ahead(dataset, workers)
+def evaluation(dataset: ClassSet, workers: int = 2) -> Iterator[Example]:
+    """The examples of a data set in its order, read ahead by `workers` threads."""
+    return read_ahead(dataset, workers)
 
 
 def endpoints(model, info):

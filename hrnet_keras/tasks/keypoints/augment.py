@@ -1,10 +1,12 @@
 """Random numbers that training cuts a picture by: one function per lineage and task.
 
-Each takes the crop that evaluation would use and answers the one that this look at the picture uses. Nothing is cut
-here: the caller mirrors picture, points and centre where `flip` says so, and then turns by `rotation`.
+Each takes the crop that evaluation would use and gives the one to train on. Nothing is cut here: the caller mirrors
+picture, points and centre where `flip` says so, and then turns by `rotation`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -15,8 +17,8 @@ HALF_BODY_PADDING = 1.5
 
 
 @dataclass(frozen=True)
-class Look:
-    """How one look at an instance cuts the picture.
+class CropParams:
+    """How a face or person is cut out of its picture.
 
     Attributes:
         center: float64 `(2,)` as (x, y) in pixels of the picture, not mirrored.
@@ -31,32 +33,53 @@ class Look:
     flip: bool
 
 
-def official_landmark(rng, center, scale, *, scaling=0.25, turning=30.0, flipping=0.5):
-    """A look at a face as the official landmark code draws it: factors and turns of a range, all equally likely.
+def official_landmark(
+    rng: np.random.Generator,
+    center: Any,
+    scale: float,
+    *,
+    scaling: float = 0.25,
+    rotation: float = 30.0,
+    flip_prob: float = 0.5,
+) -> CropParams:
+    """The crop of a face as the official landmark code draws it: factors and turns of a range, all equally likely.
 
     Args:
         rng: `numpy.random.Generator`.
         center: (x, y) in pixels of the picture.
         scale: of the crop in units of 200 px, padding included.
         scaling: most by which the factor of the scale differs from 1.
-        turning: most degrees of rotation; 6 times in 10 there is any.
-        flipping: how often the picture is mirrored.
+        rotation: most degrees of a turn; 6 times in 10 there is any.
+        flip_prob: how often the picture is mirrored.
 
     Returns:
-        A `Look`; its centre is the one given. The defaults are those of all four sets.
+        The parameters; their centre is the one given. The defaults are those of all four sets.
 
     Source: `__getitem__` of the official landmark data sets.
     """
     scale = scale * rng.uniform(1 - scaling, 1 + scaling)
-    rotation = rng.uniform(-turning, turning) if rng.random() < 0.6 else 0.0
-    return Look(np.array(center, np.float64), scale, rotation, rng.random() < flipping)
+    angle = 0.0
+    # The turn is drawn after the choice: the order of the draws is the official code's.
+    if rng.random() < 0.6:
+        angle = rng.uniform(-rotation, rotation)
+    return CropParams(np.array(center, np.float64), scale, angle, rng.random() < flip_prob)
 
 
 def official_pose(
-    rng, center, scale, points, visible, *, upper_body, aspect_ratio,
-    scaling=0.35, turning=45.0, half_body=0.3, flipping=0.5,
-):  # fmt: skip
-    """A look at a person as the official pose code draws it.
+    rng: np.random.Generator,
+    center: Any,
+    scale: Any,
+    points: np.ndarray,
+    visible: np.ndarray,
+    *,
+    upper_body: Sequence[int],
+    aspect_ratio: float,
+    scaling: float = 0.35,
+    rotation: float = 45.0,
+    half_body: float = 0.3,
+    flip_prob: float = 0.5,
+) -> CropParams:
+    """The crop of a person as the official pose code draws it.
 
     Args:
         rng: `numpy.random.Generator`.
@@ -67,26 +90,30 @@ def official_pose(
         upper_body: indices of the points of the upper half; empty: no half bodies.
         aspect_ratio: width / height of the input.
         scaling: standard deviation of the factor around 1, and the most that it may differ from 1.
-        turning: standard deviation of the rotation in degrees; the most is twice as much. 6 times in 10 there is any.
+        rotation: standard deviation of the turns in degrees; the most is twice as much. 6 times in 10 there is any.
         half_body: how often a person of more than 8 labelled points is shown by halves.
-        flipping: how often the picture is mirrored.
+        flip_prob: how often the picture is mirrored.
 
     Returns:
-        A `Look`. The defaults are those of COCO; MPII: `scaling=0.25, turning=30, half_body=0`.
+        The parameters. The defaults are those of COCO; MPII: `scaling=0.25, rotation=30, half_body=0`.
 
     Source: `__getitem__` of `JointsDataset` in the official pose code.
     """
-    center, scale = np.array(center, np.float64), np.broadcast_to(np.asarray(scale, np.float64), 2)
-    if len(upper_body) and np.sum(np.asarray(visible) > 0) > HALF_BODY_POINTS and rng.random() < half_body:
+    center = np.array(center, np.float64)
+    scale = np.broadcast_to(np.asarray(scale, np.float64), 2)
+    if _has_halves(visible, upper_body) and rng.random() < half_body:
         half = official_half_body(points, visible, upper_body, aspect_ratio, rng.standard_normal())
         center, scale = half or (center, scale)
     scale = scale * np.clip(rng.standard_normal() * scaling + 1, 1 - scaling, 1 + scaling)
-    is_turned = rng.random() < 0.6
-    rotation = float(np.clip(rng.standard_normal() * turning, -2 * turning, 2 * turning)) if is_turned else 0.0
-    return Look(center, scale, rotation, rng.random() < flipping)
+    angle = 0.0
+    if rng.random() < 0.6:
+        angle = float(np.clip(rng.standard_normal() * rotation, -2 * rotation, 2 * rotation))
+    return CropParams(center, scale, angle, rng.random() < flip_prob)
 
 
-def official_half_body(points, visible, upper_body, aspect_ratio, normal):
+def official_half_body(
+    points: np.ndarray, visible: np.ndarray, upper_body: Sequence[int], aspect_ratio: float, normal: float
+) -> tuple[np.ndarray, np.ndarray] | None:
     """The upper or lower half of a body.
 
     Args:
@@ -111,10 +138,20 @@ def official_half_body(points, visible, upper_body, aspect_ratio, normal):
 
 
 def mmlab(
-    rng, center, scale, points, visible, *, upper_body=(),
-    scaling=0.5, turning=80.0, shifting=0.3, half_body=0.3, flipping=0.5,
-):  # fmt: skip
-    """A look at a person or a face as mmpose draws it.
+    rng: np.random.Generator,
+    center: Any,
+    scale: Any,
+    points: np.ndarray,
+    visible: np.ndarray,
+    *,
+    upper_body: Sequence[int] = (),
+    scaling: float = 0.5,
+    rotation: float = 80.0,
+    shifting: float = 0.3,
+    half_body: float = 0.3,
+    flip_prob: float = 0.5,
+) -> CropParams:
+    """The crop of a person or a face as mmpose draws it.
 
     Args:
         rng: `numpy.random.Generator`.
@@ -124,32 +161,37 @@ def mmlab(
         visible: `(k,)`, above 0 where the point is labelled.
         upper_body: indices of the points of the upper half; empty: no half bodies.
         scaling: most by which the factor of the scale differs from 1.
-        turning: most degrees of rotation; 6 times in 10 there is any.
+        rotation: most degrees of a turn; 6 times in 10 there is any.
         shifting: how often the centre moves, by up to 0.16 of the box.
         half_body: how often a person of more than 8 labelled points is shown by halves.
-        flipping: how often the picture is mirrored.
+        flip_prob: how often the picture is mirrored.
 
     Returns:
-        A `Look`, whose scale is still to be widened by `affine.fix_aspect`. The defaults are those of COCO; MPII:
-        `shifting=0, half_body=0`; faces: `scaling=0.25, turning=60, shifting=0`.
+        The parameters, whose scale is still to be widened by `affine.fix_aspect`. The defaults are those of COCO; MPII:
+        `shifting=0, half_body=0`; faces: `scaling=0.25, rotation=60, shifting=0`.
 
     Source: `RandomFlip`, `RandomHalfBody` and `RandomBBoxTransform` of mmpose with the settings of its recipes; what is
     drawn is normal, of standard deviation 1, and drawn again where it is beyond 1.
     """
-    center, scale = np.array(center, np.float64), np.broadcast_to(np.asarray(scale, np.float64), 2)
-    flip = rng.random() < flipping
-    if len(upper_body) and np.sum(np.asarray(visible) > 0) > HALF_BODY_POINTS and rng.random() < half_body:
+    center = np.array(center, np.float64)
+    scale = np.broadcast_to(np.asarray(scale, np.float64), 2)
+    flip = rng.random() < flip_prob
+    if _has_halves(visible, upper_body) and rng.random() < half_body:
         half = mmlab_half_body(points, visible, upper_body, rng.random())
         center, scale = half or (center, scale)
     right, down, factor, turn = (_truncated_normal(rng) for _ in range(4))
     if rng.random() < shifting:
         center = center + 0.16 * np.array([right, down]) * scale * UNIT
     scale = scale * (1 + factor * scaling)
-    rotation = turn * turning if rng.random() < 0.6 else 0.0
-    return Look(center, scale, rotation, flip)
+    angle = 0.0
+    if rng.random() < 0.6:
+        angle = turn * rotation
+    return CropParams(center, scale, angle, flip)
 
 
-def mmlab_half_body(points, visible, upper_body, uniform):
+def mmlab_half_body(
+    points: np.ndarray, visible: np.ndarray, upper_body: Sequence[int], uniform: float
+) -> tuple[np.ndarray, np.ndarray] | None:
     """The upper or lower half of a body.
 
     Args:
@@ -163,7 +205,8 @@ def mmlab_half_body(points, visible, upper_body, uniform):
     Source: `RandomHalfBody` of mmpose.
     """
     upper, lower = _halves(points, visible, upper_body)
-    has_upper, has_lower = len(upper) >= 2, len(lower) >= 3
+    has_upper = len(upper) >= 2
+    has_lower = len(lower) >= 3
     chosen = upper if has_upper and (uniform < 0.7 or not has_lower) else lower
     if not (has_upper or has_lower) or not np.ptp(chosen, axis=0).any():
         return None
@@ -171,7 +214,12 @@ def mmlab_half_body(points, visible, upper_body, uniform):
     return center, sides / UNIT * HALF_BODY_PADDING
 
 
-def _halves(points, visible, upper_body):
+def _has_halves(visible: np.ndarray, upper_body: Sequence[int]) -> bool:
+    """Whether a body shows enough points to be shown by halves."""
+    return len(upper_body) > 0 and int(np.sum(np.asarray(visible) > 0)) > HALF_BODY_POINTS
+
+
+def _halves(points: np.ndarray, visible: np.ndarray, upper_body: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
     """The labelled points of the upper and of the lower half."""
     points = np.asarray(points, np.float64)
     is_upper = np.isin(np.arange(len(points)), upper_body)
@@ -179,12 +227,12 @@ def _halves(points, visible, upper_body):
     return points[labelled & is_upper], points[labelled & ~is_upper]
 
 
-def _tight(points):
+def _tight(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The mean of points and the width and height of the box around them, in pixels."""
     return points.mean(axis=0), np.ptp(points, axis=0)
 
 
-def _truncated_normal(rng):
+def _truncated_normal(rng: np.random.Generator) -> float:
     while abs(value := rng.standard_normal()) > 1:
         pass
     return value

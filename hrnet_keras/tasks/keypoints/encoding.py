@@ -10,17 +10,26 @@
 
 import numpy as np
 
+Size = tuple[int, int]
 CODECS = ("official", "msra", "dark", "udp", "udp_combined")
 RADIUS = 0.0546875  # of the disc of udp_combined, in units of the map's longer side: 3.5 of 64 pixels
 
 
-def encode(points, visible, *, codec, input_size, map_size, sigma=2.0):
+def encode(
+    points: np.ndarray,
+    visible: np.ndarray,
+    *,
+    codec: str,
+    input_size: Size,
+    map_size: Size,
+    sigma: float = 2.0,
+) -> tuple[np.ndarray, np.ndarray]:
     """Heat maps of one instance.
 
     Args:
         points: float `(k, 2)` as (x, y) in pixels of the model's input; may lie outside.
         visible: `(k,)`, above 0 where the point is labelled.
-        codec: one of `CODECS`; official is pose's (landmark's has convention of its own).
+        codec: one of `CODECS`; official is pose's (landmark's has a convention of its own).
         input_size: (height, width) of the model's input.
         map_size: (height, width) of the heat maps.
         sigma: of the Gaussians, in pixels of the map; udp_combined has none.
@@ -40,7 +49,9 @@ def encode(points, visible, *, codec, input_size, map_size, sigma=2.0):
         raise ValueError(f"codec={codec!r}: expected one of {', '.join(map(repr, CODECS))}")
     labelled = np.asarray(visible).reshape(-1) > 0
     # mmpose computes in float32, which decides how the last digit of a half is rounded; the official code in float64.
-    kind = np.float64 if codec == "official" else np.float32
+    kind: type[np.floating] = np.float32
+    if codec == "official":
+        kind = np.float64
     points = np.where(labelled[:, None], np.asarray(points, kind), kind(0))
     points = points / stride(codec, input_size, map_size).astype(kind)
     if codec == "udp_combined":
@@ -51,19 +62,23 @@ def encode(points, visible, *, codec, input_size, map_size, sigma=2.0):
     else:
         # astype truncates: for points left of the input that is not the rounding that it is elsewhere.
         whole = (points + 0.5).astype(np.int64)
-        maps, is_inside = squares(whole, sigma, map_size, shift=points - whole if codec == "udp" else 0.0)
+        shift = points - whole if codec == "udp" else 0.0
+        maps, is_inside = gaussian_patches(whole, sigma, map_size, shift=shift)
     weights = (labelled & is_inside).astype(np.float32)
     return maps * weights, weights
 
 
-def stride(codec, input_size, map_size):
+def stride(codec: str, input_size: Size, map_size: Size) -> np.ndarray:
     """Pixels of the input per pixel of the map, float64 `(2,)` along x and y."""
-    less = 1 if codec.startswith("udp") else 0
-    (height, width), (rows, columns) = input_size, map_size
+    less = int(codec.startswith("udp"))
+    height, width = input_size
+    rows, columns = map_size
     return np.array([(width - less) / (columns - less), (height - less) / (rows - less)])
 
 
-def squares(centers, sigma, size, shift=0.0):
+def gaussian_patches(
+    centers: np.ndarray, sigma: float, size: Size, shift: np.ndarray | float = 0.0
+) -> tuple[np.ndarray, np.ndarray]:
     """Gaussians cut to squares of 3 sigma around whole pixels.
 
     The square of a centre m reaches from trunc(m - 3 sigma) to trunc(m + 3 sigma + 1), without the last, and its middle
@@ -85,7 +100,7 @@ def squares(centers, sigma, size, shift=0.0):
     middle = first + (2 * reach + 1) // 2 + shift
     is_inside = ((first < (size[1], size[0])) & (stop >= 0)).all(axis=1)
 
-    def profile(axis, count):
+    def profile(axis: int, count: int) -> np.ndarray:
         pixels = np.arange(count)[:, None]
         values = _gaussian(pixels - middle[:, axis], sigma)
         return np.where((pixels >= first[:, axis]) & (pixels < stop[:, axis]) & is_inside, values, 0)
@@ -93,7 +108,7 @@ def squares(centers, sigma, size, shift=0.0):
     return _product(profile(1, size[0]), profile(0, size[1])), is_inside
 
 
-def _discs(points, size):
+def _discs(points: np.ndarray, size: Size) -> np.ndarray:
     """Three maps per point, float32 `(*size, 3 * k)`: a disc, and inside it the way to the point along x and y."""
     radius = RADIUS * max(size)
     right = ((points[:, 0] - np.arange(size[1])[:, None]) / radius)[None]
@@ -106,7 +121,7 @@ def _discs(points, size):
     return maps.reshape(*size, -1)
 
 
-def _whole(points, sigma, size):
+def _whole(points: np.ndarray, sigma: float, size: Size) -> tuple[np.ndarray, np.ndarray]:
     """Gaussians over the whole map, and whether the square of 3 sigma touches it."""
     is_inside = ((points - 3 * sigma < (size[1], size[0])) & (points + 3 * sigma + 1 >= 0)).all(axis=1)
     rows = _gaussian(np.arange(size[0])[:, None] - points[:, 1], sigma)
@@ -114,10 +129,10 @@ def _whole(points, sigma, size):
     return _product(rows, columns), is_inside
 
 
-def _gaussian(distance, sigma):
+def _gaussian(distance: np.ndarray, sigma: float) -> np.ndarray:
     return np.exp(-(distance**2) / (2 * sigma**2))
 
 
-def _product(rows, columns):
+def _product(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """Profiles `(height, k)` and `(width, k)` -> float32 `(height, width, k)`."""
     return rows.astype(np.float32)[:, None] * columns.astype(np.float32)[None]

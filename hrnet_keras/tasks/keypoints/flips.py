@@ -1,12 +1,17 @@
 """What mirroring a picture does to its points and heat maps, and undoing it."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from keras import ops
 
 from hrnet_keras.datasets.sides import mirror_order
 
+Pairs = Sequence[Sequence[int]]
 
-def order(count, flip_pairs):
+
+def order(count: int, flip_pairs: Pairs) -> list[int]:
     """Which point stands where after left and right changed places: indices, a list of `count`.
 
     Args:
@@ -19,7 +24,7 @@ def order(count, flip_pairs):
     return mirror_order(count, flip_pairs)
 
 
-def mirror_points(points, span, flip_pairs=()):
+def mirror_points(points: Any, span: float, flip_pairs: Pairs = ()) -> np.ndarray:
     """Points of the mirrored picture.
 
     Args:
@@ -35,12 +40,12 @@ def mirror_points(points, span, flip_pairs=()):
     return mirrored[..., order(mirrored.shape[-2], flip_pairs), :]
 
 
-def swap_points(values, flip_pairs):
+def swap_points(values: Any, flip_pairs: Pairs) -> Any:
     """Values of points `(..., k)`, such as their visibility, in the order of the mirrored picture."""
     return values[..., order(values.shape[-1], flip_pairs)]
 
 
-def unmirror(heatmaps, flip_pairs=(), *, shift=False, codec="official"):
+def unmirror(heatmaps: Any, flip_pairs: Pairs = (), *, shift: bool = False, codec: str = "official") -> Any:
     """Heat maps of the mirrored picture as maps of the picture.
 
     Args:
@@ -59,13 +64,17 @@ def unmirror(heatmaps, flip_pairs=(), *, shift=False, codec="official"):
     channels = maps.shape[-1]
     if codec == "udp_combined":
         maps = maps * ops.convert_to_tensor(np.tile([1, -1, 1], channels // 3), maps.dtype)
-        places = [3 * place + part for place in order(channels // 3, flip_pairs) for part in range(3)]
+        channel_order = [3 * point + part for point in order(channels // 3, flip_pairs) for part in range(3)]
     else:
-        places = order(channels, flip_pairs)
-    maps = ops.take(maps, places, axis=3)
-    return ops.concatenate([maps[:, :, :1], maps[:, :, :-1]], axis=2) if shift else maps
+        channel_order = order(channels, flip_pairs)
+    maps = ops.take(maps, channel_order, axis=3)
+    if shift:
+        maps = ops.concatenate([maps[:, :, :1], maps[:, :, :-1]], axis=2)
+    return maps
 
 
-def average(heatmaps, mirrored, flip_pairs=(), *, shift=False, codec="official"):
+def average(
+    heatmaps: Any, mirrored: Any, flip_pairs: Pairs = (), *, shift: bool = False, codec: str = "official"
+) -> Any:
     """The mean of the maps of a picture and those of the mirrored picture; arguments as in `unmirror`."""
     return (heatmaps + unmirror(mirrored, flip_pairs, shift=shift, codec=codec)) / 2

@@ -2,40 +2,62 @@
 
 import dataclasses
 import functools
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from hrnet_keras import datasets
+from hrnet_keras.datasets import DatasetInfo, PointSet, read_ahead
+from hrnet_keras.datasets.dataset import Example
 from hrnet_keras.tasks.keypoints import affine, augment, serving
 from hrnet_keras.tasks.keypoints.decoding import STRIDE
 from hrnet_keras.tasks.keypoints.flips import mirror_points, swap_points
 from hrnet_keras.tasks.keypoints.reading import reading_of
-from hrnet_keras.tasks.keypoints.samples import affine_sample, check_chance, map_size, samples as samples, stream
+from hrnet_keras.tasks.keypoints.samples import (
+    Sample,
+    affine_sample,
+    check_augmentation,
+    map_size,
+    samples as samples,
+    stream,
+)
 from hrnet_keras.tasks.landmark import crop as cropping
 from hrnet_keras.tasks.landmark.decoding import decode
 from hrnet_keras.tasks.landmark.faces import BOXES
 from hrnet_keras.tasks.landmark.targets import targets
 from hrnet_keras.transforms import resizing
 
-# Of a `DataRecipe`, that mean something here.
-OPTIONS = ("crop", "convention", "codec", "sigma", "scaling", "rotation", "flip", "cache")
 SYMMETRIC = ("official", "udp")  # see `keypoints.reading.reading_of`; official points are truncated, not rounded
 SIZE = (256, 256)  # of the input of every published net
+ROTATION = {"official": 30.0, "mmlab": 60.0}  # most degrees of a turn
 FLIP = {"official": False, "mmlab": True}  # whether published scores are measured with the mirrored crop, too
 
 
 def training(
-    dataset, *, batch, crop, convention="official", codec=None, sigma=None, scaling=None, rotation=None, flip=0.5,
-    seed=0, first_epoch=0, cache=None, worker=0, workers=1,
-):  # fmt: skip
+    dataset: PointSet,
+    *,
+    batch: int,
+    input_size: tuple[int, int],
+    convention: str = "official",
+    codec: str | None = None,
+    sigma: float | None = None,
+    scaling: float | None = None,
+    rotation: float | None = None,
+    flip: float = 0.5,
+    seed: int = 0,
+    first_epoch: int = 0,
+    cache: bool | None = None,
+    worker: int = 0,
+    workers: int = 1,
+) -> tf.data.Dataset:
     """An endless stream of training batches: faces at random sizes and turns, every second one mirrored.
 
     Args:
-        dataset: a `PointSet` of faces.
+        dataset: of faces.
         batch: faces per batch.
-        crop: (height, width) of the model's input; the official convention knows squares alone.
-        convention: `"official"`: contrast-stretched crops and whole-pixel targets; `"mmlab"`: affine crops, see `codec`.
+        input_size: (height, width) of the model's input; the official convention knows squares alone.
+        convention: `"official"`: contrast-stretched crops, whole-pixel targets; `"mmlab"`: affine crops, see `codec`.
         codec: of the targets, mmlab: `"msra"` (default), `"dark"` or `"udp"`.
         sigma: of the targets, in pixels of the heat maps; None: 1.5, as officially on AFLW, COFW and WFLW (300W: 1).
         scaling: largest relative change of the crop's size; None: 0.25.
@@ -51,33 +73,46 @@ def training(
 
     Source: the data sets of the official facial-landmark repository; mmpose's face recipes.
     """
-    crop = tuple(int(side) for side in crop)
-    codec = check(crop, convention, codec)
-    chance = {
+    sides = tuple(int(side) for side in input_size)
+    codec = check(sides, convention, codec)
+    height, width = sides
+    size = (height, width)
+    augmentation = {
         "scaling": 0.25 if scaling is None else scaling,
-        "turning": rotation if rotation is not None else 30.0 if convention == "official" else 60.0,
-        "flipping": flip,
+        "rotation": ROTATION[convention] if rotation is None else rotation,
+        "flip_prob": flip,
     }
     sigma = 1.5 if sigma is None else sigma
-    check_chance(dataset.info, sigma=sigma, **chance)
-    prepare = _official if convention == "official" else functools.partial(_mmlab, codec=codec)
-    prepare = functools.partial(prepare, info=dataset.info, size=crop, sigma=sigma, chance=chance)
+    check_augmentation(dataset.info, sigma=sigma, **augmentation)
+    prepare: Any = _official
+    if convention == "mmlab":
+        prepare = functools.partial(_mmlab, codec=codec)
     return stream(
-        dataset, prepare, size=crop, maps=(*map_size(crop), len(dataset.info.point_names)), batch=batch, seed=seed,
-        first_epoch=first_epoch, cache=cache, worker=worker, workers=workers,
-    )  # fmt: skip
+        dataset,
+        functools.partial(prepare, info=dataset.info, size=size, sigma=sigma, augmentation=augmentation),
+        size=size,
+        maps=(*map_size(size), len(dataset.info.point_names)),
+        batch=batch,
+        seed=seed,
+        first_epoch=first_epoch,
+        cache=cache,
+        worker=worker,
+        workers=workers,
+    )
 
 
-def check(crop, convention, codec):
-    """The codec that `convention` and `codec` mean; raises `ValueError` where they or the crop don't fit."""
-    if len(crop) != 2 or min(crop) < 32 or crop[0] % STRIDE or crop[1] % STRIDE:
-        raise ValueError(f"crop={crop}: expected (height, width), multiples of {STRIDE}, of at least 32 pixels")
+def check(input_size: tuple[int, ...], convention: str, codec: str | None) -> str:
+    """The codec that `convention` and `codec` mean; raises `ValueError` where they or the size don't fit."""
+    if len(input_size) != 2 or min(input_size) < 32 or any(side % STRIDE for side in input_size):
+        raise ValueError(
+            f"input_size={input_size}: expected (height, width), multiples of {STRIDE}, of at least 32 pixels"
+        )
     if convention not in ("official", "mmlab"):
         raise ValueError(f"convention={convention!r}: expected 'official' or 'mmlab'")
     if convention == "official":
-        if crop[0] != crop[1] or codec not in (None, "official"):
+        if input_size[0] != input_size[1] or codec not in (None, "official"):
             raise ValueError(
-                f"crop={crop}, codec={codec!r}: the official convention cuts squares and has its own codec"
+                f"input_size={input_size}, codec={codec!r}: the official convention cuts squares and has its own codec"
             )
         return "official"
     if codec not in (None, "msra", "dark", "udp"):
@@ -85,41 +120,59 @@ def check(crop, convention, codec):
     return codec or "msra"
 
 
-def remembered(data):
-    """What a model trained by a `DataRecipe` has to know of it afterwards, for its info."""
-    return {
-        "input_size": tuple(data.crop),
-        "convention": data.convention,
-        "codec": check(data.crop, data.convention, data.codec),
-    }
+def evaluation(dataset: PointSet, workers: int = 2) -> Iterator[Example]:
+    """The examples of a data set in its order, as NumPy dicts, read ahead by `workers` threads."""
+    return read_ahead(dataset, workers)
 
 
-def evaluation(dataset, workers=2):
-    """The examples of a `PointSet` in its order, as NumPy dicts, read ahead by `workers` threads."""
-    return datasets.read_ahead(dataset, workers)
-
-
-def _official(image, annotations, row, rng, *, info, size, sigma, chance):
-    center, scale = annotations["centers"][row], annotations["scales"][row] * affine.PADDING
-    points, visible = annotations["points"][row], annotations["visible"][row]
-    look = augment.official_landmark(rng, center, scale, **chance)
-    center = look.center
-    if look.flip:
+def _official(
+    image: np.ndarray,
+    annotations: Example,
+    row: int,
+    rng: np.random.Generator,
+    *,
+    info: DatasetInfo,
+    size: tuple[int, int],
+    sigma: float,
+    augmentation: dict[str, float],
+) -> Sample:
+    scale = annotations["scales"][row] * affine.PADDING
+    points = annotations["points"][row]
+    visible = annotations["visible"][row]
+    params = augment.official_landmark(rng, annotations["centers"][row], scale, **augmentation)
+    center = params.center
+    if params.flip:
         width = image.shape[1]  # not the last column: the official code mirrors one pixel off
-        image, points = image[:, ::-1], mirror_points(points, width, info.flip_pairs)
-        visible, center = swap_points(visible, info.flip_pairs), np.array([width - center[0], center[1]])
+        image = image[:, ::-1]
+        points = mirror_points(points, width, info.flip_pairs)
+        visible = swap_points(visible, info.flip_pairs)
+        center = np.array([width - center[0], center[1]])
     picture = cropping.crop(
-        image, center, look.scale, side=size[0], rotation=look.rotation, stretch_first=info.stretch_first
+        image, center, params.scale, side=size[0], rotation=params.rotation, stretch_first=info.stretch_first
     )
-    maps = targets(points, center, look.scale, side=size[0] // STRIDE, sigma=sigma, rotation=look.rotation)
+    maps = targets(points, center, params.scale, side=size[0] // STRIDE, sigma=sigma, rotation=params.rotation)
     return picture, maps, (visible > 0).astype(np.float32)
 
 
-def _mmlab(image, annotations, row, rng, *, info, size, codec, sigma, chance):
-    center, scale = annotations["centers"][row], annotations["scales"][row] * affine.PADDING
-    points, visible = annotations["points"][row], annotations["visible"][row]
-    look = augment.mmlab(rng, center, scale, points, visible, shifting=0.0, **chance)
-    return affine_sample(image, points, visible, look, size=size, codec=codec, sigma=sigma, flip_pairs=info.flip_pairs)
+def _mmlab(
+    image: np.ndarray,
+    annotations: Example,
+    row: int,
+    rng: np.random.Generator,
+    *,
+    info: DatasetInfo,
+    size: tuple[int, int],
+    codec: str,
+    sigma: float,
+    augmentation: dict[str, float],
+) -> Sample:
+    scale = annotations["scales"][row] * affine.PADDING
+    points = annotations["points"][row]
+    visible = annotations["visible"][row]
+    params = augment.mmlab(rng, annotations["centers"][row], scale, points, visible, shifting=0.0, **augmentation)
+    return affine_sample(
+        image, points, visible, params, size=size, codec=codec, sigma=sigma, flip_pairs=info.flip_pairs
+    )
 
 
 def endpoints(model, info):

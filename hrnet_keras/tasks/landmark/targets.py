@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from hrnet_keras.tasks.keypoints.encoding import squares
+from hrnet_keras.tasks.keypoints.encoding import gaussian_patches
 from hrnet_keras.tasks.landmark.crop import to_crop
 
 
@@ -26,5 +26,5 @@ def targets(points, center, scale, *, rotation=0.0, side=64, sigma=1.5):
     """
     points = np.asarray(points, np.float64)
     centers = to_crop(points + 1, center, scale, side, rotation) - 1
-    maps, _ = squares(centers, sigma, (side, side))
+    maps, _ = gaussian_patches(centers, sigma, (side, side))
     return maps * (points[:, 1] > 0)

@@ -1,35 +1,61 @@
 """Every way from a picture to the model's input: persons cut by an affine map, to learn, to score, to serve."""
 
 import functools
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from hrnet_keras import datasets
+from hrnet_keras.datasets import DatasetInfo, PointSet, read_ahead
+from hrnet_keras.datasets.dataset import Example
 from hrnet_keras.tasks.keypoints import affine, augment, serving
 from hrnet_keras.tasks.keypoints.reading import reading_of
-from hrnet_keras.tasks.keypoints.samples import affine_sample, check_chance, map_size, samples as samples, stream
+from hrnet_keras.tasks.keypoints.samples import (
+    Sample,
+    affine_sample,
+    check_augmentation,
+    map_size,
+    samples as samples,
+    stream,
+)
 from hrnet_keras.tasks.pose.decoding import decode
 
-# Of a `DataRecipe`, that mean something here.
-OPTIONS = ("crop", "convention", "codec", "sigma", "scaling", "rotation", "half_body", "shift", "flip", "cache")
 SIZE = (256, 192)  # of the input, where a model's info don't say
 FLIP = {"official": True, "mmlab": True}  # whether published scores are measured with the mirrored crop, too
 SYMMETRIC = ("udp", "udp_combined")  # see `keypoints.reading.reading_of`
 CODECS = ("official", "msra", "dark", "udp")  # of targets; udp_combined would need a loss of its own
+DEFAULT_CODECS = {"official": "official", "mmlab": "msra"}
+SCALING = {"official": 0.35, "mmlab": 0.5}  # largest relative change of a crop's size
+ROTATION = {"official": 45.0, "mmlab": 80.0}  # degrees: standard deviation (official), the most (mmlab)
 NO_CENTER = -2  # x of a person whose centre MPII's file does not state: -1 there, counted from 1
 
 
 def training(
-    dataset, *, batch, crop, convention="official", codec=None, sigma=None, scaling=None, rotation=None, half_body=None,
-    shift=None, flip=0.5, seed=0, first_epoch=0, cache=None, worker=0, workers=1,
-):  # fmt: skip
+    dataset: PointSet,
+    *,
+    batch: int,
+    input_size: tuple[int, int],
+    convention: str = "official",
+    codec: str | None = None,
+    sigma: float | None = None,
+    scaling: float | None = None,
+    rotation: float | None = None,
+    half_body: float | None = None,
+    shift: float | None = None,
+    flip: float = 0.5,
+    seed: int = 0,
+    first_epoch: int = 0,
+    cache: bool | None = None,
+    worker: int = 0,
+    workers: int = 1,
+) -> tf.data.Dataset:
     """An endless stream of training batches: persons or half persons at random sizes and turns, mirrored or not.
 
     Args:
-        dataset: a `PointSet` of persons.
+        dataset: of persons.
         batch: persons per batch.
-        crop: (height, width) of the model's input, multiples of 32.
+        input_size: (height, width) of the model's input, multiples of 32.
         convention: whose order and ranges of chance: `"official"` or `"mmlab"`.
         codec: of the targets: `"official"`, `"msra"`, `"dark"` or `"udp"`; None: official, with mmlab msra.
         sigma: of the targets, in pixels of the heat maps; None: 2, as at 256x192 and 256x256 (384x288: 3).
@@ -48,53 +74,60 @@ def training(
 
     Source: `JointsDataset` of the official pose repository; mmpose's body recipes.
     """
-    crop = tuple(int(side) for side in crop)
-    codec = check(crop, convention, codec)
-    chance = {
-        "scaling": scaling if scaling is not None else 0.35 if convention == "official" else 0.5,
-        "turning": rotation if rotation is not None else 45.0 if convention == "official" else 80.0,
+    sides = tuple(int(side) for side in input_size)
+    codec = check(sides, convention, codec)
+    height, width = sides
+    size = (height, width)
+    augmentation = {
+        "scaling": SCALING[convention] if scaling is None else scaling,
+        "rotation": ROTATION[convention] if rotation is None else rotation,
         "half_body": 0.3 if half_body is None else half_body,
-        "flipping": flip,
+        "flip_prob": flip,
     }
     if convention == "mmlab":
-        chance["shifting"] = 0.3 if shift is None else shift
+        augmentation["shifting"] = 0.3 if shift is None else shift
     elif shift:
         raise ValueError(f"shift={shift}: the official convention moves no crop: expected none, or convention mmlab")
     sigma = 2.0 if sigma is None else sigma
-    check_chance(dataset.info, sigma=sigma, **chance)
+    check_augmentation(dataset.info, sigma=sigma, **augmentation)
     prepare = functools.partial(
-        _prepare, info=dataset.info, size=crop, convention=convention, codec=codec, sigma=sigma, chance=chance
+        _prepare,
+        info=dataset.info,
+        size=size,
+        convention=convention,
+        codec=codec,
+        sigma=sigma,
+        augmentation=augmentation,
     )
     return stream(
-        dataset, prepare, size=crop, maps=(*map_size(crop), len(dataset.info.point_names)), batch=batch, seed=seed,
-        first_epoch=first_epoch, cache=cache, worker=worker, workers=workers,
-    )  # fmt: skip
+        dataset,
+        prepare,
+        size=size,
+        maps=(*map_size(size), len(dataset.info.point_names)),
+        batch=batch,
+        seed=seed,
+        first_epoch=first_epoch,
+        cache=cache,
+        worker=worker,
+        workers=workers,
+    )
 
 
-def check(crop, convention, codec):
-    """The codec that `convention` and `codec` mean; raises `ValueError` where they or the crop don't fit."""
-    if len(crop) != 2 or min(crop) < 32 or crop[0] % 32 or crop[1] % 32:
-        raise ValueError(f"crop={crop}: expected (height, width), multiples of 32")
+def check(input_size: tuple[int, ...], convention: str, codec: str | None) -> str:
+    """The codec that `convention` and `codec` mean; raises `ValueError` where they or the size don't fit."""
+    if len(input_size) != 2 or min(input_size) < 32 or any(side % 32 for side in input_size):
+        raise ValueError(f"input_size={input_size}: expected (height, width), multiples of 32")
     if convention not in ("official", "mmlab"):
         raise ValueError(f"convention={convention!r}: expected 'official' or 'mmlab'")
-    codec = codec or ("official" if convention == "official" else "msra")
+    codec = codec or DEFAULT_CODECS[convention]
     if codec not in CODECS:
         raise ValueError(f"codec={codec!r}: expected one of {', '.join(map(repr, CODECS))}")
     return codec
 
 
-def remembered(data):
-    """What a model trained by a `DataRecipe` has to know of it afterwards, for its info."""
-    return {
-        "input_size": tuple(data.crop),
-        "convention": data.convention,
-        "codec": check(data.crop, data.convention, data.codec),
-    }
-
-
-def evaluation(dataset, workers=2):
-    """The examples of a `PointSet` in its order, as NumPy dicts, read ahead by `workers` threads."""
-    return datasets.read_ahead(dataset, workers)
+def evaluation(dataset: PointSet, workers: int = 2) -> Iterator[Example]:
+    """The examples of a data set in its order, as NumPy dicts, read ahead by `workers` threads."""
+    return read_ahead(dataset, workers)
 
 
 def centers_and_scales(example, info, aspect_ratio):
@@ -119,14 +152,32 @@ def centers_and_scales(example, info, aspect_ratio):
     return centers, scales if aspect_ratio is None else affine.fix_aspect(scales, aspect_ratio)
 
 
-def _prepare(image, annotations, row, rng, *, info, size, convention, codec, sigma, chance):
+def _prepare(
+    image: np.ndarray,
+    annotations: Example,
+    row: int,
+    rng: np.random.Generator,
+    *,
+    info: DatasetInfo,
+    size: tuple[int, int],
+    convention: str,
+    codec: str,
+    sigma: float,
+    augmentation: dict[str, float],
+) -> Sample:
     ratio = size[1] / size[0]
-    # The official code widens first and draws then, mmpose the other way round.
-    centers, scales = centers_and_scales(annotations, info, ratio if convention == "official" else None)
-    points, visible = annotations["points"][row], annotations["visible"][row]
-    draw = functools.partial(augment.official_pose, aspect_ratio=ratio) if convention == "official" else augment.mmlab
-    look = draw(rng, centers[row], scales[row], points, visible, upper_body=info.upper_body, **chance)
-    return affine_sample(image, points, visible, look, size=size, codec=codec, sigma=sigma, flip_pairs=info.flip_pairs)
+    draw: Any = augment.mmlab
+    widened_to = None
+    if convention == "official":  # which widens first and draws then, mmpose the other way round
+        draw = functools.partial(augment.official_pose, aspect_ratio=ratio)
+        widened_to = ratio
+    centers, scales = centers_and_scales(annotations, info, widened_to)
+    points = annotations["points"][row]
+    visible = annotations["visible"][row]
+    params = draw(rng, centers[row], scales[row], points, visible, upper_body=info.upper_body, **augmentation)
+    return affine_sample(
+        image, points, visible, params, size=size, codec=codec, sigma=sigma, flip_pairs=info.flip_pairs
+    )
 
 
 def endpoints(model, info):

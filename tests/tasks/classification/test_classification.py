@@ -79,10 +79,10 @@ def test_folders_of_classes(tmp_path):
     found = datasets.load("imagenet", "train", root)
     assert found.info.class_names == ("n00000000", "n00000001", "n00000002")
     assert [found.example(i)["label"] for i in range(6)] == [0, 0, 1, 1, 2, 2]
-    assert found.names[0] == "n00000000/0_0" and not datasets.check(found)
+    assert found.names[0] == "n00000000/0_0" and not datasets.validate(found)
     found.image_files[3].write_bytes(b"nothing")
-    rest = datasets.without(found, datasets.check(found))
-    assert len(rest) == 5 and rest.labels == (0, 0, 1, 2, 2)
+    rest = datasets.exclude(found, datasets.validate(found))
+    assert len(rest) == 5 and rest.picture_labels == (0, 0, 1, 2, 2)
     (tmp_path / "flat").mkdir()
     with pytest.raises(DataError, match="flat: holds no folders: expected one per class"):
         datasets.load("imagenet", "flat", tmp_path)
@@ -92,7 +92,9 @@ def test_folders_of_classes(tmp_path):
 
 def test_training_batches_are_the_same_under_a_seed(tmp_path):
     dataset = datasets.load("imagenet", "train", published_sets.imagenet(tmp_path, {"train": 2}))
-    streams = [pipeline.training(dataset, batch=4, crop=(32, 32), seed=3, first_epoch=e).take(2) for e in (0, 0, 1)]
+    streams = [
+        pipeline.training(dataset, batch=4, input_size=(32, 32), seed=3, first_epoch=e).take(2) for e in (0, 0, 1)
+    ]
     one, again, later = ([(x.numpy(), y.numpy()) for x, y in stream] for stream in streams)
     np.testing.assert_array_equal(one[0][0], again[0][0])
     np.testing.assert_array_equal(one[1][0], later[0][0])  # an epoch has one batch of four here
@@ -131,7 +133,7 @@ def test_a_split_has_the_class_ids_of_the_training_folders(tmp_path):
     (root / "val" / "n00000002").rename(root / "val" / "N00000002")
     found = datasets.load("imagenet", "val", root)
     assert found.info.class_names == ("n00000000", "n00000001", "n00000002")
-    assert dict(zip(found.names, found.labels, strict=True)) == {"N00000002/2_0": 2, "n00000001/1_0": 1}
+    assert dict(zip(found.names, found.picture_labels, strict=True)) == {"N00000002/2_0": 2, "n00000001/1_0": 1}
 
 
 def seeing(names):
@@ -168,9 +170,9 @@ def test_mirrored_pictures_of_a_side_are_of_the_other(tmp_path):
     dataset = datasets.load("imagenet", "train", tmp_path)
     assert dataset.info.label_flip_pairs == ((0, 1),)
     for flip, expected in ((0, [0, 1, 2]), (1, [1, 0, 2])):
-        streams = pipeline.training(dataset, batch=3, crop=(32, 32), flip=flip, seed=1).take(1)
-        places = order.places(3, 3, seed=1, first_epoch=0, worker=0, workers=1).take(3)
-        shown = [int(index) for _, _, index in places]
+        streams = pipeline.training(dataset, batch=3, input_size=(32, 32), flip=flip, seed=1).take(1)
+        indices = order.sample_indices(3, 3, seed=1, first_epoch=0, worker=0, workers=1).take(3)
+        shown = [int(index) for _, _, index in indices]
         ((_, labels),) = [(x.numpy(), y.numpy()) for x, y in streams]
         assert [expected[i] for i in shown] == labels.tolist()
 

@@ -79,9 +79,9 @@ def test_official_landmark():
     assert (np.array([look.center for look in drawn]) == (10, 20)).all()
 
 
-@pytest.mark.parametrize(("scaling", "turning"), [(0.35, 45), (0.25, 30)])
-def test_official_pose_scales_turns_and_mirrors(scaling, turning):
-    options = {"upper_body": (), "aspect_ratio": 0.75, "scaling": scaling, "turning": turning}
+@pytest.mark.parametrize(("scaling", "rotation"), [(0.35, 45), (0.25, 30)])
+def test_official_pose_scales_turns_and_mirrors(scaling, rotation):
+    options = {"upper_body": (), "aspect_ratio": 0.75, "scaling": scaling, "rotation": rotation}
     drawn = looks(official_pose, (10, 20), (1.5, 2.0), POINTS, np.ones(17), **options)
     factors = np.array([look.scale for look in drawn]) / (1.5, 2.0)
     np.testing.assert_allclose(factors[:, 0], factors[:, 1])
@@ -92,8 +92,8 @@ def test_official_pose_scales_turns_and_mirrors(scaling, turning):
     turns = np.array([look.rotation for look in drawn])
     assert share(turns != 0) == pytest.approx(0.6, abs=0.03)
     turned = np.abs(turns[turns != 0])
-    assert turned.max() == 2 * turning and share(turned == 2 * turning) == pytest.approx(0.0455, abs=0.018)
-    assert np.median(turned) == pytest.approx(0.6745 * turning, rel=0.06)
+    assert turned.max() == 2 * rotation and share(turned == 2 * rotation) == pytest.approx(0.0455, abs=0.018)
+    assert np.median(turned) == pytest.approx(0.6745 * rotation, rel=0.06)
     assert share([look.flip for look in drawn]) == pytest.approx(0.5, abs=0.03)
     assert (np.array([look.center for look in drawn]) == (10, 20)).all()
 
@@ -125,7 +125,7 @@ def test_mmlab_persons():
 
 
 def test_mmlab_faces():
-    options = {"scaling": 0.25, "turning": 60, "shifting": 0}
+    options = {"scaling": 0.25, "rotation": 60, "shifting": 0}
     drawn = looks(mmlab, (10, 20), 2.0, POINTS, np.ones(17), **options)
     factors = np.array([look.scale for look in drawn]) / 2
     assert 0.75 <= factors.min() < 0.76 and 1.24 < factors.max() <= 1.25
@@ -146,7 +146,7 @@ def test_the_same_seed_draws_the_same():
 
 
 def test_mirroring_can_be_left_out():
-    pose = {"upper_body": (), "aspect_ratio": 0.75, "flipping": 0}
-    assert not any(look.flip for look in looks(official_landmark, (0, 0), 1.0, flipping=0))
+    pose = {"upper_body": (), "aspect_ratio": 0.75, "flip_prob": 0}
+    assert not any(look.flip for look in looks(official_landmark, (0, 0), 1.0, flip_prob=0))
     assert not any(look.flip for look in looks(official_pose, (0, 0), 1.0, POINTS, np.ones(17), **pose))
-    assert not any(look.flip for look in looks(mmlab, (0, 0), 1.0, POINTS, np.ones(17), flipping=0))
+    assert not any(look.flip for look in looks(mmlab, (0, 0), 1.0, POINTS, np.ones(17), flip_prob=0))

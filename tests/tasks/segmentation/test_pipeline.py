@@ -14,7 +14,7 @@ from hrnet_keras.transforms.decode import decode_bytes
 INFO = datasets.DatasetInfo(name="stripes", class_names=tuple(f"class {i}" for i in range(200)))
 
 
-class Drawn(datasets.Dataset):
+class Drawn(datasets.MaskSet):
     """Pictures whose every pixel tells where it came from: row, column and index as colour, the column as label."""
 
     def __init__(self, count=11, size=(24, 40), info=INFO):
@@ -189,7 +189,7 @@ def test_arguments_out_of_range(options, line):
 
 
 def test_a_broken_file_is_named(files, tmp_path):
-    broken = datasets.without(files, [])
+    broken = datasets.exclude(files, [])
     cut = tmp_path / "cut.jpg"
     cut.write_bytes(files.image_files[0].read_bytes()[:300])
     broken.image_files = (cut, *files.image_files[1:])
