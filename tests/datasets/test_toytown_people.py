@@ -87,7 +87,7 @@ def test_annotations_are_the_caller_s_and_drawn_once(faces, monkeypatch):
 
 def test_the_default_is_the_whole_scene():
     plain = datasets.load("toytown", "val", count=1)
-    assert "label_map" in plain.example(0) and not hasattr(plain, "annotations")
+    assert "label_map" in plain.example(0) and not isinstance(plain, datasets.PointSet)
     for options, complaint in (
         ({"annotation": "hands"}, "annotation='hands': expected 'faces' or 'figures', or none"),
         ({"annotation": "faces", "smallest": 0}, "smallest=0: expected a length of 1 pixel or more"),

@@ -14,6 +14,7 @@ import hrnet_keras as hk
 from hrnet_keras import datasets
 from hrnet_keras.datasets import DataError
 from hrnet_keras.layers import ModelInfoLayer
+from hrnet_keras.layers.model_info import ModelInfo
 from hrnet_keras.tasks.classification import pipeline
 from hrnet_keras.tasks.classification.decoding import decode
 from hrnet_keras.tasks.classification.metrics import Metric, table
@@ -43,7 +44,7 @@ def test_an_input_that_is_no_square_shows_the_middle_of_what_covers_it():
 
 def test_an_interpolation_that_is_not_known_is_named():
     with pytest.raises(ValueError, match="interpolation='lanczos': expected one of 'bilinear', 'bicubic'"):
-        pipeline.view_of((None, None), {"interpolation": "lanczos"})
+        pipeline.view_of((None, None), ModelInfo("cls", interpolation="lanczos"))
 
 
 @pytest.mark.parametrize("image", [0, 1, 2])
