@@ -10,6 +10,7 @@ import pytest
 
 import hrnet_keras as hk
 from hrnet_keras import builders
+from hrnet_keras.tasks import TASKS, task_named
 
 ROOT = Path(__file__).parent.parent
 # What the modules of a task promise beside `TASK`.
