@@ -60,7 +60,7 @@ def hrnet(
     include_preprocessing: bool | None = None,
     output_stride: int | None = None,
     name: str | None = None,
-    plain: bool = False,
+    reference_form: bool = False,
 ) -> keras.Model:
     """Builds an HRNet as a functional `keras.Model`, channels last.
 
@@ -86,8 +86,8 @@ def hrnet(
         output_stride: seg: 1 gives logits at input size, 4 the head's own; default: that of a `.keras` file in
             `weights`, else 1.
         name: of the model; default `hrnetv2_w48_seg` and so on.
-        plain: builds the mixing of V2 and V2p over the concatenation, as the reference does: the same function and
-            weights with up to an eighth more work. For counting and comparing.
+        reference_form: aggregates the maps of V2 and V2p over their concatenation, as the reference does: the same
+            function and weights with up to an eighth more work. For counting and comparing.
 
     Returns:
         A model whose output is: cls: logits `(batch, num_classes)`; seg: logits
@@ -126,10 +126,11 @@ def hrnet(
     images = keras.Input(input_shape, name="image")
     normalize = Normalize(unit=_unit(conventions), normalized=not spec.include_preprocessing, name="normalize")
     maps = trunk(normalize(images), ARCHITECTURES[width], conventions)
+    head_spec = spec.of_head(conventions, reference_form)
     if kind is None:
-        outputs = aggregate(maps, representation, conventions, name="last_layer", plain=plain)
+        outputs = aggregate(maps, head_spec)
     else:
-        outputs = kind.build(images, maps, spec.of_head(conventions, plain))
+        outputs = kind.build(images, maps, head_spec)
         outputs = ModelInfoLayer(spec.info(kind, conventions), name=kind.output)(outputs)
     model = keras.Model(images, outputs, name=name or _model_name(representation, width, task, spec.head))
     if start is None:
@@ -179,10 +180,15 @@ class _NetSpec:
             raise ValueError(f"align_corners={self.align_corners!r}: feature maps have no such choice")
         return bare_conventions(self.lineage, self.representation)
 
-    def of_head(self, conventions: Conventions, plain: bool) -> HeadSpec:
+    def of_head(self, conventions: Conventions, reference_form: bool) -> HeadSpec:
         """What the head is to be."""
         return HeadSpec(
-            self.representation, self.head, self.count, conventions, output_stride=self.output_stride, plain=plain
+            self.representation,
+            self.head,
+            self.count,
+            conventions,
+            output_stride=self.output_stride,
+            reference_form=reference_form,
         )
 
     def info(self, kind: Task, conventions: Conventions) -> ModelInfo:
@@ -299,7 +305,7 @@ def _named(representation: str, width: str) -> Builder:
 
     build: Any = named
     signature = inspect.signature(hrnet)
-    hidden = ("representation", "width", "plain")
+    hidden = ("representation", "width", "reference_form")
     shown = [parameter for key, parameter in signature.parameters.items() if key not in hidden]
     build.__signature__ = signature.replace(parameters=shown)
     build.__name__ = build.__qualname__ = f"HRNet{representation}{width}"

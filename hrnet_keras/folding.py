@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from hrnet_keras.layers import BatchNormalization, Conv2D, MixingConv2D
+from hrnet_keras.layers import AggregationConv2D, BatchNormalization, Conv2D
 
 
 def fold_batch_norm(model):
@@ -49,7 +49,7 @@ def _folds(model):
     """`{name of convolution: batch norm}` for every convolution whose only reader is a batch norm."""
     found = {}
     for layer in model.layers:
-        if not isinstance(layer, (keras.layers.Conv2D, MixingConv2D)):
+        if not isinstance(layer, (keras.layers.Conv2D, AggregationConv2D)):
             continue
         readers = [node.operation for node in layer._outbound_nodes if node.operation in model.operations]
         if len(readers) == 1 and isinstance(readers[0], BatchNormalization):

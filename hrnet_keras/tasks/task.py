@@ -18,7 +18,7 @@ class HeadSpec:
         count: of classes or points.
         conventions: of the lineage.
         output_stride: pixels of the input per output, where the task leaves a choice.
-        plain: mixes the branches over their concatenation, as the references do: the same function, more work.
+        reference_form: mixes the branches over their concatenation, as the references do: the same function, more work.
     """
 
     representation: str
@@ -26,7 +26,7 @@ class HeadSpec:
     count: int
     conventions: Conventions
     output_stride: int = 1
-    plain: bool = False
+    reference_form: bool = False
 
 
 @dataclass(frozen=True)

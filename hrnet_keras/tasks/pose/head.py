@@ -15,5 +15,5 @@ def build(images, maps, spec):
         spec: a `HeadSpec`.
     """
     del images
-    features = aggregate(maps, spec.representation, spec.conventions, name="head", plain=spec.plain)
+    features = aggregate(maps, spec, name="head")
     return Conv2D(spec.count, 1, kernel_initializer=RandomNormal(stddev=0.001), name="final_layer")(features)
