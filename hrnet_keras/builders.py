@@ -183,13 +183,8 @@ class _NetSpec:
     def of_head(self, conventions: Conventions, reference_form: bool) -> HeadSpec:
         """What the head is to be."""
         return HeadSpec(
-            self.representation,
-            self.head,
-            self.count,
-            conventions,
-            output_stride=self.output_stride,
-            reference_form=reference_form,
-        )
+            self.representation, self.head, self.count, conventions, self.output_stride, reference_form
+        )  # fmt: skip
 
     def info(self, kind: Task, conventions: Conventions) -> ModelInfo:
         """What the built model's numbers mean."""

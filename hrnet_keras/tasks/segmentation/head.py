@@ -27,7 +27,5 @@ def _logits(maps, spec):
         if spec.representation != "V2":
             raise ValueError(f"head='ocr' needs all four maps: expected HRNetV2, given HRNet{spec.representation}")
         return ocr.build(maps, spec)
-    features = aggregate(
-        maps, spec.representation, spec.conventions, name="last_layer", reference_form=spec.reference_form
-    )
+    features = aggregate(maps, spec)
     return Conv2D(spec.count, 1, kernel_initializer=RandomNormal(stddev=0.001), name="last_layer.3")(features)
