@@ -7,12 +7,12 @@ import keras
 from hrnet_keras.layers import AggregationConv2D
 
 
-def count_parameters(model):
+def count_parameters(model: keras.Model) -> int:
     """Counts trainable weights: the statistics of batch norms are not among them."""
     return sum(math.prod(variable.shape) for variable in model.trainable_variables)
 
 
-def count_macs(model, size):
+def count_macs(model: keras.Model, size: tuple[int, int]) -> int:
     """Counts the multiply-accumulates of a model's convolutions and dense layers for one picture; runs nothing.
 
     As in the literature, resizing, batch norm, activations and the products inside attention are left out. A
