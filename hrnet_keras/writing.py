@@ -65,7 +65,7 @@ def stems_for(pictures: Sequence[str], output: str, endings: Iterable[str], *, k
     return stems
 
 
-def stems_inside(folder: str, names: Iterable[str], ending: str, *, keep: Iterable[Any] = ()) -> list[str]:
+def stems_inside(folder: str, names: Sequence[str], ending: str, *, keep: Iterable[Any] = ()) -> list[str]:
     """Where the answers about the examples of a data set go: `<folder>/<name>`.
 
     Args:
