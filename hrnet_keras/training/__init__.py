@@ -176,7 +176,7 @@ def build(recipe, data):
     naming.fit_last_layer(model, recipe.model.weights, getattr(data.info, word))
     # What the weights that it starts from were is not what it becomes.
     update_info(model, published=None, crop_box=None)
-    builders.name_answers(model, data.info)
+    builders.name_outputs(model, data.info)
     update_info(model, **getattr(task_named(task).module("pipeline"), "remembered", lambda _: {})(recipe.data))
     if recipe.train.batch_norm == "group":
         return by_groups(model)
