@@ -10,13 +10,12 @@ from hrnet_keras import datasets
 from hrnet_keras.tasks.classification import decoding
 from hrnet_keras.transforms import decode, order, orientation, resizing
 
-OPTIONS = ("crop", "flip")  # of a `DataRecipe` that mean something here
 AREA, ASPECT, TRIES = (0.08, 1.0), (3 / 4, 4 / 3), 10
 SIZE, CROP = 224, 0.875
 FILTERS = {"bilinear": Image.BILINEAR, "bicubic": Image.BICUBIC}
 
 
-def training(dataset, *, batch, crop, flip=0.5, seed=0, first_epoch=0, worker=0, workers=1):
+def training(dataset, *, batch, input_size, flip=0.5, seed=0, first_epoch=0, cache=None, worker=0, workers=1):
     """An endless stream of training batches: a random part of the picture, resized, mirrored half the time.
 
     Every epoch goes through the set in an order of its own and drops what does not fill a batch. All chance hangs on
@@ -27,10 +26,11 @@ def training(dataset, *, batch, crop, flip=0.5, seed=0, first_epoch=0, worker=0,
     Args:
         dataset: a `Dataset` whose examples have a `label`.
         batch: pictures per batch.
-        crop: `(height, width)` of the model's input.
+        input_size: `(height, width)` of the model's input.
         flip: probability of mirroring.
         seed: of all random choices.
         first_epoch: epoch to start with, counted from 0.
+        cache: of no meaning here: pictures are read again in every epoch.
         worker, workers: which of how many workers this stream is for, as for segmentation.
 
     Returns:
@@ -41,13 +41,14 @@ def training(dataset, *, batch, crop, flip=0.5, seed=0, first_epoch=0, worker=0,
 
     Source: the training transform of the official classification repository (torchvision's random resized crop).
     """
-    crop = tuple(map(int, crop))
+    del cache
+    input_size = tuple(map(int, input_size))
     partners = dict(dataset.info.label_flip_pairs) | {b: a for a, b in dataset.info.label_flip_pairs}
 
     def prepare(epoch, place, index):
         rng = np.random.default_rng((seed, int(epoch), int(place)))
         example = dataset.example(int(index))
-        image = cut_and_resize(example["image"], random_window(example["image"].shape[:2], rng), crop)
+        image = cut_and_resize(example["image"], random_window(example["image"].shape[:2], rng), input_size)
         label = example["label"]
         if rng.random() < flip:
             image, label = image[:, ::-1], partners.get(label, label)
@@ -55,7 +56,7 @@ def training(dataset, *, batch, crop, flip=0.5, seed=0, first_epoch=0, worker=0,
 
     def shaped(epoch, place, index):
         found = tf.numpy_function(prepare, [epoch, place, index], (tf.float32, tf.int32), stateful=False)
-        return tf.ensure_shape(found[0], (*crop, 3)), tf.ensure_shape(found[1], ())
+        return tf.ensure_shape(found[0], (*input_size, 3)), tf.ensure_shape(found[1], ())
 
     places = order.places(len(dataset), batch, seed=seed, first_epoch=first_epoch, worker=worker, workers=workers)
     examples = places.map(shaped, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
@@ -146,11 +147,6 @@ def prepare_in_graph(picture, *, size, crop, how):
     scaled = tf.where(height * wide < width * high, as_high, as_wide)
     begin = tf.cast(tf.round(tf.cast(scaled - size, tf.float64) / 2), tf.int32)  # halves to even, as in Python
     return tf.ensure_shape(resizing.resize(picture, scaled, how, (begin, size)), (*size, 3))
-
-
-def remembered(data):
-    """What a model trained by a `DataRecipe` has to know of it afterwards, for its info."""
-    return {"input_size": tuple(data.crop)}
 
 
 def evaluation(dataset, workers=2):

@@ -18,15 +18,13 @@ from hrnet_keras.tasks.landmark.faces import BOXES
 from hrnet_keras.tasks.landmark.targets import targets
 from hrnet_keras.transforms import resizing
 
-# Of a `DataRecipe`, that mean something here.
-OPTIONS = ("crop", "convention", "codec", "sigma", "scaling", "rotation", "flip", "cache")
 SYMMETRIC = ("official", "udp")  # see `keypoints.reading.reading_of`; official points are truncated, not rounded
 SIZE = (256, 256)  # of the input of every published net
 FLIP = {"official": False, "mmlab": True}  # whether published scores are measured with the mirrored crop, too
 
 
 def training(
-    dataset, *, batch, crop, convention="official", codec=None, sigma=None, scaling=None, rotation=None, flip=0.5,
+    dataset, *, batch, input_size, convention="official", codec=None, sigma=None, scaling=None, rotation=None, flip=0.5,
     seed=0, first_epoch=0, cache=None, worker=0, workers=1,
 ):  # fmt: skip
     """An endless stream of training batches: faces at random sizes and turns, every second one mirrored.
@@ -34,7 +32,7 @@ def training(
     Args:
         dataset: a `PointSet` of faces.
         batch: faces per batch.
-        crop: (height, width) of the model's input; the official convention knows squares alone.
+        input_size: (height, width) of the model's input; the official convention knows squares alone.
         convention: `"official"`: contrast-stretched crops and whole-pixel targets; `"mmlab"`: affine crops, see `codec`.
         codec: of the targets, mmlab: `"msra"` (default), `"dark"` or `"udp"`.
         sigma: of the targets, in pixels of the heat maps; None: 1.5, as officially on AFLW, COFW and WFLW (300W: 1).
@@ -51,8 +49,8 @@ def training(
 
     Source: the data sets of the official facial-landmark repository; mmpose's face recipes.
     """
-    crop = tuple(int(side) for side in crop)
-    codec = check(crop, convention, codec)
+    input_size = tuple(int(side) for side in input_size)
+    codec = check(input_size, convention, codec)
     chance = {
         "scaling": 0.25 if scaling is None else scaling,
         "turning": rotation if rotation is not None else 30.0 if convention == "official" else 60.0,
@@ -61,37 +59,30 @@ def training(
     sigma = 1.5 if sigma is None else sigma
     check_chance(dataset.info, sigma=sigma, **chance)
     prepare = _official if convention == "official" else functools.partial(_mmlab, codec=codec)
-    prepare = functools.partial(prepare, info=dataset.info, size=crop, sigma=sigma, chance=chance)
+    prepare = functools.partial(prepare, info=dataset.info, size=input_size, sigma=sigma, chance=chance)
     return stream(
-        dataset, prepare, size=crop, maps=(*map_size(crop), len(dataset.info.point_names)), batch=batch, seed=seed,
+        dataset, prepare, size=input_size, maps=(*map_size(input_size), len(dataset.info.point_names)), batch=batch, seed=seed,
         first_epoch=first_epoch, cache=cache, worker=worker, workers=workers,
     )  # fmt: skip
 
 
-def check(crop, convention, codec):
-    """The codec that `convention` and `codec` mean; raises `ValueError` where they or the crop don't fit."""
-    if len(crop) != 2 or min(crop) < 32 or crop[0] % STRIDE or crop[1] % STRIDE:
-        raise ValueError(f"crop={crop}: expected (height, width), multiples of {STRIDE}, of at least 32 pixels")
+def check(input_size, convention, codec):
+    """The codec that `convention` and `codec` mean; raises `ValueError` where they or the size don't fit."""
+    if len(input_size) != 2 or min(input_size) < 32 or input_size[0] % STRIDE or input_size[1] % STRIDE:
+        raise ValueError(
+            f"input_size={input_size}: expected (height, width), multiples of {STRIDE}, of at least 32 pixels"
+        )
     if convention not in ("official", "mmlab"):
         raise ValueError(f"convention={convention!r}: expected 'official' or 'mmlab'")
     if convention == "official":
-        if crop[0] != crop[1] or codec not in (None, "official"):
+        if input_size[0] != input_size[1] or codec not in (None, "official"):
             raise ValueError(
-                f"crop={crop}, codec={codec!r}: the official convention cuts squares and has its own codec"
+                f"input_size={input_size}, codec={codec!r}: the official convention cuts squares and has its own codec"
             )
         return "official"
     if codec not in (None, "msra", "dark", "udp"):
         raise ValueError(f"codec={codec!r}: expected 'msra', 'dark' or 'udp' with the convention of mmlab")
     return codec or "msra"
-
-
-def remembered(data):
-    """What a model trained by a `DataRecipe` has to know of it afterwards, for its info."""
-    return {
-        "input_size": tuple(data.crop),
-        "convention": data.convention,
-        "codec": check(data.crop, data.convention, data.codec),
-    }
 
 
 def evaluation(dataset, workers=2):

@@ -11,8 +11,6 @@ from hrnet_keras.tasks.keypoints.reading import reading_of
 from hrnet_keras.tasks.keypoints.samples import affine_sample, check_chance, map_size, samples as samples, stream
 from hrnet_keras.tasks.pose.decoding import decode
 
-# Of a `DataRecipe`, that mean something here.
-OPTIONS = ("crop", "convention", "codec", "sigma", "scaling", "rotation", "half_body", "shift", "flip", "cache")
 SIZE = (256, 192)  # of the input, where a model's info don't say
 FLIP = {"official": True, "mmlab": True}  # whether published scores are measured with the mirrored crop, too
 SYMMETRIC = ("udp", "udp_combined")  # see `keypoints.reading.reading_of`
@@ -21,7 +19,7 @@ NO_CENTER = -2  # x of a person whose centre MPII's file does not state: -1 ther
 
 
 def training(
-    dataset, *, batch, crop, convention="official", codec=None, sigma=None, scaling=None, rotation=None, half_body=None,
+    dataset, *, batch, input_size, convention="official", codec=None, sigma=None, scaling=None, rotation=None, half_body=None,
     shift=None, flip=0.5, seed=0, first_epoch=0, cache=None, worker=0, workers=1,
 ):  # fmt: skip
     """An endless stream of training batches: persons or half persons at random sizes and turns, mirrored or not.
@@ -29,7 +27,7 @@ def training(
     Args:
         dataset: a `PointSet` of persons.
         batch: persons per batch.
-        crop: (height, width) of the model's input, multiples of 32.
+        input_size: (height, width) of the model's input, multiples of 32.
         convention: whose order and ranges of chance: `"official"` or `"mmlab"`.
         codec: of the targets: `"official"`, `"msra"`, `"dark"` or `"udp"`; None: official, with mmlab msra.
         sigma: of the targets, in pixels of the heat maps; None: 2, as at 256x192 and 256x256 (384x288: 3).
@@ -48,8 +46,8 @@ def training(
 
     Source: `JointsDataset` of the official pose repository; mmpose's body recipes.
     """
-    crop = tuple(int(side) for side in crop)
-    codec = check(crop, convention, codec)
+    input_size = tuple(int(side) for side in input_size)
+    codec = check(input_size, convention, codec)
     chance = {
         "scaling": scaling if scaling is not None else 0.35 if convention == "official" else 0.5,
         "turning": rotation if rotation is not None else 45.0 if convention == "official" else 80.0,
@@ -63,33 +61,24 @@ def training(
     sigma = 2.0 if sigma is None else sigma
     check_chance(dataset.info, sigma=sigma, **chance)
     prepare = functools.partial(
-        _prepare, info=dataset.info, size=crop, convention=convention, codec=codec, sigma=sigma, chance=chance
+        _prepare, info=dataset.info, size=input_size, convention=convention, codec=codec, sigma=sigma, chance=chance
     )
     return stream(
-        dataset, prepare, size=crop, maps=(*map_size(crop), len(dataset.info.point_names)), batch=batch, seed=seed,
+        dataset, prepare, size=input_size, maps=(*map_size(input_size), len(dataset.info.point_names)), batch=batch, seed=seed,
         first_epoch=first_epoch, cache=cache, worker=worker, workers=workers,
     )  # fmt: skip
 
 
-def check(crop, convention, codec):
-    """The codec that `convention` and `codec` mean; raises `ValueError` where they or the crop don't fit."""
-    if len(crop) != 2 or min(crop) < 32 or crop[0] % 32 or crop[1] % 32:
-        raise ValueError(f"crop={crop}: expected (height, width), multiples of 32")
+def check(input_size, convention, codec):
+    """The codec that `convention` and `codec` mean; raises `ValueError` where they or the size don't fit."""
+    if len(input_size) != 2 or min(input_size) < 32 or input_size[0] % 32 or input_size[1] % 32:
+        raise ValueError(f"input_size={input_size}: expected (height, width), multiples of 32")
     if convention not in ("official", "mmlab"):
         raise ValueError(f"convention={convention!r}: expected 'official' or 'mmlab'")
     codec = codec or ("official" if convention == "official" else "msra")
     if codec not in CODECS:
         raise ValueError(f"codec={codec!r}: expected one of {', '.join(map(repr, CODECS))}")
     return codec
-
-
-def remembered(data):
-    """What a model trained by a `DataRecipe` has to know of it afterwards, for its info."""
-    return {
-        "input_size": tuple(data.crop),
-        "convention": data.convention,
-        "codec": check(data.crop, data.convention, data.codec),
-    }
 
 
 def evaluation(dataset, workers=2):

@@ -8,9 +8,6 @@ from hrnet_keras import datasets
 from hrnet_keras.tasks.segmentation.serving import endpoints as endpoints
 from hrnet_keras.transforms import color, crop as cropping, decode, geometry, order
 
-# Of a `DataRecipe`, that mean something here.
-OPTIONS = ("crop", "scale", "scale_step", "base_size", "flip", "brightness", "contrast", "saturation", "cache")
-
 
 def training(
     dataset,
