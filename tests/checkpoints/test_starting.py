@@ -13,7 +13,7 @@ from hrnet_keras.datasets import DatasetInfo
 from hrnet_keras.layers.model_info import info_of, update_info
 from hrnet_keras.layers.normalization import convert_to_group_norm
 from hrnet_keras.recipe import DataRecipe, ModelRecipe, Recipe
-from hrnet_keras.training import build
+from hrnet_keras.training.assemble import build
 from tests.checkpoints.published import CASES, filled
 
 PUBLISHED = {case.name: case for case in CASES}

@@ -165,7 +165,7 @@ def test_classification_trains_on_shards(built):
         stream = (
             task_named("cls")
             .module("pipeline")
-            .training(datasets.load("imagenet", "train", **place), batch=8, crop=(16, 16))
+            .training(datasets.load("imagenet", "train", **place), batch=8, input_size=(16, 16))
         )
         batches.append(next(stream.take(1).as_numpy_iterator()))
     for one, other in zip(*batches, strict=True):

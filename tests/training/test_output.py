@@ -12,7 +12,8 @@ import pytest
 
 from hrnet_keras import builders, cli, training
 from hrnet_keras.layers import ModelInfoLayer, Resize
-from hrnet_keras.recipe import DataRecipe, ModelRecipe, Recipe, TrainRecipe
+from hrnet_keras.recipe import DataRecipe, ModelRecipe, OptimizerRecipe, Recipe, ScheduleRecipe, TrainRecipe
+from hrnet_keras.tasks.segmentation.recipe import Augment, Loss
 from hrnet_keras.training import callbacks
 from hrnet_keras.training.output import Output, WriteError, save_whole, write, writing
 from tests import streets
@@ -37,11 +38,16 @@ def root(tmp_path_factory):
     return streets.draw(root, count=2, split="val", seed=1)
 
 
-def recipe(folder, root, *, epochs, **train):
-    train = {"batch": 2, "learning_rate": 0.02, **train}
-    data = DataRecipe(name="folder", root=str(root), crop=(32, 32), scale=None)
-    model = ModelRecipe(name="HRNetV2W18SmallV1")
-    return Recipe(model, data, TrainRecipe(epochs=epochs, **train), str(folder / "run"))
+def recipe(folder, root, *, epochs, batch=2, schedule="poly"):
+    return Recipe(
+        ModelRecipe(name="HRNetV2W18SmallV1"),
+        DataRecipe(name="folder", root=str(root)),
+        Augment(crop=(32, 32), scale=None),
+        optimizer=OptimizerRecipe(learning_rate=0.02),
+        schedule=ScheduleRecipe(name=schedule),
+        train=TrainRecipe(epochs=epochs, batch=batch),
+        output=str(folder / "run"),
+    )
 
 
 def lines(folder):
@@ -57,9 +63,12 @@ def tree(folder):
     [
         ({"data": DataRecipe(name="folder", root="/nowhere")}, "nowhere"),
         ({"train": TrainRecipe(batch=5)}, "has only 4 examples"),
-        ({"train": TrainRecipe(batch=2, loss="mse")}, "train.loss='mse'"),
+        ({"loss": Loss(name="mse")}, "loss.name='mse'"),
         ({"model": ModelRecipe(name="HRNetV2W19")}, "model.name"),
-        ({"model": ModelRecipe(name="HRNetV2W18SmallV1", task="pose")}, "data"),
+        (
+            {"model": ModelRecipe(name="HRNetV2W18SmallV1", task="pose"), "augment": None, "loss": None},
+            "data set .* has no points",
+        ),
     ],
 )
 def test_a_refused_start_leaves_nothing_behind(tmp_path, root, change, expected):
@@ -129,8 +138,8 @@ def check_interrupt(tmp_path, root, monkeypatch, capsys, sent):
     )
     path = tmp_path / "street.yaml"
     path.write_text(
-        f"model: {{name: HRNetV2W18SmallV1}}\ndata: {{name: folder, root: '{root}', crop: [32, 32], scale: null}}\n"
-        f"train: {{epochs: 3, batch: 2}}\noutput: {tmp_path / 'run'}\n"
+        f"model: {{name: HRNetV2W18SmallV1}}\ndata: {{name: folder, root: '{root}'}}\n"
+        f"augment: {{crop: [32, 32], scale: null}}\ntrain: {{epochs: 3, batch: 2}}\noutput: {tmp_path / 'run'}\n"
     )
     assert cli.main(["train", str(path)]) == 130
     printed = capsys.readouterr().err

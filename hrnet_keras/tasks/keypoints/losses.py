@@ -137,7 +137,8 @@ class OhkmMSE(HeatMapLoss):
 
 keras.saving.get_custom_objects()["hrnet_keras>HardPoints"] = OhkmMSE  # its name in files of version 0.1
 
-LOSSES: dict[str, tuple[type[HeatMapLoss], dict[str, Any]]] = {
+Makers = dict[str, tuple[type[HeatMapLoss], dict[str, Any]]]
+LOSSES: Makers = {
     "mse": (SquaredError, {}),
     "weighted_mse": (SquaredError, {"weighting": "errors"}),
     "adaptive_wing": (AdaptiveWing, {}),
@@ -145,9 +146,14 @@ LOSSES: dict[str, tuple[type[HeatMapLoss], dict[str, Any]]] = {
 }  # what `loss.name` of a recipe may be: the class and its options
 
 
-def objective_named(name: str, losses: dict[str, tuple[type[HeatMapLoss], dict[str, Any]]] = LOSSES) -> Objective:
-    """The objective of a recipe's `loss.name`; raises `ValueError` where it is none of `losses`."""
+def loss_named(name: str, losses: Makers = LOSSES, **options: Any) -> HeatMapLoss:
+    """Makes the loss of a recipe's `loss.name`, with more options of Keras; raises `ValueError` where there is none."""
     if name not in losses:
         raise ValueError(f"loss.name={name!r}: points are trained on {', '.join(map(repr, losses))}")
-    make, options = losses[name]
-    return objective_of(make(**options, reduction="none"))
+    make, own = losses[name]
+    return make(**own, **options)
+
+
+def objective_named(name: str, losses: Makers = LOSSES) -> Objective:
+    """The objective of that loss of heat maps and targets as `pack` makes them; raises `ValueError`."""
+    return objective_of(loss_named(name, losses, reduction="none"))

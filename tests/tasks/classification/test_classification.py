@@ -92,7 +92,9 @@ def test_folders_of_classes(tmp_path):
 
 def test_training_batches_are_the_same_under_a_seed(tmp_path):
     dataset = datasets.load("imagenet", "train", published_sets.imagenet(tmp_path, {"train": 2}))
-    streams = [pipeline.training(dataset, batch=4, crop=(32, 32), seed=3, first_epoch=e).take(2) for e in (0, 0, 1)]
+    streams = [
+        pipeline.training(dataset, batch=4, input_size=(32, 32), seed=3, first_epoch=e).take(2) for e in (0, 0, 1)
+    ]
     one, again, later = ([(x.numpy(), y.numpy()) for x, y in stream] for stream in streams)
     np.testing.assert_array_equal(one[0][0], again[0][0])
     np.testing.assert_array_equal(one[1][0], later[0][0])  # an epoch has one batch of four here
@@ -168,7 +170,7 @@ def test_mirrored_pictures_of_a_side_are_of_the_other(tmp_path):
     dataset = datasets.load("imagenet", "train", tmp_path)
     assert dataset.info.label_flip_pairs == ((0, 1),)
     for flip, expected in ((0, [0, 1, 2]), (1, [1, 0, 2])):
-        streams = pipeline.training(dataset, batch=3, crop=(32, 32), flip=flip, seed=1).take(1)
+        streams = pipeline.training(dataset, batch=3, input_size=(32, 32), flip=flip, seed=1).take(1)
         places = order.places(3, 3, seed=1, first_epoch=0, worker=0, workers=1).take(3)
         shown = [int(index) for _, _, index in places]
         ((_, labels),) = [(x.numpy(), y.numpy()) for x, y in streams]

@@ -5,7 +5,6 @@ import pytest
 import tensorflow as tf
 
 from hrnet_keras import datasets
-from hrnet_keras.recipe import DataRecipe
 from hrnet_keras.tasks.keypoints import affine
 from hrnet_keras.tasks.keypoints.encoding import encode
 from hrnet_keras.tasks.landmark import pipeline
@@ -40,7 +39,7 @@ def epoch(dataset, **options):
     """`{(name of the picture, row): (crop, maps, weights)}` of one epoch of the training stream."""
     found = pipeline.samples(dataset)
     places = [int(index) for _, _, index in order.places(len(found), len(found)).take(len(found))]
-    (batch,) = pipeline.training(dataset, batch=len(found), crop=(256, 256), **options).take(1)
+    (batch,) = pipeline.training(dataset, batch=len(found), input_size=(256, 256), **options).take(1)
     assert sorted(places) == list(range(len(found)))
     return {
         (dataset.names[found[index][0]], found[index][1]): (image, targets[:-1], targets[-1, 0])
@@ -172,7 +171,7 @@ def test_ranges_are_those_of_the_rules(monkeypatch, convention, most):
     draw = "official_landmark" if convention == "official" else "mmlab"
     before = getattr(pipeline.augment, draw)
     monkeypatch.setattr(pipeline.augment, draw, lambda *a, **k: seen.append(before(*a, **k)) or seen[-1])
-    for _ in pipeline.training(faces([1, 1]), batch=1, crop=(64, 64), convention=convention).take(300):
+    for _ in pipeline.training(faces([1, 1]), batch=1, input_size=(64, 64), convention=convention).take(300):
         pass
     turns, scales = np.array([look.rotation for look in seen]), np.array([np.max(look.scale) for look in seen]) / 0.1875
     assert most * 0.9 < np.abs(turns).max() <= most
@@ -184,10 +183,13 @@ def test_ranges_are_those_of_the_rules(monkeypatch, convention, most):
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ({"crop": (128, 96)}, r"crop=\(128, 96\), codec=None: the official convention cut squares"),
+        ({"input_size": (128, 96)}, r"input_size=\(128, 96\), codec=None: the official convention cut squares"),
         ({"codec": "dark"}, "codec='dark': the official convention cut squares and have their own codec"),
-        ({"crop": (66, 66)}, r"crop=\(66, 66\): expected \(height, width\), multiples of 4, of at least 32"),
-        ({"crop": (28, 28)}, "of at least 32"),
+        (
+            {"input_size": (66, 66)},
+            r"input_size=\(66, 66\): expected \(height, width\), multiples of 4, of at least 32",
+        ),
+        ({"input_size": (28, 28)}, "of at least 32"),
         ({"convention": "mmpose"}, "convention='mmpose': expected 'official' or 'mmlab'"),
         ({"convention": "mmlab", "codec": "official"}, "codec='official': expected 'msra', 'dark' or 'udp'"),
         ({"convention": "mmlab", "codec": "udp_combined"}, "codec='udp_combined': expected"),
@@ -198,11 +200,4 @@ def test_ranges_are_those_of_the_rules(monkeypatch, convention, most):
 )
 def test_what_cannot_be_is_refused(options, expected):
     with pytest.raises(ValueError, match=expected):
-        pipeline.training(faces([1, 1]), **{"batch": 1, "crop": (64, 64), **options})
-
-
-def test_what_a_model_remembers_of_its_training():
-    data = DataRecipe("300w", crop=(128, 128))
-    assert pipeline.remembered(data) == {"input": [128, 128], "convention": "official", "codec": "official"}
-    data = DataRecipe("300w", crop=(128, 96), convention="mmlab")
-    assert pipeline.remembered(data) == {"input": [128, 96], "convention": "mmlab", "codec": "msra"}
+        pipeline.training(faces([1, 1]), **{"batch": 1, "input_size": (64, 64), **options})

@@ -7,7 +7,6 @@ from hrnet_keras import datasets
 from hrnet_keras.datasets.coco import coco_info
 from hrnet_keras.datasets.mpii import mpii_info
 from hrnet_keras.datasets.points import PointSet
-from hrnet_keras.recipe import DataRecipe
 from hrnet_keras.tasks.keypoints import affine, samples as module
 from hrnet_keras.tasks.keypoints.augment import Look
 from hrnet_keras.tasks.keypoints.encoding import encode
@@ -28,7 +27,7 @@ def epoch(dataset, crop=SIZE, **options):
     """`[(picture, row, crop, maps, weights)]` of one epoch, in the order of the set."""
     found = pipeline.samples(dataset)
     places = [int(index) for _, _, index in order.places(len(found), len(found)).take(len(found))]
-    (batch,) = pipeline.training(dataset, batch=len(found), crop=crop, **options).take(1)
+    (batch,) = pipeline.training(dataset, batch=len(found), input_size=crop, **options).take(1)
     images, targets = (part.numpy()[np.argsort(places)] for part in batch)
     return [(*found[i], images[i], targets[i, :-1], targets[i, -1, 0]) for i in range(len(found))]
 
@@ -101,7 +100,7 @@ def body(box=(60.0, 20.0, 100.0, 180.0), points=None):
 ])  # fmt: skip
 def test_ranges_are_those_of_the_rules(monkeypatch, options, least, most, turn):
     seen = recorded(monkeypatch)
-    for _ in pipeline.training(body(), batch=1, crop=(64, 64), half_body=0, **options).take(300):
+    for _ in pipeline.training(body(), batch=1, input_size=(64, 64), half_body=0, **options).take(300):
         pass
     factors = np.array([np.max(look.scale) for look in seen]) * 200 / (1.25 * 160)
     turns = np.abs([look.rotation for look in seen])
@@ -114,7 +113,7 @@ def test_ranges_are_those_of_the_rules(monkeypatch, options, least, most, turn):
 
 def test_half_bodies_are_shown_as_often_as_asked(monkeypatch):
     seen = recorded(monkeypatch)
-    for _ in pipeline.training(body(), batch=1, crop=(64, 64), scaling=0, half_body=0.5, flip=0).take(200):
+    for _ in pipeline.training(body(), batch=1, input_size=(64, 64), scaling=0, half_body=0.5, flip=0).take(200):
         pass
     assert 0.35 < np.mean([not np.allclose(look.center, (80, 100)) for look in seen]) < 0.65
 
@@ -123,7 +122,7 @@ def test_mmpose_moves_by_shares_of_the_box_and_widens_afterwards(monkeypatch):
     """A tall person is moved by 0.16 of its own padded width, at most, not by that of the square it is shown in."""
     seen = recorded(monkeypatch)
     options = {"convention": "mmlab", "half_body": 0, "scaling": 0, "shift": 1}
-    for _ in pipeline.training(body(), batch=1, crop=(64, 64), **options).take(300):
+    for _ in pipeline.training(body(), batch=1, input_size=(64, 64), **options).take(300):
         pass
     moves = np.array([look.center for look in seen]) - (80, 100)
     most = 0.16 * 1.25 * np.array([40, 160])
@@ -182,12 +181,12 @@ def test_nobody_and_the_unlabelled_are_no_samples():
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ({"crop": (100, 64)}, r"crop=\(100, 64\): expected \(height, width\), multiples of 32"),
-        ({"crop": (64,)}, "multiples of 32"),
+        ({"input_size": (100, 64)}, r"input_size=\(100, 64\): expected \(height, width\), multiples of 32"),
+        ({"input_size": (64,)}, "multiples of 32"),
         ({"convention": "mmpose"}, "convention='mmpose': expected 'official' or 'mmlab'"),
         ({"codec": "udp_combined"}, "codec='udp_combined': expected one of 'official', 'msra', 'dark', 'udp'"),
         ({"codec": "best"}, "codec='best'"),
-        ({"shift": 0.3}, r"shift=0\.3: the official convention move no crop"),
+        ({"shift": 0.3}, r"shift=0\.3: the official convention moves no crop"),
         ({"convention": "mmlab", "shift": 2}, "shifting=2|shift=2"),
         ({"half_body": 1.1}, r"half_body=1\.1: expected how often"),
         ({"scaling": 1.0}, "scaling=1.0: expected 0 up to"),
@@ -197,14 +196,7 @@ def test_nobody_and_the_unlabelled_are_no_samples():
 )
 def test_what_cannot_be_is_refused(options, expected):
     with pytest.raises(ValueError, match=expected):
-        pipeline.training(body(), **{"batch": 1, "crop": (64, 64), **options})
-
-
-def test_what_a_model_remembers_of_its_training():
-    remembered = pipeline.remembered(DataRecipe("coco", crop=(256, 192)))
-    assert remembered == {"input": [256, 192], "convention": "official", "codec": "official"}
-    remembered = pipeline.remembered(DataRecipe("coco", crop=(64, 64), convention="mmlab", codec="udp"))
-    assert remembered == {"input": [64, 64], "convention": "mmlab", "codec": "udp"}
+        pipeline.training(body(), **{"batch": 1, "input_size": (64, 64), **options})
 
 
 def test_the_whole_person_is_in_the_crop_and_labels_stay_with_their_dots():
@@ -216,7 +208,7 @@ def test_the_whole_person_is_in_the_crop_and_labels_stay_with_their_dots():
     dataset = PointSet(dots.INFO, "train", ["one"], (), [row], "drawn")
     dataset.image = lambda i: dots.picture((160, 220), points, spread=2.0)
     checked = 0
-    for images, targets in pipeline.training(dataset, batch=2, crop=(128, 96)).take(20):
+    for images, targets in pipeline.training(dataset, batch=2, input_size=(128, 96)).take(20):
         for image, maps, weights in zip(
             images.numpy(), targets[:, :-1].numpy(), targets[:, -1, 0].numpy(), strict=True
         ):
