@@ -66,7 +66,7 @@ class ObjectiveModel(keras.Model):
         if objective.layers:
             inner = {name: model.get_layer(layer).output for name, layer in objective.layers.items()}
             outputs = {OWN_OUTPUT: outputs, **inner}
-        fitted = cls(model.inputs, outputs, name=model.name)
+        fitted = cls(model.input, outputs, name=model.name)
         fitted.objective = objective
         fitted.mean = _MeanOfValues(name="mean")
         fitted.means = {}

@@ -85,12 +85,15 @@ def steps_per_epoch(recipe: Recipe, data: datasets.Dataset) -> int:
     return count // recipe.train.batch
 
 
-def fitted(model: keras.Model, recipe: Recipe, data: datasets.Dataset, steps: int) -> ObjectiveModel:
+def fitted(
+    model: keras.Model, recipe: Recipe, data: datasets.Dataset, steps: int, kind: type[ObjectiveModel] = ObjectiveModel
+) -> ObjectiveModel:
     """The model to fit: the same weights, with the recipe's objective, and its optimizer for epochs of `steps`."""
     info = info_of(model)
     objective = task_named(info.task).module("losses").objective(recipe.loss, info, data.info)
-    learner = ObjectiveModel.of(model, objective)
+    learner = kind.of(model, objective)
     learner.compile(optimizer=optimizer_of(recipe, steps))
+    learner.optimizer.build(learner.trainable_variables)
     return learner
 
 

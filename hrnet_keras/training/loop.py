@@ -14,27 +14,49 @@ from hrnet_keras.training import assemble
 from hrnet_keras.training.callbacks import Scores
 from hrnet_keras.training.output import Output, State
 from hrnet_keras.training.statistics import Statistics
-
-
-@dataclass(frozen=True)
-class Worker:
-    """Which of how many machines this process trains on; the first one keeps what is learnt."""
-
-    index: int = 0
-    count: int = 1
-
-    @property
-    def is_chief(self) -> bool:
-        return self.index == 0
+from hrnet_keras.training.workers import FollowWeights, Worker, part_of_worker
 
 
 @dataclass(frozen=True)
 class Setting:
-    """Where a training runs: the `tf.distribute.Strategy`, this worker, and how much `fit` says."""
+    """Where a training runs.
+
+    Attributes:
+        strategy: a `tf.distribute.Strategy`.
+        worker: which of its workers this is.
+        verbose: as `fit` takes it.
+    """
 
     strategy: Any
     worker: Worker
     verbose: int
+
+    def scope_of_fit(self) -> contextlib.AbstractContextManager[Any]:
+        """The strategy's scope; with several workers none, since the first one scores alone what it has learnt."""
+        if self.worker.count > 1:
+            return contextlib.nullcontext()
+        return self.strategy.scope()
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a training consists of.
+
+    Attributes:
+        recipe: of the experiment.
+        output: its folder.
+        setting: where it runs.
+        model: the net.
+        fitted: the compiled model that learns, of the same weights.
+        kept: the model that is scored and saved: `model`, or where several workers train it a copy of it.
+    """
+
+    recipe: Recipe
+    output: Output
+    setting: Setting
+    model: keras.Model
+    fitted: keras.Model
+    kept: keras.Model
 
 
 def gpus() -> list[Any]:
@@ -64,22 +86,6 @@ def strategy_for(batch: int) -> Any:
     return strategy
 
 
-def worker_of(strategy: Any) -> Worker:
-    """The place of this process among the workers of a strategy: a chief, where the cluster has one, is the first."""
-    resolver = strategy.cluster_resolver
-    if resolver is None:
-        return Worker()
-    jobs = resolver.cluster_spec().as_dict()
-    chiefs = len(jobs.get("chief", ()))
-    count = chiefs + len(jobs.get("worker", ()))
-    if count < 2:
-        return Worker()
-    index = resolver.task_id
-    if resolver.task_type == "worker":
-        index += chiefs
-    return Worker(index, count)
-
-
 @contextlib.contextmanager
 def precision(name: str) -> Iterator[None]:
     """Computes in a precision of Keras's while it lasts."""
@@ -91,71 +97,42 @@ def precision(name: str) -> Iterator[None]:
         keras.mixed_precision.set_global_policy(before)
 
 
-def fit(
-    fitted: keras.Model,
-    model: keras.Model,
-    recipe: Recipe,
-    data: Dataset,
-    held_out: Dataset,
-    output: Output,
-    state: State | None,
-    setting: Setting,
-) -> keras.callbacks.History:
-    """Trains epoch by epoch, from a state on where there is one.
-
-    Args:
-        fitted: the compiled model.
-        model: the one to score and to keep, which shares its weights.
-        recipe: of the training.
-        data, held_out: to train and to score on.
-        output: folder of the run.
-        state: of the run that goes on, `None` for a new one.
-        setting: where it runs.
-    """
-    worker = setting.worker
+def fit(run: Run, data: Dataset, held_out: Dataset, state: State | None) -> keras.callbacks.History:
+    """Trains epoch by epoch, from the state of an earlier run on where there is one."""
+    recipe, worker = run.recipe, run.setting.worker
     steps = assemble.steps_per_epoch(recipe, data)
-    variables = _variables(fitted)
+    # All that a training goes on from: weights, states of random layers, and the optimizer's numbers.
+    variables = [*run.fitted.variables, *run.fitted.optimizer.variables]
     stream = assemble.stream_of(recipe, data, worker=worker.index, workers=worker.count)
-    callbacks: list[keras.callbacks.Callback] = []
-    if worker.is_chief:
-        scores = Scores(
-            model, held_out, recipe.output, every=recipe.train.evaluate_every,
-            keep=lambda epoch, history: output.keep(epoch, variables, history),
-        )  # fmt: skip
-        if recipe.train.precise_batch_norm:  # before the scores, and the state that a run goes on from
-            callbacks.append(_statistics(recipe, model, stream, steps))
-        callbacks += [scores, keras.callbacks.TensorBoard(output.path("tensorboard"), write_graph=False)]
     done = 0
     if state is not None:
         done = state.epoch
         state.restore(variables)
-        if worker.is_chief:
+    callbacks: list[keras.callbacks.Callback] = []
+    if worker.is_chief:
+        if run.kept is not run.model:
+            callbacks.append(FollowWeights(run.kept, run.model))
+        if recipe.train.precise_batch_norm:  # before the scores, and the state that a run goes on from
+            callbacks.append(_statistics(run, stream, steps))
+        scores = Scores(
+            run.kept, held_out, recipe.output, every=recipe.train.evaluate_every,
+            keep=lambda epoch, history: run.output.keep(epoch, variables, history),
+        )  # fmt: skip
+        if state is not None:
             scores.go_on(state.history)
-    batches = _distributed(stream(first_epoch=done), recipe.train.batch, setting)
-    return fitted.fit(
+        callbacks += [scores, keras.callbacks.TensorBoard(run.output.path("tensorboard"), write_graph=False)]
+    batches = stream(first_epoch=done)
+    if worker.count > 1:
+        batches = part_of_worker(batches, recipe.train.batch, run.setting.strategy)
+    return run.fitted.fit(
         batches, initial_epoch=done, epochs=recipe.train.epochs, steps_per_epoch=steps, shuffle=False,
-        callbacks=callbacks, verbose=setting.verbose,
+        callbacks=callbacks, verbose=run.setting.verbose,
     )  # fmt: skip
 
 
-def _variables(fitted: keras.Model) -> list[Any]:
-    """All that a training goes on from: weights, states of random layers, and the optimizer's numbers."""
-    if not fitted.optimizer.built:
-        fitted.optimizer.build(fitted.trainable_variables)
-    return [*fitted.variables, *fitted.optimizer.variables]
-
-
-def _distributed(stream: Any, batch: int, setting: Setting) -> Any:
-    """What `fit` takes: of one worker the stream itself, which Keras splits; of several this worker's part as it is."""
-    if setting.worker.count == 1:
-        return stream
-    strategy = setting.strategy
-    part = stream.rebatch(batch // strategy.num_replicas_in_sync, drop_remainder=True)
-    return strategy.distribute_datasets_from_function(lambda context: part)
-
-
-def _statistics(recipe: Recipe, model: keras.Model, stream: Callable[..., Any], steps: int) -> Statistics:
+def _statistics(run: Run, stream: Callable[..., Any], steps: int) -> Statistics:
     def once(epoch: int) -> Any:
         return stream(first_epoch=epoch, cache=False)  # its pictures are looked at once
 
-    return Statistics(model, once, steps=steps, batch=recipe.train.batch, every=recipe.train.evaluate_every)
+    train = run.recipe.train
+    return Statistics(run.kept, once, steps=steps, batch=train.batch, every=train.evaluate_every)

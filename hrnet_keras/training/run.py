@@ -13,8 +13,10 @@ import keras
 from hrnet_keras import datasets
 from hrnet_keras.logs import plain_lines
 from hrnet_keras.recipe import Recipe
+from hrnet_keras.tasks.objective import ObjectiveModel
 from hrnet_keras.training import assemble, loop, naming
 from hrnet_keras.training.output import Output, State, WriteError, save_whole
+from hrnet_keras.training.workers import WorkersModel, worker_of
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +53,7 @@ def train(
             recipe = Recipe.load(recipe, **overrides)
         recipe.check()
         strategy = loop.strategy_for(recipe.train.batch)  # of several machines: before TensorFlow does anything
-        worker = loop.worker_of(strategy)
+        worker = worker_of(strategy)
         with Output(recipe, writes=worker.is_chief) as output:
             try:
                 return _train(recipe, output, loop.Setting(strategy, worker, verbose))
@@ -70,21 +72,26 @@ def _train(recipe: Recipe, output: Output, setting: loop.Setting) -> keras.callb
     if state is None:
         naming.tell_sides(data, recipe)
         _look_at_files(recipe, data, held_out)
-    with loop.precision(recipe.train.precision), setting.strategy.scope():
-        model = assemble.build(recipe, data)
-        if state is not None:
-            naming.check_resumed(recipe.output, model)
-        steps = assemble.steps_per_epoch(recipe, data)
-        fitted = assemble.fitted(model, recipe, data, steps)
-        for line in introduction(recipe, model, data, held_out, steps, state):
-            logger.info("%s", line)
+    several = setting.worker.count > 1
+    with loop.precision(recipe.train.precision):
+        with setting.strategy.scope():
+            model = assemble.build(recipe, data)
+            if state is not None:
+                naming.check_resumed(recipe.output, model)
+            steps = assemble.steps_per_epoch(recipe, data)
+            fitted = assemble.fitted(model, recipe, data, steps, WorkersModel if several else ObjectiveModel)
+            for line in introduction(recipe, model, data, held_out, steps, state):
+                logger.info("%s", line)
+        kept = keras.models.clone_model(model) if several else model
+        run = loop.Run(recipe, output, setting, model, fitted, kept)
         try:
-            history = loop.fit(fitted, model, recipe, data, held_out, output, state, setting)
+            with setting.scope_of_fit():
+                history = loop.fit(run, data, held_out, state)
         except Exception as error:
             _name_bad_file(error, data)
             raise
     if output.writes:
-        save_whole(model, output.path("last.keras"))
+        save_whole(kept, output.path("last.keras"))
     return history
 
 

@@ -247,7 +247,7 @@ def copied(folder, tmp_path):
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_run_goes_on(tmp_path, root, two_epochs, damage, capsys):
+def test_a_damaged_run_goes_on(tmp_path, root, two_epochs, damage, caplog):
     run = copied(two_epochs, tmp_path)
     DAMAGES[damage](run)
     asked = recipe(tmp_path, root, epochs=3, schedule="constant")
@@ -256,8 +256,7 @@ def test_a_damaged_run_goes_on(tmp_path, root, two_epochs, damage, capsys):
     assert [line["epoch"] for line in lines(tmp_path)] == [1, 2, 3] and all("mIoU" in line for line in lines(tmp_path))
     assert json.loads((run / "recipe.json").read_text())["train"]["epochs"] == 3
     assert {"epoch_0002.npz", "epoch_0003.npz"} == set(os.listdir(run / "backup")) - {"writing"}
-    printed = capsys.readouterr().out
-    assert ("epoch_0002.npz: damaged: goes on from the state before, of epoch 1" in printed) == (
+    assert ("epoch_0002.npz: damaged: goes on from the state before, of epoch 1" in caplog.text) == (
         damage in GOES_ON_FROM_1
     )
 

@@ -12,6 +12,7 @@ import pytest
 import hrnet_keras as hk
 from hrnet_keras import builders, datasets, training
 from hrnet_keras.layers import ModelInfoLayer
+from hrnet_keras.layers.model_info import ModelInfo
 from hrnet_keras.recipe import DataRecipe, ModelRecipe, OptimizerRecipe, Recipe, TrainRecipe
 from hrnet_keras.tasks import task_named
 from hrnet_keras.tasks.keypoints.reading import reading_of
@@ -58,9 +59,9 @@ def test_a_model_knows_how_it_is_to_be_asked(tmp_path, tiny_net, task):
     model = keras.saving.load_model(tmp_path / "run" / "best.keras", compile=False)
     folder = hk.export(model, tmp_path / "net")
     with open(os.path.join(folder, "assets.extra", "hrnet_keras.json"), encoding="utf-8") as file:
-        exported = json.load(file)
+        exported = ModelInfo.from_dict(json.load(file))
     for info in (builders.info_of(model), exported):
-        assert (info.task, info.convention, info.codec, info.input_size) == (task, "mmlab", "dark", [64, 64])
+        assert (info.task, info.convention, info.codec, info.input_size) == (task, "mmlab", "dark", (64, 64))
         assert info.point_names == tuple(dataset.info.point_names) and info.data == "toytown"
         assert [tuple(pair) for pair in info.flip_pairs] == list(dataset.info.flip_pairs)
         assert [tuple(pair) for pair in info.edges] == list(dataset.info.edges)
@@ -147,6 +148,6 @@ def test_a_whole_net_takes_two_steps(tmp_path, task):
     assert np.isfinite(history.history["loss"]).all()
     model = keras.saving.load_model(tmp_path / "run" / "last.keras", compile=False)
     info = builders.info_of(model)
-    assert (info.convention, info.codec, info.input_size) == ("official", "official", [64, 64])
+    assert (info.convention, info.codec, info.input_size) == ("official", "official", (64, 64))
     image = np.random.default_rng(0).integers(0, 256, (80, 90, 3), dtype=np.uint8)
     assert hk.predict(model, image, boxes=[10, 10, 60, 70])[0].points.shape == (1, info.num_keypoints, 2)

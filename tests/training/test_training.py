@@ -129,7 +129,7 @@ def test_two_replicas_learn_what_one_does(tmp_path, root):
     assert done.returncode == 0, done.stderr[-3000:]
 
 
-def test_unreadable_pictures_stop_the_run_by_name_or_are_skipped_and_counted(tmp_path, capsys):
+def test_unreadable_pictures_stop_the_run_by_name_or_are_skipped_and_counted(tmp_path, caplog):
     root = streets.draw(tmp_path / "data", count=4)
     data = (root / "images" / "2.png").read_bytes()
     (root / "images" / "2.png").write_bytes(data[: len(data) // 2])
@@ -140,7 +140,7 @@ def test_unreadable_pictures_stop_the_run_by_name_or_are_skipped_and_counted(tmp
     skipping = replace(broken.data, unreadable="skip")
     train, held_out = assemble.open_data(skipping)
     assert train.names == held_out.names == ("0", "1")
-    printed = capsys.readouterr().out
+    printed = caplog.text
     assert "2 of 4 pictures of split 'train' skipped" in printed and "2.png" in printed and "9x9" in printed
 
 
