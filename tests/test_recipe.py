@@ -8,6 +8,8 @@ import pytest
 
 import hrnet_keras as hk
 from hrnet_keras import builders, datasets
+from hrnet_keras.recipe import DataRecipe, ModelRecipe
+from hrnet_keras.tasks import TASKS
 
 RECIPES = sorted((Path(__file__).parent.parent / "recipes").rglob("*.yaml"))
 GOOD = "model: {name: HRNetV2W18}\ndata: {name: camvid}\naugment: {crop: [64, 96], scale: null}\ntrain: {epochs: 3}\n"
@@ -216,3 +218,93 @@ def test_published_recipes_are_sound(path):
     assert hasattr(builders, recipe.model.name)
     assert path.stem.startswith(recipe.data.name)
     assert path.read_text().startswith("#"), "the head says what it reproduces and what was measured"
+
+
+OLD = """
+model: {name: HRNetV2W18, task: TASK}
+data: {name: camvid, crop: [64, 96], flip: 0.25}
+train: {epochs: 3, learning_rate: 0.2, optimizer: adam, schedule: steps, milestones: [1], loss: LOSS}
+"""
+
+
+def old(task, loss, /, **changes):
+    text = OLD.replace("TASK", task).replace("LOSS", loss)
+    for before, after in changes.items():
+        text = text.replace(f"{before}: ", after)
+    return text
+
+
+@pytest.mark.parametrize(
+    ("task", "loss", "size"),
+    [("seg", "ohem", "crop"), ("cls", "cross_entropy", "input_size"), ("pose", "ohkm", "input_size")],
+)
+def test_keys_of_earlier_versions_are_read_with_a_line_for_each(tmp_path, caplog, task, loss, size):
+    recipe = hk.Recipe.load(write(tmp_path, old(task, loss)))
+    assert getattr(recipe.augment, size) == (64, 96) and recipe.augment.flip == 0.25
+    assert (recipe.optimizer.name, recipe.optimizer.learning_rate) == ("adam", 0.2)
+    assert (recipe.schedule.name, recipe.schedule.milestones, recipe.loss.name) == ("steps", [1], loss)
+    lines = [record.getMessage() for record in caplog.records if record.name == "hrnet_keras.recipe"]
+    assert f"data.crop is called augment.{size} now: the old name is still read" in lines
+    assert "train.loss is called loss.name now: the old name is still read" in lines
+    assert len(lines) == len(set(lines)) == 7 and {record.levelname for record in caplog.records} == {"WARNING"}
+    caplog.clear()
+    assert hk.Recipe.load(recipe) == recipe and not caplog.records
+
+
+def test_old_values_and_old_keys_as_overrides_and_options(tmp_path, caplog):
+    path = write(tmp_path, old("pose", "mse"))
+    recipe = hk.Recipe.load(path, data={"codec": "classic", "rules": "mmlab"}, **{"train.learning_rate": 0.5})
+    assert (recipe.augment.codec, recipe.augment.convention, recipe.optimizer.learning_rate) == ("msra", "mmlab", 0.5)
+    words = ["--recipe", str(path), "--data.codec", "classic", "--data.convention=mmlab", "--train.learning_rate", "0.5"]
+    assert hk.Recipe.parse(words, origin=str(path)) == recipe
+    new = hk.Recipe.load(path, **{"optimizer.learning_rate": 0.7})  # replaces the file's, whatever its name there
+    assert new.optimizer.learning_rate == 0.7
+    words = ["--recipe", str(path), "--train.rate_factors.head", "10", "--model.task", "seg", "--loss.name", "dice"]
+    assert hk.Recipe.parse(words, origin=str(path)).optimizer.rate_factors == {"head": 10}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (old("seg", "dice") + "optimizer: {learning_rate: 0.1}", "learning_rate are one key: leave the old name out"),
+        (
+            old("pose", "mse", flip="brightness: 5, flip: "),
+            "data.brightness does not belong to task 'pose': expected augment.input_size, augment.convention",
+        ),
+        (
+            old("landmark", "mse") + "augment: {half_body: 0.5}",
+            "augment.half_body does not belong to task 'landmark': expected augment.input_size",
+        ),
+        (
+            old("cls", "cross_entropy", loss="ohem_min_kept: 7, loss: "),
+            "train.ohem_min_kept does not belong to task 'cls': expected loss.name",
+        ),
+        (old("seg", "mse"), "loss.name: expected one of cross_entropy, ohem, dice, lovasz, given 'mse'"),
+        (old("fly", "mse"), "task='fly': expected one of 'cls', 'seg', 'landmark', 'pose'"),
+    ],
+)
+def test_keys_of_other_tasks_and_both_names_of_a_key_are_refused(tmp_path, text, expected):
+    path = write(tmp_path, text)
+    with pytest.raises(ValueError) as caught:
+        hk.Recipe.load(path)
+    assert expected in str(caught.value) and str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_options_of_other_tasks_and_both_names_of_an_option_are_refused(tmp_path):
+    path = str(write(tmp_path, GOOD))
+    for words, expected in (
+        (["--augment.half_body", "1"], "--augment.half_body does not belong to task 'seg': expected --augment.crop"),
+        (["--train.loss", "mse"], "--train.loss: expected one of cross_entropy, ohem, dice, lovasz, given 'mse'"),
+        (["--data.flip", "0", "--augment.flip", "1"], "augment.flip and data.flip are one key: leave the old name out"),
+    ):
+        with pytest.raises(ValueError, match=re.escape(expected)):
+            hk.Recipe.parse(["--recipe", path, *words], origin=path)
+
+
+def test_every_task_has_its_sections_and_checks_them():
+    for task in TASKS.values():
+        recipe = hk.Recipe(ModelRecipe("HRNetV2W18", task=task.name), DataRecipe("camvid"))
+        assert isinstance(recipe.augment, task.augment) and isinstance(recipe.loss, task.loss)
+        recipe.check()
+        with pytest.raises(ValueError, match=r"recipe here: augment\.flip: expected a probability, given 2"):
+            replace(recipe, augment=replace(recipe.augment, flip=2)).check("here")

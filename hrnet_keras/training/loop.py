@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,7 +113,7 @@ def fit(run: Run, data: Dataset, held_out: Dataset, state: State | None) -> kera
         if run.kept is not run.model:
             callbacks.append(FollowWeights(run.kept, run.model))
         if recipe.train.precise_batch_norm:  # before the scores, and the state that a run goes on from
-            callbacks.append(_statistics(run, stream, steps))
+            callbacks.append(_statistics(run, data, steps))
         scores = Scores(
             run.kept, held_out, recipe.output, every=recipe.train.evaluate_every,
             keep=lambda epoch, history: run.output.keep(epoch, variables, history),
@@ -130,7 +130,9 @@ def fit(run: Run, data: Dataset, held_out: Dataset, state: State | None) -> kera
     )  # fmt: skip
 
 
-def _statistics(run: Run, stream: Callable[..., Any], steps: int) -> Statistics:
+def _statistics(run: Run, data: Dataset, steps: int) -> Statistics:
+    stream = assemble.stream_of(run.recipe, data)  # of whole batches, also where several workers share them
+
     def once(epoch: int) -> Any:
         return stream(first_epoch=epoch, cache=False)  # its pictures are looked at once
 
