@@ -255,7 +255,15 @@ def test_old_values_and_old_keys_as_overrides_and_options(tmp_path, caplog):
     path = write(tmp_path, old("pose", "mse"))
     recipe = hk.Recipe.load(path, data={"codec": "classic", "rules": "mmlab"}, **{"train.learning_rate": 0.5})
     assert (recipe.augment.codec, recipe.augment.convention, recipe.optimizer.learning_rate) == ("msra", "mmlab", 0.5)
-    words = ["--recipe", str(path), "--data.codec", "classic", "--data.convention=mmlab", "--train.learning_rate", "0.5"]
+    words = [
+        "--recipe",
+        str(path),
+        "--data.codec",
+        "classic",
+        "--data.convention=mmlab",
+        "--train.learning_rate",
+        "0.5",
+    ]
     assert hk.Recipe.parse(words, origin=str(path)) == recipe
     new = hk.Recipe.load(path, **{"optimizer.learning_rate": 0.7})  # replaces the file's, whatever its name there
     assert new.optimizer.learning_rate == 0.7

@@ -5,6 +5,7 @@ import os
 import re
 import resource
 import signal
+import zipfile
 
 import keras
 import numpy as np
@@ -259,6 +260,56 @@ def test_a_damaged_run_goes_on(tmp_path, root, two_epochs, damage, caplog):
     assert ("epoch_0002.npz: damaged: goes on from the state before, of epoch 1" in caplog.text) == (
         damage in GOES_ON_FROM_1
     )
+
+
+OLD_RECIPE = {
+    "model": {"name": "HRNetV2W18SmallV1", "task": "seg", "weights": None, "num_classes": None, "num_keypoints": None,
+              "lineage": None, "align_corners": None, "head": None},
+    "data": {"name": "folder", "train": "train", "evaluate": "val", "options": {}, "crop": [32, 32], "scale": None,
+             "scale_step": 0.1, "base_size": None, "flip": 0.5, "brightness": 0, "contrast": 0.0, "saturation": 0.0,
+             "rules": "official", "codec": None, "sigma": None, "scaling": None, "rotation": None, "half_body": None,
+             "shift": None, "unreadable": "raise", "cache": None},
+    "train": {"epochs": 2, "batch": 2, "learning_rate": 0.02, "schedule": "constant", "milestones": [],
+              "warmup_epochs": 0.0, "warmup_steps": 0, "optimizer": "sgd", "momentum": 0.9, "nesterov": False,
+              "weight_decay": 0.0005, "rate_factors": {}, "loss": None, "ohem_threshold": 0.9,
+              "ohem_min_kept": 131072, "auxiliary_weight": 0.4, "class_weights": True, "batch_norm": "batch",
+              "precise_batch_norm": True, "precision": "float32", "seed": 0, "evaluate_every": 1},
+}  # as version 0.1 wrote it, but for folders  # fmt: skip
+
+
+def write_old_recipe(run, root, **train):
+    """Gives the states of a run the recipe that the version before sections by task wrote."""
+    said = {**OLD_RECIPE, "train": {**OLD_RECIPE["train"], **train}, "output": str(run)}
+    said["data"] = {**OLD_RECIPE["data"], "root": str(root)}
+    for path in (run / "backup").iterdir():
+        with zipfile.ZipFile(path) as file:
+            members = {name: file.read(name) for name in file.namelist()}
+        about = json.loads(members["run.json"])
+        members["run.json"] = json.dumps({**about, "recipe": said}).encode()
+        with zipfile.ZipFile(path, "w") as file:
+            for name, content in members.items():
+                file.writestr(name, content)
+    (run / "recipe.json").write_text(json.dumps(said))
+
+
+def test_a_run_of_an_earlier_version_goes_on(tmp_path, root, two_epochs, caplog):
+    run = copied(two_epochs, tmp_path)
+    write_old_recipe(run, root)
+    history = training.train(recipe(tmp_path, root, epochs=3, schedule="constant"), verbose=0)
+    assert history.epoch == [2] and not caplog.records
+    said = json.loads((run / "recipe.json").read_text())
+    assert said["augment"]["crop"] == [32, 32] and said["schedule"]["name"] == "constant"
+    assert Recipe.load(run / "recipe.json") == Recipe.of_run(said)
+
+
+def test_a_run_of_an_earlier_version_and_another_experiment(tmp_path, root, two_epochs):
+    run = copied(two_epochs, tmp_path)
+    write_old_recipe(run, root, momentum=0.5, loss="dice")
+    with pytest.raises(ValueError, match=r"another experiment \(loss.name, optimizer.momentum differ\)"):
+        training.train(recipe(tmp_path, root, epochs=3, schedule="constant"), verbose=0)
+    write_old_recipe(run, root, invented=1)
+    with pytest.raises(ValueError, match=r"another experiment \(train.invented: no such key: .*\): choose another"):
+        training.train(recipe(tmp_path, root, epochs=3, schedule="constant"), verbose=0)
 
 
 def test_a_run_whose_states_are_all_damaged_is_named_and_stays(tmp_path, root, two_epochs):
