@@ -24,6 +24,7 @@ lint: venv
 	$(RUN)/ruff check .
 	$(RUN)/ruff format --check .
 	$(RUN)/lint-imports
+	$(RUN)/mypy
 
 # PyTorch only for comparing; never a dependency of the package.
 torch-venv: .venv-torch/.installed

@@ -36,7 +36,7 @@ PUBLISHED = {
 def row(head, width):
     """One line of the table."""
     representation, task, options, size = HEADS[head]
-    ours, plain = (hrnet(representation, width, task, plain=form, **options) for form in (False, True))
+    ours, plain = (hrnet(representation, width, task, reference_form=form, **options) for form in (False, True))
     parameters, macs = PUBLISHED.get((task, width), ("", "")) if "head" not in options else ("", "")
     counts = f"{count_macs(plain, size) / 2**30:.2f} | {macs} | {count_macs(ours, size) / 2**30:.2f}"
     return f"| {width} | {head} | {size[0]}x{size[1]} | {count_parameters(ours):,} | {parameters} | {counts} |"

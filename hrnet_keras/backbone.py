@@ -1,8 +1,11 @@
 """The trunk of figure 2 of arXiv:1904.04514: images -> four maps of strides 4, 8, 16 and 32, exchanging all the way."""
 
+from typing import Any
+
 from keras import initializers
 from keras.layers import Add, ReLU
 
+from hrnet_keras.architecture import Architecture, Conventions
 from hrnet_keras.layers import BatchNormalization, Conv2D, Resize, UpSampling
 
 
@@ -16,7 +19,7 @@ def kaiming():
     return initializers.VarianceScaling(2.0, mode="fan_out", distribution="untruncated_normal")
 
 
-def trunk(images, architecture, conventions):
+def trunk(images: Any, architecture: Architecture, conventions: Conventions) -> list[Any]:
     """Builds stem, bottlenecks and the three stages of parallel branches.
 
     Args:
@@ -61,35 +64,44 @@ def exchange(branches, name, conventions):
 
 def receive(i, branches, name, conventions):
     """What branch `i` takes from all branches: a sum in the order of the branches, then ReLU."""
-    channels = branches[i].shape[-1]
+    target = branches[i]
     parts = []
     for j, x in enumerate(branches):
-        if j > i:
-            x = conv_bn(x, channels, 1, 1, f"{name}.{j}.0", f"{name}.{j}.1", conventions)
-            x = upsample(x, branches[i], 2 ** (j - i), f"{name}.{j}.2", conventions)
-        for step in range(i - j):
-            here, is_last = f"{name}.{j}.{step}", step == i - j - 1
-            x = conv_bn(x, channels if is_last else x.shape[-1], 3, 2, f"{here}.0", f"{here}.1", conventions)
-            x = x if is_last else ReLU(name=f"{here}.2")(x)
+        if j < i:
+            x = downsample(x, target.shape[-1], i - j, f"{name}.{j}", conventions)
+        elif j > i:
+            x = conv_bn(x, target.shape[-1], 1, 1, f"{name}.{j}.0", f"{name}.{j}.1", conventions)
+            x = upsample(x, target, 2 ** (j - i), f"{name}.{j}.2", conventions)
         parts.append(x)
     return ReLU(name=name)(Add(name=f"{name}.add")(parts))
+
+
+def downsample(x, channels, steps, name, conventions):
+    """Halves the resolution `steps` times by strided 3x3 convolutions; the last one widens and has no ReLU."""
+    for step in range(steps - 1):
+        x = conv_bn(x, x.shape[-1], 3, 2, f"{name}.{step}.0", f"{name}.{step}.1", conventions)
+        x = ReLU(name=f"{name}.{step}.2")(x)
+    last = f"{name}.{steps - 1}"
+    return conv_bn(x, channels, 3, 2, f"{last}.0", f"{last}.1", conventions)
 
 
 def upsample(x, like, factor, name, conventions):
     """Brings `x` to the height and width of `like` (`factor` times its own) in the lineage's way."""
     if conventions.upsampling == "nearest":
         return UpSampling(factor, name=name)(x)
-    first_factor = factor if conventions.upsampling == "bilinear_two_steps" else None
+    first_factor = None
+    if conventions.upsampling == "bilinear_two_steps":  # mmsegmentation resizes by the factor, then to the exact size
+        first_factor = factor
     return Resize(align_corners=conventions.align_corners, first_factor=first_factor, name=name)(x, like)
 
 
 def residual_blocks(x, blocks, name, conventions):
     """The `blocks` basic residual blocks (two 3x3 convolutions each) of one branch in one module."""
     for block in range(blocks):
-        here = f"{name}.{block}"
-        y = conv_bn_relu(x, x.shape[-1], 3, 1, f"{here}.conv1", f"{here}.bn1", conventions)
-        y = conv_bn(y, x.shape[-1], 3, 1, f"{here}.conv2", f"{here}.bn2", conventions)
-        x = ReLU(name=here)(Add(name=f"{here}.add")([y, x]))
+        block_name = f"{name}.{block}"
+        y = conv_bn_relu(x, x.shape[-1], 3, 1, f"{block_name}.conv1", f"{block_name}.bn1", conventions)
+        y = conv_bn(y, x.shape[-1], 3, 1, f"{block_name}.conv2", f"{block_name}.bn2", conventions)
+        x = ReLU(name=block_name)(Add(name=f"{block_name}.add")([y, x]))
     return x
 
 

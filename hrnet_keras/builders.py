@@ -1,41 +1,67 @@
 """Trunk + representation + head -> `keras.Model`: one public name per net and representation."""
 
-import functools
 import inspect
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 import keras
 
-from hrnet_keras.architecture import ARCHITECTURES, LINEAGES, REPRESENTATIONS, bare_conventions
+from hrnet_keras.architecture import ARCHITECTURES, LINEAGES, REPRESENTATIONS, Conventions, bare_conventions
 from hrnet_keras.backbone import trunk
 from hrnet_keras.checkpoints.model_weights import task_of
 from hrnet_keras.checkpoints.starting import start_from
+from hrnet_keras.datasets import DatasetInfo
 from hrnet_keras.datasets.published import published
-from hrnet_keras.layers import ModelInfo, ModelInfoLayer, Normalize, Resize
-from hrnet_keras.layers.model_info import info_of, update_info
+from hrnet_keras.layers import ModelInfo, ModelInfoLayer, Normalize
+from hrnet_keras.layers.model_info import info_of, set_info, update_info
 from hrnet_keras.layers.normalization import convert_to_group_norm
 from hrnet_keras.representations import aggregate
 from hrnet_keras.tasks import TASKS, HeadSpec, Task
 
 
+class Builder(Protocol):
+    """A public builder, such as `HRNetV2W48`: `hrnet` with the net filled in; its arguments are described there."""
+
+    __name__: str
+
+    def __call__(
+        self,
+        task: str | None = None,
+        *,
+        num_classes: int | None = None,
+        num_keypoints: int | None = None,
+        framework: str | None = None,
+        input_shape: Sequence[int | None] = (None, None, 3),
+        weights: Any = None,
+        lineage: str | None = None,
+        align_corners: bool | None = None,
+        head: str | None = None,
+        include_preprocessing: bool | None = None,
+        output_stride: int | None = None,
+        name: str | None = None,
+    ) -> keras.Model:
+        """Builds the net."""
+
+
 def hrnet(
-    representation,
-    width,
-    task=None,
+    representation: str,
+    width: str,
+    task: str | None = None,
     *,
-    num_classes=None,
-    num_keypoints=None,
-    framework=None,
-    input_shape=(None, None, 3),
-    weights=None,
-    lineage=None,
-    align_corners=None,
-    head=None,
-    include_preprocessing=None,
-    output_stride=None,
-    name=None,
-    plain=False,
-):
+    num_classes: int | None = None,
+    num_keypoints: int | None = None,
+    framework: str | None = None,
+    input_shape: Sequence[int | None] = (None, None, 3),
+    weights: Any = None,
+    lineage: str | None = None,
+    align_corners: bool | None = None,
+    head: str | None = None,
+    include_preprocessing: bool | None = None,
+    output_stride: int | None = None,
+    name: str | None = None,
+    reference_form: bool = False,
+) -> keras.Model:
     """Builds an HRNet as a functional `keras.Model`, channels last.
 
     Args:
@@ -60,8 +86,8 @@ def hrnet(
         output_stride: seg: 1 gives logits at input size, 4 the head's own; default: that of a `.keras` file in
             `weights`, else 1.
         name: of the model; default `hrnetv2_w48_seg` and so on.
-        plain: builds the mixing of V2 and V2p over the concatenation, as the reference does: the same function and
-            weights with up to an eighth more work. For counting and comparing.
+        reference_form: aggregates the maps of V2 and V2p over their concatenation, as the reference does: the same
+            function and weights with up to an eighth more work. For counting and comparing.
 
     Returns:
         A model whose output is: cls: logits `(batch, num_classes)`; seg: logits
@@ -80,7 +106,7 @@ def hrnet(
         >>> model.output_shape
         (None, 64, 96, 11)
     """
-    kind = _kind_of(task, representation, framework)
+    kind = _kind_of(task, framework)
     _check_names(kind, representation, width, lineage, head, output_stride)
     _check_counts(kind, num_classes=num_classes, num_keypoints=num_keypoints)
     asked_count = num_classes or num_keypoints
@@ -100,14 +126,12 @@ def hrnet(
     images = keras.Input(input_shape, name="image")
     normalize = Normalize(unit=_unit(conventions), normalized=not spec.include_preprocessing, name="normalize")
     maps = trunk(normalize(images), ARCHITECTURES[width], conventions)
+    head_spec = spec.of_head(conventions, reference_form)
     if kind is None:
-        outputs = aggregate(maps, representation, conventions, name="last_layer", plain=plain)
+        outputs = aggregate(maps, head_spec)
     else:
-        outputs = kind.build(maps, HeadSpec(representation, spec.head, spec.count, conventions, plain))
-        if kind.output_strides[0] == 1 == spec.output_stride and len(kind.output_strides) > 1:
-            resize = Resize(align_corners=conventions.align_corners, dtype="float32", name="logits_at_input_size")
-            outputs = resize(outputs, images)
-        outputs = ModelInfoLayer(spec.info(conventions), name=kind.output)(outputs)
+        outputs = kind.build(images, maps, head_spec)
+        outputs = ModelInfoLayer(spec.info(kind, conventions), name=kind.output)(outputs)
     model = keras.Model(images, outputs, name=name or _model_name(representation, width, task, spec.head))
     if start is None:
         return model
@@ -135,20 +159,20 @@ class _NetSpec:
     align_corners: bool | None = None
     include_preprocessing: bool = True
     output_stride: int = 1
-    count: int | None = None
+    count: int = 0
     brought: ModelInfo | None = None
 
     @classmethod
-    def of(cls, kind, representation, width, start):
+    def of(cls, kind: Task | None, representation: str, width: str, start) -> "_NetSpec":
         """The defaults, with what weights bring."""
-        spec = cls(kind, representation, width, count=None if kind is None else kind.default_count)
+        spec = cls(kind, representation, width, count=0 if kind is None else kind.default_count)
         return spec if start is None else spec.asked(brought=start.info, **start.options)
 
-    def asked(self, **values):
+    def asked(self, **values: Any) -> "_NetSpec":
         """The same with the values that are not `None`."""
         return replace(self, **{word: value for word, value in values.items() if value is not None})
 
-    def conventions(self):
+    def conventions(self) -> Conventions:
         """Of the graph; raises `ValueError` where the lineage has no such nets."""
         if self.kind is not None:
             return self.kind.conventions_of(self.lineage, self.head, align_corners=self.align_corners)
@@ -156,19 +180,26 @@ class _NetSpec:
             raise ValueError(f"align_corners={self.align_corners!r}: feature maps have no such choice")
         return bare_conventions(self.lineage, self.representation)
 
-    def info(self, conventions):
+    def of_head(self, conventions: Conventions, reference_form: bool) -> HeadSpec:
+        """What the head is to be."""
+        return HeadSpec(
+            self.representation, self.head, self.count, conventions, self.output_stride, reference_form
+        )  # fmt: skip
+
+    def info(self, kind: Task, conventions: Conventions) -> ModelInfo:
         """What the built model's numbers mean."""
         said = self.brought
         if said is None or said.count != self.count:  # names of other classes are none
-            said = ModelInfo(self.kind.name)
+            said = ModelInfo(kind.name)
+        counts: dict[str, Any] = {kind.counts: self.count}
         return replace(
-            said, task=self.kind.name, representation=self.representation, width=self.width, lineage=self.lineage,
+            said, task=kind.name, representation=self.representation, width=self.width, lineage=self.lineage,
             head=self.head, align_corners=conventions.align_corners, output_stride=self.output_stride,
-            include_preprocessing=self.include_preprocessing, **{self.kind.counts: self.count},
+            include_preprocessing=self.include_preprocessing, **counts,
         )  # fmt: skip
 
 
-def name_answers(model, data):
+def name_outputs(model: keras.Model, data: DatasetInfo) -> None:
     """Writes a data set's names into a model's info, so that its answers can be read wherever it goes.
 
     Args:
@@ -176,7 +207,7 @@ def name_answers(model, data):
         data: the data set's info: `name` and, for classes, `class_names`, `palette` (RGB per class), `ignore_label`,
             `label_flip_pairs`; for points, `point_names`, `flip_pairs`, `edges`, `crop_box`, `stretch_first`.
     """
-    update_info(model, **vars(info_of(model).with_dataset(data)))
+    set_info(model, info_of(model).with_dataset(data))
 
 
 def _name_published(model, entry):
@@ -190,9 +221,9 @@ def _name_published(model, entry):
         known["published"] = entry.published
     info = update_info(model, weights=entry.name, **{key: value for key, value in known.items() if value is not None})
     if names is not None and info.num_classes == len(names.class_names):
-        name_answers(model, names)
+        name_outputs(model, names)
     elif names is not None and info.num_keypoints in (len(names.point_names), 3 * len(names.point_names)):
-        name_answers(model, names)  # three maps per point: UDP's combined codec
+        name_outputs(model, names)  # three maps per point: UDP's combined codec
 
 
 def _model_name(representation, width, task, head):
@@ -204,7 +235,7 @@ def _one_of(name, value, expected):
         raise ValueError(f"{name}={value!r}: expected one of {', '.join(map(repr, expected))}")
 
 
-def _kind_of(task, representation, framework):
+def _kind_of(task: str | None, framework: str | None) -> Task | None:
     """The `Task` of that name, `None` for feature maps."""
     if task == "det" or framework is not None:
         raise ValueError(
@@ -261,20 +292,19 @@ def _check_shape(input_shape, conventions, representation):
             )
 
 
-def _named(representation, width):
+def _named(representation: str, width: str) -> Builder:
     """One public builder: `hrnet` with the net filled in, under its own name, signature and docstring."""
 
-    @functools.wraps(hrnet)
-    def build(task=None, **options):
+    def named(task=None, **options):
         return hrnet(representation, width, task, **options)
 
+    build: Any = named
     signature = inspect.signature(hrnet)
-    hidden = ("representation", "width", "plain")
+    hidden = ("representation", "width", "reference_form")
     shown = [parameter for key, parameter in signature.parameters.items() if key not in hidden]
     build.__signature__ = signature.replace(parameters=shown)
     build.__name__ = build.__qualname__ = f"HRNet{representation}{width}"
-    build.__doc__ = hrnet.__doc__.replace("Builds an HRNet as", f"Builds HRNet{representation}-{width} as", 1)
-    del build.__wrapped__
+    build.__doc__ = inspect.cleandoc(hrnet.__doc__ or "").replace("an HRNet", f"HRNet{representation}-{width}", 1)
     return build
 
 

@@ -56,7 +56,7 @@ def convert(source, destination, *, task=None, classes=None, lineage=None, align
     else:
         model, report = from_checkpoint(source, task=task, lineage=lineage, align_corners=align_corners, state=state)
     if classes is not None:
-        builders.name_answers(model, _names(classes, info_of(model)))
+        builders.name_outputs(model, _names(classes, info_of(model)))
     _write(model, destination, report.lineage)
     return model, report
 

@@ -3,10 +3,10 @@
 import keras
 import numpy as np
 
-from hrnet_keras.layers import BatchNormalization, Conv2D, MixingConv2D
+from hrnet_keras.layers import AggregationConv2D, BatchNormalization, Conv2D
 
 
-def fold_batch_norm(model):
+def fold_batch_norm(model: keras.Model) -> keras.Model:
     """Builds a float32 copy of a model for inference, without batch norms.
 
     Every batch norm that follows a convolution directly becomes part of it: kernel * gamma / sqrt(variance + epsilon),
@@ -41,26 +41,31 @@ def fold_batch_norm(model):
         if layer.name in norms or not layer.weights:
             continue
         twin = folded.get_layer(layer.name)
-        twin.set_weights(_folded(layer, folds[layer.name]) if layer.name in folds else layer.get_weights())
+        weights = layer.get_weights()
+        if layer.name in folds:
+            weights = _folded(layer, folds[layer.name])
+        twin.set_weights(weights)
     return folded
 
 
 def _folds(model):
     """`{name of convolution: batch norm}` for every convolution whose only reader is a batch norm."""
-    found = {}
+    norms = {}
     for layer in model.layers:
-        if not isinstance(layer, (keras.layers.Conv2D, MixingConv2D)):
+        if not isinstance(layer, (keras.layers.Conv2D, AggregationConv2D)):
             continue
         readers = [node.operation for node in layer._outbound_nodes if node.operation in model.operations]
         if len(readers) == 1 and isinstance(readers[0], BatchNormalization):
-            found[layer.name] = readers[0]
-    return found
+            norms[layer.name] = readers[0]
+    return norms
 
 
 def _folded(conv, norm):
     """Kernel and bias of a convolution with its batch norm in it."""
     kernel = np.asarray(conv.kernel, np.float64)
-    bias = np.asarray(conv.bias, np.float64) if conv.bias is not None else 0.0
+    bias = 0.0
+    if conv.bias is not None:
+        bias = np.asarray(conv.bias, np.float64)
     gamma, beta, mean, variance = (np.asarray(w, np.float64) for w in norm.get_weights())
     scale = gamma / np.sqrt(variance + norm.epsilon)
     return [(kernel * scale).astype(np.float32), (beta + (bias - mean) * scale).astype(np.float32)]

@@ -4,7 +4,7 @@ from keras.layers import AveragePooling2D, Concatenate, ReLU
 
 from hrnet_keras.architecture import PYRAMID_CHANNELS, PYRAMID_LEVELS
 from hrnet_keras.backbone import kaiming
-from hrnet_keras.layers import BatchNormalization, Conv2D, MixingConv2D, Resize
+from hrnet_keras.layers import AggregationConv2D, BatchNormalization, Conv2D, Resize
 
 
 def v1(maps):
@@ -12,24 +12,26 @@ def v1(maps):
     return maps[0]
 
 
-def v2(maps, conventions, *, name, stack=None):
+def v2(maps, conventions, *, name, concatenated=None):
     """HRNetV2: all four maps, upsampled and mixed by a 1x1 convolution, `(batch, height / 4, width / 4, 15 * width)`.
 
     Args:
         maps: the trunk's four.
         conventions: the `Conventions` of the lineage.
         name: where the layers stand in the official state dict (`"last_layer"`, `"head"`).
-        stack: the maps' concatenation, where the reference's own form is wanted: the same function, more work.
+        concatenated: the maps' concatenation, where the reference's own form is wanted: the same function, more work.
     """
     channels = sum(x.shape[-1] for x in maps)
-    x = _mix(maps, channels, f"{name}.0", conventions, use_bias=conventions.mixing_bias, stack=stack)
+    x = _aggregate(
+        maps, channels, f"{name}.0", conventions, use_bias=conventions.mixing_bias, concatenated=concatenated
+    )
     x = BatchNormalization(momentum=conventions.momentum, name=f"{name}.1")(x)
     return ReLU(name=f"{name}.2")(x)
 
 
-def v2p(maps, conventions, *, stack=None):
+def v2p(maps, conventions, *, concatenated=None):
     """HRNetV2p: a pyramid of five maps of 256 channels, strides 4 to 64, pooled from the mixture of all four."""
-    mixed = _mix(maps, PYRAMID_CHANNELS, "reduction_conv", conventions, use_bias=True, stack=stack)
+    mixed = _aggregate(maps, PYRAMID_CHANNELS, "reduction_conv", conventions, use_bias=True, concatenated=concatenated)
     levels = []
     for i in range(PYRAMID_LEVELS):
         x = AveragePooling2D(2**i, name=f"pool.{i}")(mixed) if i else mixed
@@ -37,22 +39,21 @@ def v2p(maps, conventions, *, stack=None):
     return levels
 
 
-def aggregate(maps, representation, conventions, *, name, plain=False):
+def aggregate(maps, spec, *, name="last_layer"):
     """What leaves the trunk in a representation: a map, of V2p a list of five.
 
     Args:
         maps: the trunk's four.
-        representation: `"V1"`, `"V2"` or `"V2p"`.
-        conventions: the `Conventions` of the lineage.
+        spec: what says `representation`, `conventions` and `reference_form`: whether the maps are aggregated over their
+            concatenation, as the references do.
         name: as in `v2`.
-        plain: mixes over the concatenation, as the references do.
     """
-    if representation == "V1":
+    if spec.representation == "V1":
         return v1(maps)
-    stack = concatenate(maps, conventions) if plain else None
-    if representation == "V2":
-        return v2(maps, conventions, name=name, stack=stack)
-    return v2p(maps, conventions, stack=stack)
+    concatenated = concatenate(maps, spec.conventions) if spec.reference_form else None
+    if spec.representation == "V2":
+        return v2(maps, spec.conventions, name=name, concatenated=concatenated)
+    return v2p(maps, spec.conventions, concatenated=concatenated)
 
 
 def concatenate(maps, conventions):
@@ -63,8 +64,8 @@ def concatenate(maps, conventions):
     return Concatenate(name="concatenated")([finest, *resized])
 
 
-def _mix(maps, filters, name, conventions, *, use_bias, stack):
+def _aggregate(maps, filters, name, conventions, *, use_bias, concatenated):
     options = {"use_bias": use_bias, "kernel_initializer": kaiming(), "name": name}
-    if stack is not None:
-        return Conv2D(filters, 1, **options)(stack)
-    return MixingConv2D(filters, align_corners=conventions.align_corners, **options)(maps)
+    if concatenated is not None:
+        return Conv2D(filters, 1, **options)(concatenated)
+    return AggregationConv2D(filters, align_corners=conventions.align_corners, **options)(maps)

@@ -1,22 +1,25 @@
 """What a user most likely meant by a misspelt name."""
 
 import difflib
+from collections.abc import Iterable
 
 
-def did_you_mean(word, words):
+def did_you_mean(word: str, words: Iterable[str]) -> str:
     """`"did you mean 'x'?"`, or the whole list where no name is near; the end of a message about an unknown name."""
     words = list(words)
     near = nearest(word, words)
     if near is not None:
         return f"did you mean {near}?"
-    return f"expected one of {', '.join(words)}" if words else "there are none"
+    if not words:
+        return "there are none"
+    return f"expected one of {', '.join(words)}"
 
 
-def nearest(word, words):
+def nearest(word: str, words: Iterable[str]) -> str | None:
     """The name that is spelt most like `word`; `None` where none is near."""
-    plain = {_plain(name): name for name in words}
-    found = difflib.get_close_matches(_plain(word), plain, n=1, cutoff=0.7)
-    return plain[found[0]] if found else None
+    by_spelling = {_plain(name): name for name in words}
+    matches = difflib.get_close_matches(_plain(word), by_spelling, n=1, cutoff=0.7)
+    return by_spelling[matches[0]] if matches else None
 
 
 def _plain(word):

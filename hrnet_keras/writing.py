@@ -5,10 +5,12 @@ import itertools
 import os
 import tempfile
 from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 
 @contextlib.contextmanager
-def whole(path):
+def whole(path: str | os.PathLike) -> Iterator[str]:
     """A scratch path to write to, which becomes `path` once all is written: nobody ever finds half a file there.
 
     Raises:
@@ -24,7 +26,7 @@ def whole(path):
         os.replace(os.path.join(scratch, name), path)
 
 
-def stems_for(pictures, output, endings, *, keep=()):
+def stems_for(pictures: Sequence[str], output: str, endings: Iterable[str], *, keep: Iterable[str] = ()) -> list[str]:
     """Where the answers about pictures go: the tree below the pictures' common folder, inside `output`.
 
     Args:
@@ -63,7 +65,7 @@ def stems_for(pictures, output, endings, *, keep=()):
     return stems
 
 
-def stems_inside(folder, names, ending, *, keep=()):
+def stems_inside(folder: str, names: Sequence[str], ending: str, *, keep: Iterable[Any] = ()) -> list[str]:
     """Where the answers about the examples of a data set go: `<folder>/<name>`.
 
     Args:
@@ -90,7 +92,7 @@ def stems_inside(folder, names, ending, *, keep=()):
     return stems
 
 
-def check_targets(files, folder, keep):
+def check_targets(files: Iterable[str], folder: str, keep: Iterable[Any]) -> None:
     """Raises `ValueError` where a file to be written is one of `keep`, a folder, or lies outside of `folder`."""
     home, kept = os.path.realpath(folder), {os.path.realpath(path) for path in keep}
     for file in files:

@@ -33,13 +33,15 @@ class Network:
     taps: dict = field(default_factory=dict)
     tolerance: float = 1e-4  # of the output's standard deviation: the golden README's
 
-    def build(self, *, plain=False):
+    def build(self, *, reference_form=False):
         """The model as the reference takes and gives numbers: normalised input, the head's own stride; built once."""
-        if (id(self), plain) not in _BUILT:
+        if (id(self), reference_form) not in _BUILT:
             stride = {"output_stride": 4} if self.net[2] == "seg" else {}
-            model = hrnet(*self.net, include_preprocessing=False, plain=plain, **stride, **self.options)
-            _BUILT[id(self), plain] = model
-        return _BUILT[id(self), plain]
+            model = hrnet(
+                *self.net, include_preprocessing=False, reference_form=reference_form, **stride, **self.options
+            )
+            _BUILT[id(self), reference_form] = model
+        return _BUILT[id(self), reference_form]
 
     def loaded(self, meta, weights_rule):
         """The model with the weights of the rule."""

@@ -61,13 +61,13 @@ def test_timms_feature_maps_are_layers_of_the_classification_net(golden, weights
 @pytest.mark.parametrize("case", NETWORKS)
 def test_multiplications_equal_the_reference(case, golden):
     meta, _ = golden(NETWORKS[case].kind, case)
-    model = NETWORKS[case].build(plain=True)
+    model = NETWORKS[case].build(reference_form=True)
     assert {size: count_macs(model, size) for size in macs(meta)} == macs(meta)
 
 
 def test_multiplications_of_the_pyramid(golden):
     meta, _ = golden("detection", "det_hrfpn_w48_64x96")
-    model = PYRAMID.build(plain=True)
+    model = PYRAMID.build(reference_form=True)
     assert count_macs(model, (800, 1280)) == sum(meta["macs_800x1280"].values())
     assert count_macs(model, (64, 96)) == sum(meta["macs_test_size"].values())
 
@@ -109,7 +109,7 @@ SIZES = [
 
 @pytest.mark.parametrize(("representation", "width", "task", "options", "size", "weights", "work"), SIZES)
 def test_sizes_measured_on_the_official_programs(representation, width, task, options, size, weights, work):
-    model = hrnet(representation, width, task, plain=True, **options)
+    model = hrnet(representation, width, task, reference_form=True, **options)
     assert count_parameters(model) == weights
     assert work is None or count_macs(model, size) == work
 
@@ -119,7 +119,7 @@ def test_sizes_measured_on_the_official_programs(representation, width, task, op
 def test_the_split_mixing_is_the_plain_one(size, align_corners):
     """A 1x1 convolution and a resize commute: same weights, same answer, at odd sizes too."""
     options = {"task": "seg", "num_classes": 7, "include_preprocessing": False, "align_corners": align_corners}
-    split, plain = (hrnet("V2", "W18SmallV1", **options, plain=form) for form in (False, True))
+    split, plain = (hrnet("V2", "W18SmallV1", **options, reference_form=form) for form in (False, True))
     plain.set_weights(split.get_weights())
     x = np.random.default_rng(0).standard_normal((1, *size, 3)).astype(np.float32)
     expected = np.asarray(run(plain, x)[0])
@@ -128,7 +128,7 @@ def test_the_split_mixing_is_the_plain_one(size, align_corners):
 
 @pytest.mark.parametrize(("representation", "task"), [("V2p", None), ("V2", None), ("V2", "landmark"), ("V2", "pose")])
 def test_the_split_mixing_is_the_plain_one_everywhere(representation, task):
-    split, plain = (hrnet(representation, "W18SmallV1", task, plain=form) for form in (False, True))
+    split, plain = (hrnet(representation, "W18SmallV1", task, reference_form=form) for form in (False, True))
     plain.set_weights(split.get_weights())
     x = np.random.default_rng(0).uniform(0, 255, (1, 64, 96, 3)).astype(np.float32)
     for found, expected in zip(run(split, x), run(plain, x), strict=True):

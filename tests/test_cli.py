@@ -11,7 +11,7 @@ from PIL import Image
 
 import hrnet_keras as hk
 from hrnet_keras import answer_files, cli
-from hrnet_keras.builders import name_answers
+from hrnet_keras.builders import name_outputs
 from hrnet_keras.datasets import DatasetInfo
 from hrnet_keras.loading import load_keras
 from hrnet_keras.tasks.landmark import inference as landmark
@@ -23,7 +23,7 @@ from tests import dots, streets
 @pytest.fixture(scope="module")
 def model_file(tmp_path_factory):
     model = hk.HRNetV2W18SmallV1("seg", num_classes=3)
-    name_answers(model, DatasetInfo("three", class_names=streets.CLASSES, palette=((1, 2, 3), (4, 5, 6), (7, 8, 9))))
+    name_outputs(model, DatasetInfo("three", class_names=streets.CLASSES, palette=((1, 2, 3), (4, 5, 6), (7, 8, 9))))
     path = tmp_path_factory.mktemp("model") / "net.keras"
     model.save(path)
     return str(path)
@@ -208,7 +208,7 @@ def test_a_box_that_does_not_fit_costs_one_picture(tmp_path, monkeypatch, capsys
 @pytest.fixture(scope="module")
 def pose_file(tmp_path_factory):
     model = hk.HRNetV1W18SmallV1("pose", num_keypoints=3, input_shape=(64, 64, 3))
-    name_answers(model, DatasetInfo("three", point_names=("nose", "left_hand", "right_hand"), flip_pairs=((1, 2),)))
+    name_outputs(model, DatasetInfo("three", point_names=("nose", "left_hand", "right_hand"), flip_pairs=((1, 2),)))
     path = tmp_path_factory.mktemp("model") / "pose.keras"
     model.save(path)
     return str(path)

@@ -9,7 +9,7 @@ from PIL import Image
 
 import hrnet_keras as hk
 from hrnet_keras import datasets
-from hrnet_keras.builders import name_answers
+from hrnet_keras.builders import name_outputs
 from hrnet_keras.checkpoints import zoo
 from hrnet_keras.cli import main
 from hrnet_keras.datasets.cityscapes import TRAINED_IDS
@@ -191,7 +191,7 @@ def test_classes_in_another_order_are_scored_by_name(root):
     model = keras.Model(
         image, ModelInfoLayer({"task": "seg", "num_classes": 3, "output_stride": 1}, name="logits")(logits)
     )
-    name_answers(model, datasets.load("folder", "val", root).info)
+    name_outputs(model, datasets.load("folder", "val", root).info)
     before = hk.evaluate(model, "folder", root=root, verbose=False, save=root / "before")
     names = ("Bar", "ground", "SQUARE")
     (root / "classes.txt").write_text("\n".join(names))

@@ -12,7 +12,7 @@ from PIL import Image
 
 import hrnet_keras as hk
 from hrnet_keras import datasets
-from hrnet_keras.builders import name_answers
+from hrnet_keras.builders import name_outputs
 from hrnet_keras.datasets import DatasetInfo
 from tests import dots, point_files
 
@@ -35,7 +35,7 @@ print(json.dumps(sorted(name for name in sys.modules if name.split(".")[0] == "h
 @pytest.fixture(scope="module")
 def model():
     model = hk.HRNetV2W18SmallV1("seg", num_classes=3)
-    name_answers(model, DatasetInfo("three", class_names=("a", "b", "c"), palette=((1, 2, 3), (4, 5, 6), (7, 8, 9))))
+    name_outputs(model, DatasetInfo("three", class_names=("a", "b", "c"), palette=((1, 2, 3), (4, 5, 6), (7, 8, 9))))
     return model
 
 

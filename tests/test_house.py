@@ -1,5 +1,6 @@
 """The house keeps its rules: one way from top to bottom, cheap imports, parts that keep their promises."""
 
+import ast
 import inspect
 import subprocess
 import sys
@@ -9,12 +10,18 @@ import pytest
 
 import hrnet_keras as hk
 from hrnet_keras import builders
+from hrnet_keras.tasks import TASKS, task_named
 
 ROOT = Path(__file__).parent.parent
+# What the modules of a task promise beside `TASK`.
 PROMISES = {
-    "head": "build", "losses": "objective", "decoding": "decode", "metrics": "Metric",
-    "pipeline": "training", "inference": "answerer", "protocol": "Protocol", "drawing": "draw",
-}  # fmt: skip
+    "head": ["build"],
+    "losses": ["objective"],
+    "decoding": ["decode"],
+    "metrics": ["Metric", "table"],
+    "pipeline": ["training"],
+    "drawing": ["draw"],
+}
 
 
 def test_the_import_contract_holds():
@@ -47,6 +54,22 @@ def test_every_task_keeps_its_promises(task):
 def test_unknown_tasks_are_named():
     with pytest.raises(ValueError, match="task='segm': expected one of 'cls'"):
         task_named("segm")
+
+
+def task_names_in(path):
+    """The string literals of a file that are nothing but a task's name, with their lines; docstrings don't count."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return [
+        f"{path.relative_to(ROOT)}:{node.lineno}: {node.value!r}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and node.value in TASKS
+    ]
+
+
+def test_no_file_outside_the_tasks_asks_which_task_it_has():
+    package = ROOT / "hrnet_keras"
+    files = [path for path in package.rglob("*.py") if package / "tasks" not in path.parents]
+    assert [line for path in files for line in task_names_in(path)] == []
 
 
 @pytest.mark.parametrize("name", hk.__all__)

@@ -15,7 +15,7 @@ HEADS = [
     ("HRNetV2W18SmallV1", {"task": "cls", "num_classes": 7}),
     ("HRNetV2W18SmallV1", {"task": "cls", "num_classes": 7, "head": "ssld", "lineage": "timm"}),
     ("HRNetV2W18SmallV1", {"task": "seg"}),
-    ("HRNetV2W18SmallV1", {"task": "seg", "plain": True}),
+    ("HRNetV2W18SmallV1", {"task": "seg", "reference_form": True}),
     ("HRNetV2W18SmallV1", {"task": "seg", "head": "ocr"}),
     ("HRNetV2W18SmallV1", {"task": "landmark"}),
     ("HRNetV1W18SmallV1", {"task": "pose"}),
@@ -32,7 +32,7 @@ def narrow(monkeypatch):
 
 def built(name, options, seed):
     keras.utils.set_random_seed(seed)
-    if options.get("plain"):
+    if options.get("reference_form"):
         from hrnet_keras.builders import hrnet
 
         return hrnet("V2", name.removeprefix("HRNetV2"), **options)

@@ -49,11 +49,11 @@ def test_draws_and_saves(model, pictures, tmp_path):
 
 
 def test_a_keras_file_brings_its_classes(model, tmp_path):
-    from hrnet_keras.builders import name_answers
+    from hrnet_keras.builders import name_outputs
     from hrnet_keras.datasets import DatasetInfo
 
     named = hk.HRNetV2W18SmallV1("seg", num_classes=2)
-    name_answers(named, DatasetInfo("two", class_names=("road", "sky"), palette=((1, 2, 3), (4, 5, 6))))
+    name_outputs(named, DatasetInfo("two", class_names=("road", "sky"), palette=((1, 2, 3), (4, 5, 6))))
     named.save(tmp_path / "net.keras")
     image = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
     found = hk.predict(tmp_path / "net.keras", image)[0]

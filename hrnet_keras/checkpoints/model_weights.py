@@ -6,7 +6,7 @@ import numpy as np
 from hrnet_keras.architecture import bare_conventions
 from hrnet_keras.checkpoints.lineages import COUNTER, NAMINGS, naming_for, their_name
 from hrnet_keras.checkpoints.states import State
-from hrnet_keras.layers import MixingConv2D
+from hrnet_keras.layers import AggregationConv2D
 from hrnet_keras.layers.model_info import find_info
 from hrnet_keras.layers.normalization import GroupNormalization
 from hrnet_keras.tasks import TASKS
@@ -77,7 +77,7 @@ def pytorch_weights(layer):
     if isinstance(layer, keras.layers.BatchNormalization):
         leaves = ("weight", "bias", "running_mean", "running_var")
         found = dict(zip(leaves, (layer.gamma, layer.beta, layer.moving_mean, layer.moving_variance), strict=True))
-    elif isinstance(layer, (keras.layers.Conv2D, keras.layers.Dense, MixingConv2D)):
+    elif isinstance(layer, (keras.layers.Conv2D, keras.layers.Dense, AggregationConv2D)):
         found = {"weight": layer.kernel, **({"bias": layer.bias} if layer.bias is not None else {})}
     else:
         return {}

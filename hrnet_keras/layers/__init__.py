@@ -1,15 +1,15 @@
 """What Keras lacks for HRNet: resizing, fused batch norm, padded and split convolutions, first and last layer."""
 
-from hrnet_keras.layers.convolution import Conv2D, MixingConv2D
+from hrnet_keras.layers.convolution import AggregationConv2D, Conv2D
 from hrnet_keras.layers.model_info import ModelInfo, ModelInfoLayer
 from hrnet_keras.layers.normalization import BatchNormalization
 from hrnet_keras.layers.normalize import Normalize
 from hrnet_keras.layers.resizing import Resize, UpSampling
 
 __all__ = [
+    "AggregationConv2D",
     "BatchNormalization",
     "Conv2D",
-    "MixingConv2D",
     "ModelInfo",
     "ModelInfoLayer",
     "Normalize",

@@ -30,15 +30,15 @@ class Conv2D(DottedName, keras.layers.Conv2D):
             return super().convolution_op(inputs, kernel)
         margins = [[0, 0], *([size // 2, size // 2] for size in self.kernel_size), [0, 0]]
         if keras.backend.backend() == "tensorflow":
-            return _tensorflow_conv(inputs, kernel, self.strides, margins, plain=self.for_inference)
+            return _tensorflow_conv(inputs, kernel, self.strides, margins, for_inference=self.for_inference)
         return ops.conv(ops.pad(inputs, margins), kernel, strides=self.strides, padding="valid")
 
 
-def _tensorflow_conv(inputs, kernel, strides, margins, *, plain):
+def _tensorflow_conv(inputs, kernel, strides, margins, *, for_inference):
     """One padded convolution op; its gradient pads first, as oneDNN has no kernel for that of explicit paddings."""
     import tensorflow as tf
 
-    if plain:
+    if for_inference:
         return tf.nn.conv2d(inputs, kernel, strides=strides, padding=margins)
 
     @tf.custom_gradient
@@ -58,7 +58,7 @@ def _tensorflow_conv(inputs, kernel, strides, margins, *, plain):
 
 
 @keras.saving.register_keras_serializable("hrnet_keras")
-class MixingConv2D(DottedName, keras.layers.Layer):
+class AggregationConv2D(DottedName, keras.layers.Layer):
     """The 1x1 convolution over the concatenation of all maps, resized to the first, without building it.
 
     A 1x1 convolution and a bilinear resize commute, so every map meets its slice of the kernel at its own size and
@@ -91,15 +91,16 @@ class MixingConv2D(DottedName, keras.layers.Layer):
         self.bias = self.add_weight(shape=(self.filters,), initializer="zeros", name="bias") if self.use_bias else None
 
     def call(self, inputs):
-        size, start, total = ops.shape(inputs[0])[1:3], 0, None
-        for x in inputs:
-            stop = start + x.shape[-1]
+        finest, *others = inputs
+        size = ops.shape(finest)[1:3]
+        stop = finest.shape[-1]
+        total = ops.conv(finest, self.kernel[:, :, :stop], padding="valid")
+        if self.bias is not None:
+            total = total + ops.cast(self.bias, total.dtype)
+        for x in others:
+            start, stop = stop, stop + x.shape[-1]
             part = ops.conv(x, self.kernel[:, :, start:stop], padding="valid")
-            part = part if total is None else resize_bilinear(part, size, align_corners=self.align_corners)
-            if total is None and self.bias is not None:
-                part = part + ops.cast(self.bias, part.dtype)
-            total = part if total is None else total + part
-            start = stop
+            total = total + resize_bilinear(part, size, align_corners=self.align_corners)
         return total
 
     def compute_output_shape(self, input_shape):
@@ -113,3 +114,6 @@ class MixingConv2D(DottedName, keras.layers.Layer):
             "align_corners": self.align_corners,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
         }
+
+
+keras.saving.get_custom_objects()["hrnet_keras>MixingConv2D"] = AggregationConv2D  # what earlier versions called it

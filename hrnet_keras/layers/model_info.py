@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import keras
 
@@ -76,11 +77,11 @@ class ModelInfo:
     name: str | None = None
 
     @property
-    def count(self):
+    def count(self) -> int | None:
         """Of the classes or heat maps that its last layer has."""
         return self.num_keypoints if self.num_classes is None else self.num_classes
 
-    def with_dataset(self, data):
+    def with_dataset(self, data: Any) -> "ModelInfo":
         """The same with the names of a data set.
 
         Args:
@@ -91,20 +92,20 @@ class ModelInfo:
                 self, data=data.name, point_names=tuple(data.point_names), flip_pairs=tuple(data.flip_pairs),
                 edges=tuple(data.edges), crop_box=self.crop_box or data.crop_box, stretch_first=data.stretch_first,
             )  # fmt: skip
-        palette = tuple(tuple(map(int, colour)) for colour in data.palette)
+        palette = tuple((int(red), int(green), int(blue)) for red, green, blue in data.palette)
         return replace(
             self, data=data.name, class_names=tuple(data.class_names), palette=palette, ignore_label=data.ignore_label,
             label_flip_pairs=tuple(data.label_flip_pairs),
         )  # fmt: skip
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """A dict that JSON can hold: `version`, and every field that is not at its default."""
         said = {one.name: getattr(self, one.name) for one in fields(self)}
         said = {one.name: said[one.name] for one in fields(self) if said[one.name] != one.default}
         return json.loads(json.dumps({"version": VERSION, **said}))
 
     @classmethod
-    def from_dict(cls, said):
+    def from_dict(cls, said: dict[str, Any]) -> "ModelInfo":
         """Reads what `to_dict` wrote, also of earlier versions; words that this version does not know are left out.
 
         Raises:
@@ -159,18 +160,18 @@ class ModelInfoLayer(keras.layers.Layer):
 keras.saving.get_custom_objects()["hrnet_keras>Answer"] = ModelInfoLayer  # what files of version 1 call the layer
 
 
-def info_layer(model):
+def info_layer(model: keras.Model) -> ModelInfoLayer | None:
     """The `ModelInfoLayer` of a model, `None` where it has none."""
     return next((layer for layer in model.layers if isinstance(layer, ModelInfoLayer)), None)
 
 
-def find_info(model):
+def find_info(model: keras.Model) -> ModelInfo | None:
     """The `ModelInfo` of a model of a task, `None` for feature maps."""
     layer = info_layer(model)
     return None if layer is None else layer.info
 
 
-def info_of(model):
+def info_of(model: keras.Model) -> ModelInfo:
     """What a model's numbers mean: the `ModelInfo` that its builder (and training) put on its last layer.
 
     Raises:
@@ -182,8 +183,15 @@ def info_of(model):
     return info
 
 
-def update_info(model, **changes):
-    """Puts other values into a model's info, so that they go wherever the model goes; returns the new `ModelInfo`."""
+def set_info(model: keras.Model, info: ModelInfo) -> ModelInfo:
+    """Puts another info into a model of a task, which goes wherever the model goes; returns it."""
     layer = info_layer(model)
-    layer.info = replace(layer.info, **changes)
-    return layer.info
+    if layer is None:
+        raise ValueError(f"model {model.name!r} answers no task")
+    layer.info = info
+    return info
+
+
+def update_info(model: keras.Model, **changes: Any) -> ModelInfo:
+    """Puts other values into a model's info; returns the new `ModelInfo`."""
+    return set_info(model, replace(info_of(model), **changes))

@@ -39,7 +39,8 @@ class BatchNormalization(DottedName, keras.layers.BatchNormalization):
     def _fused(self, inputs, *, learns):
         import tensorflow as tf
 
-        found = tf.raw_ops.FusedBatchNormV3(
+        # The operation's running variance is PyTorch's: unbiased.
+        fused = tf.raw_ops.FusedBatchNormV3(
             x=inputs,
             scale=tf.cast(self.gamma, "float32"),
             offset=tf.cast(self.beta, "float32"),
@@ -48,7 +49,7 @@ class BatchNormalization(DottedName, keras.layers.BatchNormalization):
             epsilon=self.epsilon,
             is_training=learns,
         )
-        return found.y, found.batch_mean, found.batch_variance  # the latter unbiased
+        return fused.y, fused.batch_mean, fused.batch_variance
 
     def _normalise(self, inputs, mean, variance):
         scale = ops.cast(self.gamma, "float32") * ops.rsqrt(ops.cast(variance, "float32") + self.epsilon)

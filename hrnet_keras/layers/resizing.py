@@ -1,5 +1,7 @@
 """Resizing of maps: nearest by a factor, bilinear to the size of another map, with PyTorch's pixel conventions."""
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
@@ -7,22 +9,22 @@ from keras import ops
 
 def _interpolation_matrix(source, target, align_corners):
     """Weights `(target, source)` of linear interpolation along one axis."""
-    where = np.arange(target, dtype=np.float64)
+    position = np.arange(target, dtype=np.float64)
     if align_corners:
-        where = where * ((source - 1) / max(target - 1, 1))
-    else:
-        where = (where + 0.5) * (source / target) - 0.5
-    where = np.clip(where, 0, source - 1)
-    low = np.floor(where).astype(int)
+        position = position * ((source - 1) / max(target - 1, 1))
+    else:  # pixels are squares: the centre of pixel i lies at i + 0.5
+        position = (position + 0.5) * (source / target) - 0.5
+    position = np.clip(position, 0, source - 1)
+    low = np.floor(position).astype(int)
     high = np.minimum(low + 1, source - 1)
     matrix = np.zeros((target, source))
     rows = np.arange(target)
-    matrix[rows, low] += 1 - (where - low)
-    matrix[rows, high] += where - low
+    matrix[rows, low] += 1 - (position - low)
+    matrix[rows, high] += position - low
     return matrix
 
 
-def resize_bilinear(x, size, *, align_corners=False):
+def resize_bilinear(x: Any, size: Any, *, align_corners: bool = False) -> Any:
     """Resizes maps bilinearly, without antialiasing.
 
     Args:
@@ -52,7 +54,7 @@ def resize_bilinear(x, size, *, align_corners=False):
     return ops.einsum("ow,bhwc->bhoc", ops.cast(ops.convert_to_tensor(columns), x.dtype), x)
 
 
-def repeat_nearest(x, factor):
+def repeat_nearest(x: Any, factor: int) -> Any:
     """Repeats every pixel `factor` times along height and width of `(batch, height, width, channels)`."""
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf

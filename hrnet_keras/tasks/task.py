@@ -17,14 +17,16 @@ class HeadSpec:
         variant: of the head, one of the task's `variants`.
         count: of classes or points.
         conventions: of the lineage.
-        plain: mixes the branches over their concatenation, as the references do: the same function, more work.
+        output_stride: pixels of the input per output, where the task leaves a choice.
+        reference_form: mixes the branches over their concatenation, as the references do: the same function, more work.
     """
 
     representation: str
     variant: str | None
     count: int
     conventions: Conventions
-    plain: bool = False
+    output_stride: int = 1
+    reference_form: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ class Task:
     marks: tuple[str, ...]
     augment: type
     loss: type
-    variant_conventions: dict[str, dict[str, Conventions]] = field(default_factory=dict)
+    variant_conventions: dict[str | None, dict[str, Conventions]] = field(default_factory=dict)
     variant_of: Callable[[Collection[str]], str | None] = lambda names: None
     namings: dict[str, Naming] = field(default_factory=dict)
     output_strides: tuple[int, ...] = (1,)
@@ -145,10 +147,18 @@ class Task:
         momentum = 0.9 if align_corners else conventions.momentum
         return replace(conventions, align_corners=align_corners, momentum=momentum)
 
-    def build(self, maps, spec: HeadSpec):
-        """Builds the head on the trunk's four maps; returns the raw outputs.
+    def build(self, images: Any, maps: list, spec: HeadSpec) -> Any:
+        """Builds the head.
+
+        Args:
+            images: the net's input, for outputs of its size.
+            maps: the trunk's four maps.
+            spec: what it is to be.
+
+        Returns:
+            The raw outputs.
 
         Raises:
             ValueError: a variant that the representation does not carry.
         """
-        return self.module("head").build(maps, spec)
+        return self.module("head").build(images, maps, spec)

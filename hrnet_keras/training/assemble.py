@@ -59,7 +59,7 @@ def build(recipe: Recipe, data: datasets.Dataset) -> keras.Model:
     naming.fit_last_layer(model, recipe.model.weights, names)
     # What the weights that it starts from were is not what it becomes.
     update_info(model, published=None, crop_box=None)
-    builders.name_answers(model, data.info)
+    builders.name_outputs(model, data.info)
     update_info(model, **recipe.augment.export_metadata())
     if recipe.train.batch_norm == "group":
         return convert_to_group_norm(model)

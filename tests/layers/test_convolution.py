@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hrnet_keras.layers import BatchNormalization, Conv2D, MixingConv2D, Resize
+from hrnet_keras.layers import BatchNormalization, Conv2D, AggregationConv2D, Resize
 
 
 def direct(x, kernel, stride):
@@ -62,7 +62,7 @@ def test_the_strided_gradient_is_that_of_padding_first(size):
 def test_mixing_is_the_convolution_of_the_concatenation(align_corners, use_bias):
     rng = np.random.default_rng(0)
     maps = [rng.normal(size=(2, *size, c)).astype(np.float32) for size, c in (((9, 11), 2), ((5, 6), 3), ((3, 3), 4))]
-    mixing = MixingConv2D(7, use_bias=use_bias, align_corners=align_corners)
+    mixing = AggregationConv2D(7, use_bias=use_bias, align_corners=align_corners)
     found = mixing(maps)
     if use_bias:
         mixing.bias.assign(rng.normal(size=7))
@@ -74,15 +74,19 @@ def test_mixing_is_the_convolution_of_the_concatenation(align_corners, use_bias)
 
 
 def test_layers_survive_their_configs():
-    layer = MixingConv2D(7, use_bias=False, align_corners=True, name="last_layer.0")
-    again = MixingConv2D.from_config(layer.get_config())
+    layer = AggregationConv2D(7, use_bias=False, align_corners=True, name="last_layer.0")
+    again = AggregationConv2D.from_config(layer.get_config())
     assert again.get_config() == layer.get_config()
     conv = Conv2D(3, 3, strides=2, name="conv1")
     assert keras.layers.deserialize(keras.layers.serialize(conv)).get_config() == conv.get_config()
 
 
 def test_weights_of_dotted_layers_have_names_that_pytorch_takes(monkeypatch):
-    layers = [Conv2D(2, 3, name="stage2.0.conv1"), MixingConv2D(2, name="last_layer.0"), BatchNormalization(name="a.1")]
+    layers = [
+        Conv2D(2, 3, name="stage2.0.conv1"),
+        AggregationConv2D(2, name="last_layer.0"),
+        BatchNormalization(name="a.1"),
+    ]
     monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
     layers[0].build((None, 8, 8, 3))
     layers[1].build([(None, 8, 8, 3), (None, 4, 4, 6)])

@@ -109,10 +109,10 @@ def test_sides_are_told(tmp_path, caplog):
 
 def test_a_run_whose_classes_changed_does_not_go_on(tmp_path):
     model = tiny("seg", 3)
-    builders.name_answers(model, datasets.DatasetInfo("mine", class_names=("a", "b", "c")))
+    builders.name_outputs(model, datasets.DatasetInfo("mine", class_names=("a", "b", "c")))
     model.save(tmp_path / "best.keras")
     training.naming.check_resumed(str(tmp_path), model)
-    builders.name_answers(model, datasets.DatasetInfo("mine", class_names=("b", "a", "c")))
+    builders.name_outputs(model, datasets.DatasetInfo("mine", class_names=("b", "a", "c")))
     with pytest.raises(ValueError, match="the run has a, b, c; the data set has b, a, c"):
         training.naming.check_resumed(str(tmp_path), model)
 
@@ -122,7 +122,7 @@ def start(tmp_path_factory):
     """A net that knows the classes ground, square and bar, as a file of Keras; and its logits of a picture."""
     folder = tmp_path_factory.mktemp("start")
     model = hk.HRNetV2W18SmallV1("seg", num_classes=3)
-    builders.name_answers(model, datasets.DatasetInfo("first", class_names=streets.CLASSES))
+    builders.name_outputs(model, datasets.DatasetInfo("first", class_names=streets.CLASSES))
     head = model.get_layer("last_layer.3")
     head.bias.assign([1.0, 2.0, 3.0])
     model.save(folder / "start.keras")
@@ -159,7 +159,7 @@ def test_a_start_of_other_classes_gets_a_new_last_layer(tmp_path, start, caplog)
 def test_a_diverged_net_is_not_the_best(tmp_path, caplog):
     dataset = datasets.load("folder", "val", streets.draw(tmp_path / "data", count=1))
     model = tiny("seg", 3)
-    builders.name_answers(model, dataset.info)
+    builders.name_outputs(model, dataset.info)
     scores = Scores(model, dataset, str(tmp_path))
     scores.set_params({"epochs": 3})
     scores.on_train_begin()
@@ -179,7 +179,7 @@ def test_a_net_whose_maps_overflow_finds_nothing():
     dataset = datasets.load("toytown", "val", count=2, annotation="figures", size=[96, 128])
     model = tiny("pose", num_keypoints=17)
     model.layers[-2].kernel.assign(np.full(model.layers[-2].kernel.shape, 3e38))
-    builders.name_answers(model, replace(dataset.info, name="mine"))
+    builders.name_outputs(model, replace(dataset.info, name="mine"))
     assert hk.evaluate(model, dataset, verbose=False)["PCK"] <= 5
     found = hk.predict(model, dots.picture((90, 80), np.full((1, 3, 2), 40.0)), boxes=[[10, 10, 60, 70]])[0]
     assert np.isfinite(found.points).all() and (found.scores == 0).all()

@@ -7,16 +7,18 @@ from hrnet_keras.backbone import bottleneck, conv_bn_relu
 PLANES = (32, 64, 128, 256)
 
 
-def build(maps, spec):
+def build(images, maps, spec):
     """Builds the classification head.
 
     Args:
+        images: the net's input; not needed here.
         maps: the trunk's four maps.
         spec: a `HeadSpec`; the variant `"ssld"` has no biases.
 
     Returns:
         Logits `(batch, count)`, no softmax.
     """
+    del images
     conventions, has_biases = spec.conventions, spec.variant != "ssld"
     wide = [
         bottleneck(x, planes, f"incre_modules.{i}.0", conventions, project=True)

@@ -54,19 +54,19 @@ def build(maps, spec):
 
     Args:
         maps: the trunk's four maps.
-        spec: a `HeadSpec`, with the `Conventions` of the OCR branch; `plain` also builds the auxiliary head over the
-            concatenation, as the reference does.
+        spec: a `HeadSpec`, with the `Conventions` of the OCR branch; `reference_form` also builds the auxiliary
+            head over the concatenation, as the reference does.
 
     Returns:
         Logits `(batch, height / 4, width / 4, count)`. The auxiliary logits of the same shape are the output
         of the layer `aux_head.3`.
     """
     conventions, num_classes = spec.conventions, spec.count
-    stack = concatenate(maps, conventions)  # a 3x3 convolution needs it whole
-    mixed = v2(maps, conventions, name="aux_head", stack=stack if spec.plain else None)
+    concatenated = concatenate(maps, conventions)  # a 3x3 convolution needs it whole
+    mixed = v2(maps, conventions, name="aux_head", concatenated=concatenated if spec.reference_form else None)
     auxiliary = Conv2D(num_classes, 1, kernel_initializer=RandomNormal(stddev=0.001), name="aux_head.3")(mixed)
     biases = conventions.mixing_bias
-    features = conv_bn_relu(stack, MIDDLE, 3, 1, "conv3x3_ocr.0", "conv3x3_ocr.1", conventions, use_bias=biases)
+    features = conv_bn_relu(concatenated, MIDDLE, 3, 1, "conv3x3_ocr.0", "conv3x3_ocr.1", conventions, use_bias=biases)
     objects = GatherObjects(name="ocr_gather_head")(features, auxiliary)
     query = _project(_project(features, KEY, "f_pixel.0", "f_pixel.1.0", conventions),
                      KEY, "f_pixel.2", "f_pixel.3.0", conventions)  # fmt: skip

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 import hrnet_keras as hk
-from hrnet_keras.builders import info_of, name_answers
+from hrnet_keras.builders import info_of, name_outputs
 from hrnet_keras.datasets import DatasetInfo
 from hrnet_keras.datasets.published import published
 from hrnet_keras.layers import ModelInfoLayer
@@ -57,7 +57,7 @@ def test_a_mirrored_look_exchanges_the_sides_that_the_model_knows(known):
     """With both looks the answer to the mirrored picture is the mirrored answer, its sides exchanged."""
     model = net_of(LIP.class_names)
     if known == "pairs":
-        name_answers(model, LIP)
+        name_outputs(model, LIP)
         assert info_of(model).label_flip_pairs == [[14, 15], [16, 17], [18, 19]]
     else:  # files of earlier versions
         info_of(model).update({"class_names": list(LIP.class_names)} if known == "names" else {"data": "lip"})
@@ -78,7 +78,7 @@ def test_predict_and_evaluate_look_alike(tmp_path):
     swapped = [*LIP.class_names[:14], *LIP.class_names[19:13:-1]]
     (tmp_path / "classes.txt").write_text("\n".join(swapped))
     model = net_of(LIP.class_names)
-    name_answers(model, LIP)
+    name_outputs(model, LIP)
     image = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
     found = hk.predict(model, image, protocol={"flip": True})[0].label_map
     Image.fromarray(image).save(tmp_path / "images" / "a.png")

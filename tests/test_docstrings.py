@@ -1,0 +1,29 @@
+"""Arguments as signatures and docstrings state them, beside what importing the function shows."""
+
+import inspect
+
+import pytest
+
+from hrnet_keras.converting import convert
+from hrnet_keras.docstrings import argument_texts, arguments_of
+
+
+def test_arguments_are_those_of_the_imported_function():
+    arguments = arguments_of("hrnet_keras.converting.convert")
+    assert list(arguments) == list(inspect.signature(convert).parameters)
+    assert all(argument.text for argument in arguments.values())
+    assert arguments["align_corners"].kind is bool and arguments["source"].kind is str
+
+
+def test_texts_end_with_their_section():
+    texts = argument_texts(
+        "What.\n\n    Args:\n        one, two: both\n            of them.\n        three: it.\n\n    Returns:\n        x: y."
+    )
+    assert texts == {"one": "both of them.", "two": "both of them.", "three": "it."}
+
+
+def test_functions_that_are_not_there():
+    with pytest.raises(LookupError, match="has no function nothing"):
+        arguments_of("hrnet_keras.converting.nothing")
+    with pytest.raises(LookupError, match="no module hrnet_keras.gone"):
+        arguments_of("hrnet_keras.gone.convert")
