@@ -63,7 +63,7 @@ def run_ours(root, batches, cores):
     from hrnet_keras.tasks.pose import pipeline
 
     dataset = datasets.load("coco", "train", root)
-    stream = pipeline.training(dataset, batch=BATCH, crop=CROP, cache=False)
+    stream = pipeline.training(dataset, batch=BATCH, input_size=CROP, cache=False)
     mean, std = tf.constant(MEAN) * 255, tf.constant(STD) * 255
     stream = stream.map(lambda image, targets: ((image - mean) / std, targets))  # our nets do it in their graph
     threads = tf.data.Options()

@@ -15,7 +15,7 @@ from hrnet_keras.datasets import DatasetInfo
 from hrnet_keras.datasets.published import published
 from hrnet_keras.layers import ModelInfo, ModelInfoLayer, Normalize
 from hrnet_keras.layers.model_info import info_of, set_info, update_info
-from hrnet_keras.layers.normalization import by_groups
+from hrnet_keras.layers.normalization import convert_to_group_norm
 from hrnet_keras.representations import aggregate
 from hrnet_keras.tasks import TASKS, HeadSpec, Task
 
@@ -136,7 +136,7 @@ def hrnet(
     if start is None:
         return model
     if start.has_group_norms:
-        model = by_groups(model)
+        model = convert_to_group_norm(model)
     start.load(model, count=asked_count)
     _name_published(model, start.entry)
     return model

@@ -12,6 +12,7 @@ import textwrap
 from typing import Literal
 
 from hrnet_keras import __version__
+from hrnet_keras.logs import plain_lines
 from hrnet_keras.recipe import Recipe
 from hrnet_keras.recipe.keys import describe
 from hrnet_keras.recipe.values import read_text
@@ -52,7 +53,7 @@ def main(arguments=None):
         print(f"hrnet-keras {__version__}")
         return 0
     try:
-        with _terminated_as_interrupted():
+        with _terminated_as_interrupted(), plain_lines():
             _run(words[0], words[1:], debug)
         sys.stdout.flush()
     except KeyboardInterrupt as error:

@@ -14,8 +14,8 @@ from hrnet_keras.evaluation import evaluate
 from hrnet_keras.exporting import export
 from hrnet_keras.loading import load_keras
 from hrnet_keras.prediction import predict
-from hrnet_keras.recipe import DataRecipe, ModelRecipe, Recipe, TrainRecipe
-from hrnet_keras.tasks import task_named
+from hrnet_keras.recipe import DataRecipe, ModelRecipe, OptimizerRecipe, Recipe, ScheduleRecipe, TrainRecipe
+from hrnet_keras.tasks import landmark, pose, segmentation, task_named
 from hrnet_keras.tasks.segmentation.drawing import grid
 from hrnet_keras.training import train
 
@@ -29,28 +29,31 @@ class Show:
     told: tuple[str, ...] = ()
 
 
-_POINTS = TrainRecipe(batch=16, optimizer="adamw", learning_rate=0.003, weight_decay=0.01, warmup_epochs=1)
+_ADAMW = OptimizerRecipe(name="adamw", learning_rate=0.003, weight_decay=0.01)
+_WARMUP = ScheduleRecipe(warmup_epochs=1)
 SHOWS = {
     "seg": Show(
         "label the pixels of drawn street scenes",
         Recipe(
             ModelRecipe(name="HRNetV2W18SmallV1", task="seg"),
-            DataRecipe(name="toytown", crop=(112, 160), scale=None, brightness=10),
-            TrainRecipe(
-                epochs=16, batch=8, optimizer="adamw", learning_rate=0.003, weight_decay=0.01, warmup_epochs=1,
-                evaluate_every=16,
-            ),
+            DataRecipe(name="toytown"),
+            segmentation.TASK.augment(crop=(112, 160), scale=None, brightness=10),
+            optimizer=_ADAMW,
+            schedule=_WARMUP,
+            train=TrainRecipe(epochs=16, batch=8, evaluate_every=16),
         ),
     ),
     "landmark": Show(
         "find 68 points of drawn faces",
         Recipe(
             ModelRecipe(name="HRNetV2W18SmallV1", task="landmark"),
-            DataRecipe(
-                name="toytown", options={"annotation": "faces"}, crop=(64, 64), convention="mmlab", codec="dark", sigma=1.5,
-                rotation=20.0,
+            DataRecipe(name="toytown", options={"annotation": "faces"}),
+            landmark.TASK.augment(
+                input_size=(64, 64), convention="mmlab", codec="dark", sigma=1.5, rotation=20.0
             ),
-            replace(_POINTS, epochs=10, learning_rate=0.002, evaluate_every=10),
+            optimizer=replace(_ADAMW, learning_rate=0.002),
+            schedule=_WARMUP,
+            train=TrainRecipe(epochs=10, batch=16, evaluate_every=10),
         ),
         told=("centers", "scales"),
     ),
@@ -58,11 +61,14 @@ SHOWS = {
         "find 17 joints of drawn people",
         Recipe(
             ModelRecipe(name="HRNetV1W18SmallV1", task="pose"),
-            DataRecipe(
-                name="toytown", options={"annotation": "figures", "size": [160, 240]}, crop=(64, 64), convention="mmlab",
-                codec="dark", sigma=1.5, scaling=0.15, rotation=8.0, half_body=0.0, shift=0.1,
+            DataRecipe(name="toytown", options={"annotation": "figures", "size": [160, 240]}),
+            pose.TASK.augment(
+                input_size=(64, 64), convention="mmlab", codec="dark", sigma=1.5, scaling=0.15, rotation=8.0,
+                half_body=0.0, shift=0.1,
             ),
-            replace(_POINTS, epochs=18, evaluate_every=18),
+            optimizer=_ADAMW,
+            schedule=_WARMUP,
+            train=TrainRecipe(epochs=18, batch=16, evaluate_every=18),
         ),
         told=("boxes",),
     ),

@@ -3,5 +3,6 @@
 import hrnet_keras.layers.normalization
 import hrnet_keras.optimizers
 import hrnet_keras.tasks.keypoints.losses
+import hrnet_keras.tasks.objective
 import hrnet_keras.tasks.segmentation.losses
 import hrnet_keras.tasks.segmentation.ocr  # noqa: F401

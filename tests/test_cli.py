@@ -366,8 +366,8 @@ def test_help_lists_what_there_is(capsys):
         printed[name] = capsys.readouterr().out
     assert all(re.search(rf"\b{word}\b", printed["evaluate"]) for word in (*NAMES, *RULES))
     assert all(re.search(rf"\b{task}\b", printed["demo"]) for task in SHOWS)
-    assert "--train.learning_rate  a number (default: 0.01)\n        at the start." in printed["train"]
-    assert "--data.crop  two whole numbers (height, width) (default: [512, 1024])" in printed["train"]
+    assert "--optimizer.learning_rate  a number (default: 0.01)\n        at the start." in printed["train"]
+    assert "--augment.crop  two whole numbers (height, width) (default: [512, 1024])" in printed["train"]
 
 
 def test_the_version_is_told(capsys):

@@ -8,7 +8,7 @@ import pytest
 
 import hrnet_keras as hk
 from hrnet_keras import architecture
-from hrnet_keras.layers.normalization import by_groups
+from hrnet_keras.layers.normalization import convert_to_group_norm
 
 BUILDERS = [name for name in hk.__all__ if name.startswith("HRNet")]
 HEADS = [
@@ -79,7 +79,7 @@ def test_convolutions_start_with_the_variance_of_the_official_code():
 
 def test_group_normalisation_keeps_what_was_drawn():
     model = built("HRNetV2W18SmallV1", {"task": "seg", "num_classes": 3}, seed=0)
-    before, after = kernels(model), kernels(by_groups(model))
+    before, after = kernels(model), kernels(convert_to_group_norm(model))
     assert_drawn_apart(after)
     for path, kernel in before.items():
         np.testing.assert_array_equal(kernel, after[path])

@@ -10,7 +10,7 @@ from hrnet_keras.checkpoints import load_torch_weights
 from hrnet_keras.checkpoints.model_weights import to_torch_layout, torch_names
 from hrnet_keras.optimizers import PolySchedule, StepSchedule, TorchAdam, TorchSGD
 from hrnet_keras.tasks.keypoints.losses import SquaredError, pack
-from hrnet_keras.tasks.segmentation.losses import CrossEntropy, HardPixels
+from hrnet_keras.tasks.segmentation.losses import CrossEntropy, OhemCrossEntropy
 
 # A bias right before a batch norm has a gradient of zero in theory: what is left is rounding.
 DEAD = ("last_layer.0.bias", "downsamp_modules.0.0.bias", "downsamp_modules.1.0.bias", "downsamp_modules.2.0.bias",
@@ -67,7 +67,9 @@ def hard_pixels(golden, weights_rule):
     """Five steps on hard pixels: losses, and how far every tensor's update is from the reference's, in its largest."""
     meta, arrays = golden("training", OHEM)
     options, rule = meta["loss"], meta["optimizer"]
-    loss = HardPixels(threshold=options["thres"], min_kept=options["min_kept"], class_weights=options["class_weights"])
+    loss = OhemCrossEntropy(
+        threshold=options["thres"], min_kept=options["min_kept"], class_weights=options["class_weights"]
+    )
     model = hrnet("V2", "W18SmallV1", "seg", include_preprocessing=False)
     before = weights_rule.state_dict(meta)
     load_torch_weights(model, before)

@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 
 from hrnet_keras import builders, training
-from hrnet_keras.architecture import conventions
 from hrnet_keras.checkpoints import zoo
 from hrnet_keras.recipe import Recipe
 from hrnet_keras.tasks import task_named
+from hrnet_keras.training import assemble
 from tests import point_files, published_sets
 
 ROOT = Path(__file__).parent.parent
 RECIPES = sorted((ROOT / "recipes").glob("*/*.yaml"))
 PUBLISHED = [path for path in RECIPES if path.stem.split("_")[0] not in ("camvid", "folder", "points", "toytown")]
 POINTS = [path for path in PUBLISHED if path.parent.name in ("landmark", "pose")]
-SMALL = {"model.weights": None, "data.crop": [64, 64], "train.batch": 2, "train.epochs": 1}
-BASE_SIZE = {"data.base_size": 96}  # where pictures are scaled
+SMALL = {"model.weights": None, "train.batch": 2, "train.epochs": 1}
+BASE_SIZE = {"augment.base_size": 96}  # where pictures are scaled
 FAST = "HRNetV2W18SmallV1"  # a step of W48 takes minutes to trace; the recipe's own net is only looked up
 MAKERS = published_sets.MAKERS | point_files.MAKERS
 WHOLE = ("lip_hrnetv2_w48", "pascal_context_59_hrnetv2_w48_ocr", "imagenet_hrnetv2_w18_small_v1")
@@ -35,7 +35,15 @@ def on_dummy_files(path, tmp_path, **more):
     options |= {"short_side": 50} if "short_side" in options else {}
     splits = {"train": 2, recipe.data.evaluate if data in point_files.MAKERS else "val": 1}
     root = MAKERS[data](tmp_path / "data", splits)
-    changes = {**SMALL, "model.name": fast(recipe), "data.root": str(root), "data.options": options, **more}
+    size = "augment.crop" if recipe.model.task == "seg" else "augment.input_size"
+    changes = {
+        **SMALL,
+        size: [64, 64],
+        "model.name": fast(recipe),
+        "data.root": str(root),
+        "data.options": options,
+        **more,
+    }
     return Recipe.load(path, **changes | (BASE_SIZE if recipe.model.task == "seg" else {}))
 
 
@@ -48,9 +56,9 @@ def fast(recipe):
 def test_it_loads_and_says_what_it_reproduces(path):
     recipe = Recipe.load(path)
     assert recipe.model.name in vars(builders)
-    representation = recipe.model.name.removeprefix("HRNet")[:2]
-    conventions(recipe.model.lineage or "official", recipe.model.task, representation,
-                align_corners=recipe.model.align_corners, head=recipe.model.head)  # fmt: skip
+    task = task_named(recipe.model.task)
+    assert recipe.model.name.removeprefix("HRNet")[:2] in task.representations
+    task.conventions_of(recipe.model.lineage or "official", recipe.model.head, align_corners=recipe.model.align_corners)
     head = [line for line in path.read_text().splitlines() if line.startswith("#")]
     assert len(head) >= 2
     assert f"[{path.parent.name}/{path.stem}]" in (ROOT / "recipes" / "README.md").read_text()
@@ -65,7 +73,7 @@ def distinct(paths):
     for path in paths:
         recipe = Recipe.load(path)
         net = replace(recipe.model, name=fast(recipe), weights=None)
-        learns = recipe.train.loss if path in POINTS else (recipe.data, recipe.train)
+        learns = recipe.loss if path in POINTS else replace(recipe, model=None, output=None)
         found.setdefault(repr((net, learns)), path)
     return list(found.values())
 
@@ -74,14 +82,13 @@ def distinct(paths):
 def test_its_first_step(path, tmp_path):
     """One step of its loss, optimizer and pipeline, without the minutes that tracing takes."""
     recipe = on_dummy_files(path, tmp_path)
-    data, held_out = training._open_data(recipe)
-    model = training.build(recipe, data)
-    fitted = training.compile_for(model, recipe.train, data, steps=1)
+    data, held_out = assemble.open_data(recipe.data)
+    model = assemble.build(recipe, data)
+    fitted = assemble.fitted(model, recipe, data, steps=1)
     fitted.run_eagerly = True
-    stream = task_named(recipe.model.task).module("pipeline").training(data, batch=2, **training._augmentation(recipe))
-    image, *truth = next(iter(stream))
+    image, truth = next(iter(assemble.stream_of(recipe, data)()))
     before = fitted.trainable_variables[0].numpy()
-    loss = fitted.train_on_batch(image, list(truth) * len(fitted.outputs))
+    loss = fitted.train_on_batch(image, truth)
     assert np.isfinite(loss).all() and np.ravel(loss)[0] > 0
     assert not np.array_equal(before, fitted.trainable_variables[0])
     assert len(held_out) in (1, 3)  # three class folders of ImageNet
@@ -90,12 +97,11 @@ def test_its_first_step(path, tmp_path):
 @pytest.mark.parametrize("path", POINTS, ids=lambda path: path.stem)
 def test_its_first_batch_of_points(path, tmp_path):
     """Pictures and heat maps at the recipe's own size, without a net."""
-    own = Recipe.load(path).data
-    recipe = on_dummy_files(path, tmp_path, **{"data.crop": list(own.crop)})
-    data, held_out = training._open_data(recipe)
-    stream = task_named(recipe.model.task).module("pipeline").training(data, batch=2, **training._augmentation(recipe))
-    image, targets = (array.numpy() for array in next(iter(stream)))
-    height, width = own.crop
+    own = Recipe.load(path).augment
+    recipe = on_dummy_files(path, tmp_path, **{"augment.input_size": list(own.input_size)})
+    data, held_out = assemble.open_data(recipe.data)
+    image, targets = (array.numpy() for array in next(iter(assemble.stream_of(recipe, data)())))
+    height, width = own.input_size
     assert image.shape == (2, height, width, 3) and image.min() >= 0 and 150 < image.max() <= 255
     maps, weights = targets[:, :-1], targets[:, -1]
     assert maps.shape == (2, height // 4, width // 4, len(data.info.point_names))
@@ -109,12 +115,12 @@ def test_its_first_batch_of_points(path, tmp_path):
 @pytest.mark.parametrize("path", POINTS, ids=lambda path: path.stem)
 def test_points_name_the_score_of_the_published_weights(path):
     recipe, head = Recipe.load(path), path.read_text()
-    convention, codec = recipe.data.convention, recipe.data.codec or "official"
+    convention, codec = recipe.augment.convention, recipe.augment.codec or "official"
     width = recipe.model.name.removeprefix("HRNet")[2:]
     fitting = [
         entry for entry in zoo.entries()
         if (entry.task, entry.width, entry.data) == (recipe.model.task, width, recipe.data.name)
-        and (entry.lineage, entry.codec, entry.input) == (convention, codec, list(recipe.data.crop))
+        and (entry.lineage, entry.codec, entry.input) == (convention, codec, list(recipe.augment.input_size))
         and ("awing" in entry.name) == ("awing" in path.stem)
     ]  # fmt: skip
     assert recipe.model.lineage == (None if convention == "official" else convention)

@@ -267,7 +267,7 @@ def _check_kind(model, found, tensors, where):
     if has_group_norms(model) and any(name.endswith(".running_var") for name in tensors):
         raise ValueError(
             f"{where}: a net of batch norms, {model.name!r} normalises by groups of channels, where such weights mean "
-            "something else: load them into the model before by_groups, or strict=False"
+            "something else: load them into the model before convert_to_group_norm, or strict=False"
         )
     info = find_info(model)
     if info is None:

@@ -84,7 +84,7 @@ class GroupNormalization(DottedName, keras.layers.GroupNormalization):
         super().build(input_shape)
 
 
-def by_groups(model):
+def convert_to_group_norm(model: keras.Model) -> keras.Model:
     """The model with a `GroupNormalization` in the place of every batch norm, all other weights kept.
 
     Scales and offsets are taken over; running statistics have no use here. Weights that were trained with batch

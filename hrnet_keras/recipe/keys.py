@@ -3,61 +3,129 @@
 import os
 import re
 import textwrap
-from dataclasses import MISSING, fields, is_dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import MISSING, Field, fields, is_dataclass
 from pathlib import Path
-from typing import get_origin
+from typing import Any, get_origin
 
+from hrnet_keras.recipe.renamed import new_key, new_value
 from hrnet_keras.recipe.values import in_words, load_yaml, read_text, read_value, shown
 from hrnet_keras.spelling import nearest
+from hrnet_keras.tasks import TASKS, Task, task_named
 
+DEFAULT_TASK = "seg"
 _BESIDE = Path(__file__).parents[1]  # in the package a link to the folder at the top, which not every system keeps
 SHIPPED = next((top / "recipes" for top in (_BESIDE, _BESIDE.parent) if (top / "recipes").is_dir()), _BESIDE)
 
 
-def keys_of(cls):
-    """`{"section.key": dataclass field}` of a dataclass of dataclasses; plain fields have no section."""
-    found = {}
-    for one in fields(cls):
-        if is_dataclass(one.type):
-            found |= {f"{one.name}.{inner.name}": inner for inner in fields(one.type)}
-        else:
-            found[one.name] = one
-    return found
+def sections_of(cls: type, task: Task) -> dict[str, type]:
+    """`{name: dataclass}` of a recipe's sections; those that are the task's own are taken from it."""
+    sections = {}
+    for part in fields(cls):
+        if part.metadata.get("of_task"):
+            sections[part.name] = getattr(task, part.name)
+        elif is_dataclass(part.type):
+            sections[part.name] = part.type
+    return sections
 
 
-def sections_of(cls):
-    """`{name: dataclass}` of a recipe's sections."""
-    return {one.name: one.type for one in fields(cls) if is_dataclass(one.type)}
+def keys_of(cls: type, task: Task) -> dict[str, Field]:
+    """`{"section.key": dataclass field}` of a recipe for a task; what stands in no section has no dot."""
+    keys, sections = {}, sections_of(cls, task)
+    for part in fields(cls):
+        if part.name not in sections:
+            keys[part.name] = part
+            continue
+        for inner in fields(sections[part.name]):
+            keys[f"{part.name}.{inner.name}"] = inner
+    return keys
 
 
-def flat(cls, mapping):
-    """Sections within sections as one dict with dotted keys.
+def keys_of_all_tasks(cls: type) -> dict[str, Field]:
+    """As `keys_of`, of every task; the fields of a key that several have are of one kind."""
+    keys: dict[str, Field] = {}
+    for task in TASKS.values():
+        keys = keys_of(cls, task) | keys
+    return keys
+
+
+def flatten(cls: type, said: dict[str, Any]) -> dict[str, Any]:
+    """Sections within sections as one dict with dotted keys, under the names that somebody wrote.
 
     Args:
         cls: the recipe's dataclass.
-        mapping: what a file or a caller said, such as `{"train": {"epochs": 3}, "data.root": "/data"}`.
+        said: what a file or a caller said, such as `{"train": {"epochs": 3}, "data.root": "/data"}`.
 
     Raises:
-        ValueError: an unknown key (with the nearest one), a section that holds no keys, a key in both ways.
+        ValueError: a section that holds no keys, a key in both ways.
     """
-    keys, sections, found = keys_of(cls), sections_of(cls), {}
-    for name, value in mapping.items():
+    flat: dict[str, Any] = {}
+    sections = sections_of(cls, TASKS[DEFAULT_TASK])
+    for name, value in said.items():
+        pairs = {str(name): value}
         if name in sections:
             if not isinstance(value, dict | None):
                 raise ValueError(f"{name}: expected keys and values, given {value!r}")
-            pairs = {f"{name}.{key}": one for key, one in (value or {}).items()}
-        else:
-            pairs = {str(name): value}
-        for key, one in pairs.items():
-            if key not in keys:
-                raise ValueError(f"{key}: no such key: {_suggestion(key, keys, sections)}")
-            if key in found:
+            pairs = {f"{name}.{key}": inner for key, inner in (value or {}).items()}
+        for key, inner in pairs.items():
+            if key in flat:
                 raise ValueError(f"{key} is given twice")
-            found[key] = one
-    return found
+            flat[key] = inner
+    return flat
 
 
-def find_recipe(name):
+def translated(cls: type, said: dict[str, Any], task: Task) -> tuple[dict[str, Any], dict[str, str]]:
+    """Values under the names that keys have now.
+
+    Old recipes for one task held keys of the others, too: they are left out where they have their default.
+
+    Args:
+        cls: the recipe's dataclass.
+        said: values by dotted key, old or new.
+        task: whose recipe it is.
+
+    Returns:
+        Values by dotted key of this task, and `{old key: new key}` of those that were renamed.
+
+    Raises:
+        ValueError: an unknown key (with the nearest one), one of another task, an old and a new name of one key.
+    """
+    keys, everywhere = keys_of(cls, task), keys_of_all_tasks(cls)
+    values: dict[str, Any] = {}
+    spelling: dict[str, str] = {}
+    for name, value in said.items():
+        key = new_key(name, keys)
+        is_old = key != name
+        if key in spelling:
+            raise ValueError(f"{name} and {spelling[key]} are one key: leave the old name out")
+        if key not in keys:
+            if is_old and _is_default(value, everywhere[key]):
+                continue
+            raise ValueError(f"{name}{_unknown(key, keys, everywhere, task)}")
+        spelling[key] = name
+        if is_old and key == "loss.name" and value is None:  # once meant: the task's first one
+            continue
+        values[key] = new_value(key, value)
+    return values, {name: key for key, name in spelling.items() if name != key}
+
+
+def _is_default(value: Any, field: Field) -> bool:
+    try:
+        return read_value(value, field.type, field.name) == field.default
+    except ValueError:
+        return False
+
+
+def _unknown(key: str, keys: dict[str, Field], everywhere: dict[str, Field], task: Task, prefix: str = "") -> str:
+    """What is wrong with a key that a task does not have, as the end of a message."""
+    if key not in everywhere:
+        return f": no such {'option' if prefix else 'key'}: {_suggestion(key, keys, prefix)}"
+    section = key.partition(".")[0]
+    choices = [f"{prefix}{one}" for one in keys if one.startswith(f"{section}.")]
+    return f" does not belong to task {task.name!r}: expected {', '.join(choices)}"
+
+
+def find_recipe(name: str) -> str:
     """The file that a recipe is read from.
 
     Args:
@@ -71,58 +139,70 @@ def find_recipe(name):
         return name
     shipped = {file.relative_to(SHIPPED).with_suffix("").as_posix(): str(file) for file in SHIPPED.glob("*/*.yaml")}
     asked = name.removeprefix("recipes/").removesuffix(".yaml")
-    last_parts = [place for place in shipped if place.rpartition("/")[2] == asked]
-    if asked not in shipped and len(last_parts) == 1:
-        asked = last_parts[0]
+    same_end = [place for place in shipped if place.rpartition("/")[2] == asked]
+    if asked not in shipped and len(same_end) == 1:
+        asked = same_end[0]
     if asked in shipped:
         return shipped[asked]
     near = nearest(asked, shipped)
-    hint = (
-        f": did you mean {near}?" if near else " nor one of the package's recipes, such as folder_hrnetv2_w18_small_v1"
-    )
+    hint = " nor one of the package's recipes, such as folder_hrnetv2_w18_small_v1"
+    if near is not None:
+        hint = f": did you mean {near}?"
     raise ValueError(f"recipe {name}: no such file{hint}")
 
 
-def read_file(cls, path):
-    """What a YAML file says, with dotted keys; raises `ValueError` where it can't be read or has unknown keys."""
+def read_file(cls: type, path: "str | os.PathLike[str]") -> dict[str, Any]:
+    """What a YAML file says, as it stands there; raises `ValueError` where it can't be read or holds no sections."""
     path = os.fspath(path)
     file = find_recipe(path)
     try:
-        with open(file, "rb") as file:
-            said = load_yaml(file.read())
-        if not isinstance(said, dict):
-            raise ValueError(f"expected the sections {', '.join(sections_of(cls))}")
-        return flat(cls, said)
+        with open(file, "rb") as opened:
+            said = load_yaml(opened.read())
     except ValueError as error:
         raise ValueError(f"recipe {path}: {error}") from None
     except OSError as error:
         raise ValueError(f"recipe {path}: {error.strerror}") from None
+    if not isinstance(said, dict):
+        sections = ", ".join(sections_of(cls, TASKS[DEFAULT_TASK]))
+        raise ValueError(f"recipe {path}: expected the sections {sections}")
+    return said
 
 
-def read_words(cls, words):
+def read_words(cls: type, words: Iterable[str]) -> tuple[dict[str, Any], dict[str, Any]]:
     """What the words of a command line say: `--recipe FILE`, `--section.key VALUE` or `--section.key=VALUE`.
 
     Returns:
-        Values by dotted key; options replace what the file says.
+        What the file says, as it stands there, and the options' values by the dotted keys that were written.
 
     Raises:
         ValueError: unknown option (with the nearest one), a missing value, a word too many, another kind of value.
     """
-    keys, said, given = keys_of(cls), {}, {}
-    for name, text in _options(words):
-        key, _, inner = _split(name, keys)
+    options = list(_options(words))
+    said: dict[str, Any] = {}
+    for name, text in options:
         if name == "recipe":
             said = read_file(cls, text)
-        elif key is None:
-            raise ValueError(f"--{name}: no such option: {_suggestion(name, keys, sections_of(cls), '--')}")
-        elif inner:  # one entry of a dict, such as data.options.count
-            given[key] = {**(given.get(key) or said.get(key) or {}), inner: load_yaml(text)}
+    file_values = flatten(cls, said)
+    task = task_named(dict(options).get("model.task", file_values.get("model.task", DEFAULT_TASK)))
+    keys = keys_of(cls, task)
+    file_values = {new_key(name, keys): value for name, value in file_values.items()}
+    given: dict[str, Any] = {}
+    for name, text in options:
+        if name == "recipe":
+            continue
+        written, entry = _split(name, keys)
+        key = new_key(written, keys)
+        if key not in keys:
+            raise ValueError(f"--{name}{_unknown(key, keys, keys_of_all_tasks(cls), task, '--')}")
+        if entry:  # one of a dict, such as data.options.count
+            given[written] = {**(given.get(written) or file_values.get(key) or {}), entry: load_yaml(text)}
         else:
-            given[key] = read_text(text, keys[key].type, f"--{name}", keys[key].metadata.get("parts", ""))
-    return said | given
+            parts = keys[key].metadata.get("parts", "")
+            given[written] = read_text(new_value(key, text), keys[key].type, f"--{name}", parts)
+    return said, given
 
 
-def _options(words):
+def _options(words: Iterable[str]) -> Iterator[tuple[str, str]]:
     """The pairs `(name, text)` of command-line words."""
     words = list(words)
     while words:
@@ -137,75 +217,95 @@ def _options(words):
         yield name, text
 
 
-def _split(name, keys):
+def _split(name: str, keys: dict[str, Field]) -> tuple[str, str]:
     """The key that an option names, and the entry of its dict where it goes on (`data.options.count`)."""
-    if name in keys:
-        return name, "", ""
-    key, dot, inner = name.rpartition(".")
-    if key in keys and get_origin(keys[key].type) is dict:
-        return key, dot, inner
-    return None, "", ""
+    if new_key(name, keys) in keys:
+        return name, ""
+    head, _, entry = name.rpartition(".")
+    field = keys.get(new_key(head, keys))
+    if field is not None and get_origin(field.type) is dict:
+        return head, entry
+    return name, ""
 
 
-def _suggestion(name, keys, sections, prefix=""):
+def _suggestion(key: str, keys: dict[str, Field], prefix: str = "") -> str:
     """What was meant by an unknown key: the nearest of its section, else of all, else what there is."""
-    section, _, last = name.rpartition(".")
+    sections = list(dict.fromkeys(one.partition(".")[0] for one in keys))
+    section, _, last = key.rpartition(".")
     section = nearest(section, sections) if section else None
-    inside = {key.rpartition(".")[2]: key for key in keys if section and key.startswith(f"{section}.")}
-    everywhere = {key.rpartition(".")[2]: key for key in [*keys, *sections]}
+    inside = {one.rpartition(".")[2]: one for one in keys if section and one.startswith(f"{section}.")}
+    everywhere = {one.rpartition(".")[2]: one for one in [*keys, *sections]}
     for names in (inside, everywhere):
         near = nearest(last, names)
         if near is not None:
             return f"did you mean {prefix}{names[near]}?"
-    choices = inside.values() or [*sections, *(key for key in keys if "." not in key)]
-    return f"expected one of {', '.join(prefix + key for key in choices)}"
+    choices = inside.values() or sections
+    return f"expected one of {', '.join(prefix + one for one in choices)}"
 
 
-def set_values(cls, values):
+def set_values(cls: type, values: dict[str, Any], task: Task) -> Any:
     """The recipe with these values by dotted key, the rest at their defaults.
 
     Raises:
         ValueError: a value of another kind, or one that has no default is missing.
     """
-    keys, parts = keys_of(cls), {name: {} for name in sections_of(cls)}
-    own = {}
+    sections, keys = sections_of(cls, task), keys_of(cls, task)
+    arguments: dict[str, dict[str, Any]] = {name: {} for name in ("", *sections)}
     for key, value in values.items():
-        one = keys[key]
         section, _, name = key.rpartition(".")
-        (parts[section] if section else own)[name] = read_value(value, one.type, key, one.metadata.get("parts", ""))
-    for key, one in keys.items():
-        if one.default is MISSING and one.default_factory is MISSING and key not in values:
-            raise ValueError(f"{key} is missing: expected {in_words(one.type)}")
-    return cls(**{name: kind(**parts[name]) for name, kind in sections_of(cls).items()}, **own)
+        field = keys[key]
+        arguments[section][name] = read_value(value, field.type, key, field.metadata.get("parts", ""))
+    for key, field in keys.items():
+        if key not in values and field.default is MISSING and field.default_factory is MISSING:
+            raise ValueError(f"{key} is missing: expected {in_words(field.type)}")
+    made = {name: kind(**arguments[name]) for name, kind in sections.items()}
+    return cls(**made, **arguments[""])
 
 
-def describe(cls):
+def describe(cls: type) -> str:
     """Every key with its kind, meaning and default, as text for `--help`; meanings come from the docstrings."""
-    lines = []
-    own = {one.name: one for one in fields(cls) if not is_dataclass(one.type)}
-    lines += _describe(own, _meanings(cls), "")
-    for section, kind in sections_of(cls).items():
-        lines += ["", f"{section}: {kind.__doc__.splitlines()[0]}"]
-        lines += _describe({one.name: one for one in fields(kind)}, _meanings(kind), f"{section}.")
+    plain = [part for part in fields(cls) if part.name not in sections_of(cls, TASKS[DEFAULT_TASK])]
+    lines = _describe(plain, _meanings(cls), "")
+    for part in fields(cls):
+        if is_dataclass(part.type):
+            lines += _describe_section(part.name, part.type)
+    for task in TASKS.values():
+        lines += ["", f"for task {task.name}:"]
+        for part in fields(cls):
+            if part.metadata.get("of_task"):
+                lines += _describe_section(part.name, getattr(task, part.name))
     return "\n".join(lines)
 
 
-def _describe(named, meanings, prefix):
+def _describe_section(name: str, kind: type) -> list[str]:
+    title = f"{name}: {kind.__doc__.splitlines()[0]}"
+    return ["", title, *_describe(fields(kind), _meanings(kind), f"{name}.")]
+
+
+def _describe(described: Iterable[Field], meanings: dict[str, str], prefix: str) -> list[str]:
     lines = []
-    for name, one in named.items():
-        lines.append(f"  --{prefix}{name}  {in_words(one.type, one.metadata.get('parts', ''))}{_default(one)}")
-        lines += textwrap.wrap(meanings[name], 110, initial_indent=" " * 8, subsequent_indent=" " * 8)
+    for field in described:
+        kind = in_words(field.type, field.metadata.get("parts", ""))
+        lines.append(f"  --{prefix}{field.name}  {kind}{_default(field)}")
+        indent = " " * 8
+        lines += textwrap.wrap(meanings[field.name], 110, initial_indent=indent, subsequent_indent=indent)
     return lines
 
 
-def _default(one):
-    if one.default is MISSING:
-        return "" if one.default_factory is not MISSING else " (must be given)"
-    return "" if one.default is None else f" (default: {shown(one.default)})"
+def _default(field: Field) -> str:
+    if field.default is MISSING and field.default_factory is MISSING:
+        return " (must be given)"
+    if field.default is MISSING or field.default is None:
+        return ""
+    return f" (default: {shown(field.default)})"
 
 
-def _meanings(cls):
-    """`{argument: what it means}` from a docstring's `Args:`."""
-    text = textwrap.dedent(cls.__doc__.split("Args:")[1])
-    found = re.findall(r"^    (\w+): (.*?)(?=^    \w|\Z)", textwrap.indent(textwrap.dedent(text), "    "), re.S | re.M)
-    return {name: " ".join(meaning.split()) for name, meaning in found}
+def _meanings(cls: type) -> dict[str, str]:
+    """`{argument: what it means}` from the `Args:` of a class's docstring and of those that it inherits from."""
+    meanings: dict[str, str] = {}
+    for kind in cls.__mro__:
+        _, _, text = (kind.__doc__ or "").partition("Args:")
+        text = textwrap.indent(textwrap.dedent(text.partition("Raises:")[0]), "    ")
+        for name, meaning in re.findall(r"^    (\w+): (.*?)(?=^    \w|\Z)", text, re.S | re.M):
+            meanings.setdefault(name, " ".join(meaning.split()))
+    return meanings

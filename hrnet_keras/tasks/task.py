@@ -66,6 +66,8 @@ class Task:
         output: name of the layer of raw outputs.
         last_layers: `{variant of the head: names of the layers that depend on the count}`; the usual one is `None`.
         marks: beginnings of tensors' names by which a checkpoint shows that it is for this task.
+        augment: dataclass of what a recipe's section `augment` may say, with `check()` and `export_metadata()`.
+        loss: dataclass of what its section `loss` may say, with `check()`; the first key is `name`.
         variant_of: tells from the names of a checkpoint's tensors which variant of the head it has.
         namings: `{program: Naming}` of the programs that write its checkpoints.
         output_strides: that a model can be built with, the default first.
@@ -87,6 +89,8 @@ class Task:
     output: str
     last_layers: dict[str | None, tuple[str, ...]]
     marks: tuple[str, ...]
+    augment: type
+    loss: type
     variant_conventions: dict[str | None, dict[str, Conventions]] = field(default_factory=dict)
     variant_of: Callable[[Collection[str]], str | None] = lambda names: None
     namings: dict[str, Naming] = field(default_factory=dict)

@@ -1,17 +1,26 @@
 """Before the first step: the recipe, both splits and the weights to start from must mean the same classes or points."""
 
 import json
+import logging
 import os
 import zipfile
+from collections.abc import Sequence
+from typing import Any
 
+import keras
+
+from hrnet_keras.datasets import Dataset
 from hrnet_keras.datasets.matching import difference, in_words, places_in, say_nothing
 from hrnet_keras.datasets.sides import without_partner
 from hrnet_keras.layers.model_info import ModelInfo, info_of
+from hrnet_keras.recipe import Recipe
 from hrnet_keras.tasks import TASKS
 from hrnet_keras.tasks.agreement import KINDS, names_of, places_of
 
+logger = logging.getLogger(__name__)
 
-def check_counts(recipe, data):
+
+def check_counts(recipe: Recipe, data: Dataset) -> None:
     """Raises `ValueError` where a recipe asks for another number of classes or points than its data set has."""
     count, _, names = _learnt(recipe, data)
     what, asked = KINDS[count][0], getattr(recipe.model, count)
@@ -26,7 +35,7 @@ def check_counts(recipe, data):
         )
 
 
-def check_splits(recipe, data, held_out):
+def check_splits(recipe: Recipe, data: Dataset, held_out: Dataset) -> None:
     """Raises `ValueError` where the held-out split can't be scored with what is learnt from the training split.
 
     Args:
@@ -43,7 +52,7 @@ def check_splits(recipe, data, held_out):
         ) from error
 
 
-def check_resumed(output, model):
+def check_resumed(output: str, model: keras.Model) -> None:
     """Raises `ValueError` where a run that goes on has other classes or points than the model it left.
 
     Args:
@@ -62,10 +71,10 @@ def check_resumed(output, model):
         )
 
 
-def fit_last_layer(model, weights, names):
+def fit_last_layer(model: keras.Model, weights: str | None, names: Sequence[str]) -> None:
     """Brings the last layer of a model that started from named weights into the order of a data set's names.
 
-    Where the weights' names are others, the last layer starts anew, and both lists are printed.
+    Where the weights' names are others, the last layer starts anew, and both lists are logged.
 
     Args:
         model: as its builder left it, the names of published weights in its info.
@@ -83,40 +92,44 @@ def fit_last_layer(model, weights, names):
     layers = [model.get_layer(name) for name in _last_layers(info)]
     if None in places:
         _start_anew(layers)
-        print(
-            f"{weights}: {difference('it', own, 'the data set', names)}: these {what} can't be matched, so the last "
-            "layer starts at random"
-        )
+        logger.info(
+            "%s: %s: these %s can't be matched, so the last layer starts at random",
+            weights, difference("it", own, "the data set", names), what,
+        )  # fmt: skip
     elif places != list(range(len(own))):
         for layer in layers:
             layer.set_weights([value[..., places] for value in layer.get_weights()])
-        print(f"{weights}: its {what} are in another order than the data set's: the last layer is reordered")
+        logger.info("%s: its %s are in another order than the data set's: the last layer is reordered", weights, what)
 
 
-def tell_sides(data, recipe):
+def tell_sides(data: Dataset, recipe: Recipe) -> None:
     """Says which classes change places in mirrored pictures, and which names have a side but no partner."""
-    _, word, names = _learnt(recipe, data)
-    pairs = data.info.label_flip_pairs if word == "class_names" else data.info.flip_pairs
-    if not recipe.data.flip:
+    flip = recipe.augment.flip
+    if not flip:
         return
+    _, word, names = _learnt(recipe, data)
+    pairs = data.info.flip_pairs
+    if word == "class_names":
+        pairs = data.info.label_flip_pairs
     if pairs and word == "class_names":
         swapped = in_words([f"{names[a]} and {names[b]}" for a, b in pairs])
-        print(f"mirrored pictures (data.flip={recipe.data.flip:g}) exchange {swapped}")
+        logger.info("mirrored pictures (augment.flip=%g) exchange %s", flip, swapped)
     lonely = without_partner(names, pairs)
     if lonely:
-        print(
-            f"no partner on the other side: {in_words(lonely)}: in mirrored pictures (data.flip={recipe.data.flip:g}) "
-            "they keep their names; name the partners alike, or set data.flip to 0"
-        )
+        logger.info(
+            "no partner on the other side: %s: in mirrored pictures (augment.flip=%g) they keep their names; name the "
+            "partners alike, or set augment.flip to 0",
+            in_words(lonely), flip,
+        )  # fmt: skip
 
 
-def _learnt(recipe, data):
+def _learnt(recipe: Recipe, data: Dataset) -> tuple[str, str, Sequence[str]]:
     """The words for the number and the names of what a task learns, and these names of a data set."""
     task = TASKS[recipe.model.task]
     return task.counts, task.names, getattr(data.info, task.names)
 
 
-def info_in_file(path):
+def info_in_file(path: Any) -> ModelInfo | None:
     """The `ModelInfo` in a `.keras` file, without building its model; `None` where there is none."""
     try:
         with zipfile.ZipFile(path) as file:
@@ -130,11 +143,11 @@ def info_in_file(path):
     return None
 
 
-def _last_layers(info):
+def _last_layers(info: ModelInfo) -> tuple[str, ...]:
     return TASKS[info.task].last_layers[info.head]
 
 
-def _start_anew(layers):
+def _start_anew(layers: list[keras.layers.Layer]) -> None:
     for layer in layers:
         layer.kernel.assign(layer.kernel_initializer(layer.kernel.shape, layer.kernel.dtype))
         if layer.bias is not None:

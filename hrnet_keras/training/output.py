@@ -2,15 +2,22 @@
 
 import contextlib
 import json
+import logging
 import os
 import shutil
 import zipfile
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
+from hrnet_keras.recipe import Recipe
+
+logger = logging.getLogger(__name__)
+
 # What may differ where a run goes on; anything else makes it another experiment.
-MAY_CHANGE = ("data.root", "data.cache", "data.unreadable", "train.epochs", "train.evaluate_every", "output")
+RESUMABLE_OVERRIDES = ("data.root", "data.cache", "data.unreadable", "train.epochs", "train.evaluate_every", "output")
 ABOUT = "run.json"  # of a state's file
 OF_A_RUN = ("best.keras", "last.keras", "history.jsonl")
 
@@ -28,10 +35,10 @@ class State:
 
     epoch: int
     path: str
-    recipe: dict
-    history: list = field(default_factory=list)
+    recipe: dict[str, Any]
+    history: list[dict[str, Any]] = field(default_factory=list)
 
-    def restore(self, variables):
+    def restore(self, variables: list[Any]) -> None:
         """Gives Keras variables, in the order that they were kept in, their values; raises `ValueError` for others."""
         with np.load(self.path) as file:
             values = [file[name] for name in file.files if name != ABOUT]
@@ -52,27 +59,31 @@ class Output:
 
     Args:
         recipe: the `Recipe`, with its `output`.
+        writes: whether this process may write; of several workers the first one does, the others read alone.
 
     Raises:
         ValueError: the folder can't be written, another process trains into it, or it holds another experiment, a
             finished one, or one whose states are all damaged.
     """
 
-    def __init__(self, recipe):
+    def __init__(self, recipe: Recipe, *, writes: bool = True):
         self.recipe = recipe
+        self.writes = writes
         self.folder = recipe.output
         self.backup = self.path("backup")
         self.done = 0  # epochs that the run can go on from
-        self._made, self._lock = [], None
+        self._made: list[str] = []
+        self._lock: Any = None
 
-    def path(self, *names):
+    def path(self, *names: str) -> str:
         """Path of a file in the folder."""
         return os.path.join(self.folder, *names)
 
     def __enter__(self):
         try:
-            self._make(self.folder)
-            self._take_lock()
+            if self.writes:
+                self._make(self.folder)
+                self._take_lock()
             return self
         except BaseException:
             self.__exit__()
@@ -88,21 +99,24 @@ class Output:
             with contextlib.suppress(OSError):  # holds something by now
                 os.rmdir(folder)
 
-    def _make(self, folder):
-        """Makes a folder with those above it, and remembers which were not there."""
-        missing, one = [], os.path.abspath(folder)
-        while not os.path.isdir(one) and os.path.dirname(one) != one:
-            missing.insert(0, one)
-            one = os.path.dirname(one)
-        for one in missing:
+    def _make(self, folder: str) -> None:
+        """Makes a folder with those above it, and notes which were not there."""
+        missing = []
+        parent = os.path.abspath(folder)
+        while not os.path.isdir(parent) and os.path.dirname(parent) != parent:
+            missing.insert(0, parent)
+            parent = os.path.dirname(parent)
+        for path in missing:
             try:
-                os.mkdir(one)
+                os.mkdir(path)
             except OSError as error:
-                reason = "is a file: expected a folder" if os.path.isfile(one) else error.strerror
+                reason = error.strerror
+                if os.path.isfile(path):
+                    reason = "is a file: expected a folder"
                 raise ValueError(f"output {folder}: {reason}") from error
-            self._made.append(one)
+            self._made.append(path)
 
-    def _take_lock(self):
+    def _take_lock(self) -> None:
         from filelock import FileLock, Timeout
 
         lock = FileLock(os.path.abspath(self.path(".lock")), timeout=0)
@@ -118,22 +132,22 @@ class Output:
             raise ValueError(f"output {self.folder}: {error.strerror or error}") from error
         self._lock, self._had = lock, set(os.listdir(self.folder))
 
-    def _take_away(self, name):
+    def _take_away(self, name: str) -> None:
         """Removes a folder of this run that was not there before."""
         if name not in self._had:
             shutil.rmtree(self.path(name), ignore_errors=True)
 
-    def epochs(self):
+    def epochs(self) -> list[int]:
         """Epochs of which there is a state, damaged or not, newest first."""
         if not os.path.isdir(self.backup):
             return []
         stems = [name[len("epoch_") : -len(".npz")] for name in os.listdir(self.backup) if name.endswith(".npz")]
         return sorted((int(stem) for stem in stems if stem.isdigit()), reverse=True)
 
-    def _file(self, epoch):
+    def _file(self, epoch: int) -> str:
         return os.path.join(self.backup, f"epoch_{epoch:04d}.npz")
 
-    def find_state(self):
+    def find_state(self) -> State | None:
         """The newest whole state, `None` for a new run; says where an older one has to do.
 
         Raises:
@@ -146,9 +160,10 @@ class Output:
             except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
                 broken.append(self._file(epoch))
                 continue
+            state = replace(state, recipe=self._in_new_words(state.recipe))
             self._check(state)
             for path in broken:
-                print(f"{path}: damaged: goes on from the state before, of epoch {epoch}")
+                logger.warning("%s: damaged: goes on from the state before, of epoch %d", path, epoch)
             self.done = epoch
             return state
         if broken:
@@ -159,7 +174,7 @@ class Output:
         self._check_unclaimed()
         return None
 
-    def _read(self, epoch):
+    def _read(self, epoch: int) -> State:
         path = self._file(epoch)
         with zipfile.ZipFile(path) as file:
             if file.testzip() is not None:
@@ -167,7 +182,16 @@ class Output:
             said = json.loads(file.read(ABOUT))
         return State(epoch, path, dict(said["recipe"]), list(said["history"]))
 
-    def _check(self, state):
+    def _in_new_words(self, recipe: dict[str, Any]) -> dict[str, Any]:
+        """A recipe as this or an earlier version wrote it, with the keys of this one."""
+        try:
+            return _plain(Recipe.of_run(recipe))
+        except ValueError as error:
+            raise ValueError(
+                f"output {self.folder} holds another experiment ({error}): choose another output or delete it"
+            ) from None
+
+    def _check(self, state: State) -> None:
         """Raises where a state is not of the recipe, or leaves nothing to do."""
         changed = _changed(state.recipe, _plain(self.recipe))
         if changed:
@@ -187,7 +211,7 @@ class Output:
                 "train.epochs, choose another output or delete it"
             )
 
-    def _check_unclaimed(self):
+    def _check_unclaimed(self) -> None:
         """Raises where a folder without a state holds files that a run would replace."""
         there = [name for name in OF_A_RUN if os.path.exists(self.path(name))]
         if there:
@@ -196,7 +220,7 @@ class Output:
                 "choose another output or delete it"
             )
 
-    def keep(self, epoch, variables, history):
+    def keep(self, epoch: int, variables: list[Any], history: list[dict[str, Any]]) -> None:
         """Writes the state after an epoch, then `recipe.json`; the two newest states stay.
 
         Args:
@@ -218,7 +242,7 @@ class Output:
                 _forget(self._file(old))
         write(self.path("recipe.json"), json.dumps(said["recipe"], indent=1))
 
-    def how_to_go_on(self):
+    def how_to_go_on(self) -> str:
         """What is kept of the run, and what the same command would do, in a line."""
         if not self.done:
             return f"no epoch is done, so nothing is kept in {self.folder}: the same command starts anew"
@@ -231,7 +255,7 @@ class WriteError(ValueError):
 
 
 @contextlib.contextmanager
-def writing(path):
+def writing(path: str) -> Iterator[None]:
     """Turns the errors of a disk into a `WriteError` that names the file."""
     try:
         yield
@@ -240,19 +264,19 @@ def writing(path):
         raise WriteError(f"{path}: can't be written: {reason}") from error
 
 
-def write(path, text):
+def write(path: str, text: str) -> None:
     """Writes a text file that is whole or as it was before; raises `WriteError`."""
     with writing(path), _replacing(path, f"{path}.writing") as part, open(part, "w", encoding="utf-8") as file:
         file.write(text)
 
 
-def save_whole(model, path):
+def save_whole(model: Any, path: str) -> None:
     """Writes a `.keras` file that is whole or as it was before; raises `WriteError`."""
     with writing(path), _replacing(path, os.path.join(os.path.dirname(path), "writing.keras")) as part:
         model.save(part)
 
 
-def _write_state(path, variables, said):
+def _write_state(path: str, variables: list[Any], said: dict[str, Any]) -> None:
     import keras
 
     with zipfile.ZipFile(path, "w") as file:
@@ -263,7 +287,7 @@ def _write_state(path, variables, said):
 
 
 @contextlib.contextmanager
-def _replacing(path, part):
+def _replacing(path: str, part: str) -> Iterator[str]:
     """Renames what was written at `part` to `path` where all went well, else takes it away."""
     try:
         yield part
@@ -273,22 +297,24 @@ def _replacing(path, part):
         raise
 
 
-def _forget(path):
+def _forget(path: str) -> None:
     with contextlib.suppress(OSError):
         os.remove(path)
 
 
-def _plain(recipe):
+def _plain(recipe: Recipe) -> dict[str, Any]:
     """A recipe as JSON gives it back: lists in the place of tuples."""
     return json.loads(json.dumps(asdict(recipe)))
 
 
-def _changed(before, now, prefix=""):
-    found = []
-    for key in now:
+def _changed(before: dict[str, Any], now: dict[str, Any], prefix: str = "") -> list[str]:
+    """The dotted keys in which two recipes differ, but for those that may."""
+    changed: list[str] = []
+    for key, value in now.items():
         name = f"{prefix}{key}"
-        if isinstance(now[key], dict) and isinstance(before.get(key), dict):
-            found += _changed(before[key], now[key], f"{name}.")
-        elif now[key] != before.get(key) and name not in MAY_CHANGE:
-            found.append(name)
-    return found
+        earlier = before.get(key)
+        if isinstance(value, dict) and isinstance(earlier, dict):
+            changed += _changed(earlier, value, f"{name}.")
+        elif value != earlier and name not in RESUMABLE_OVERRIDES:
+            changed.append(name)
+    return changed

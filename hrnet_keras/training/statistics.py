@@ -1,21 +1,26 @@
 """Running statistics of batch norms measured anew, where a training is too short for the moving averages to arrive."""
 
 import itertools
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import keras
 import numpy as np
+
+logger = logging.getLogger(__name__)
 
 # A moving average of momentum m remembers its start with m^steps: after 10 / (1 - m) steps 5e-5 is left of it.
 TIME_CONSTANTS = 10
 MIN_BATCHES, MAX_PICTURES = 10, 1000  # the source finds 1,000 pictures to be enough
 
 
-def is_short(model, steps):
+def is_short(model: keras.Model, steps: int) -> bool:
     """Whether the moving averages of a model's trained batch norms still depend on where they started after `steps`."""
     return any(steps < TIME_CONSTANTS / (1 - layer.momentum) for layer in _norms(model))
 
 
-def recompute_statistics(model, batches):
+def recompute_statistics(model: keras.Model, batches: Iterable[Any]) -> int:
     """Replaces the running mean and variance of every trained batch norm by those of the given batches.
 
     All batches meet the same weights; a layer's mean is that of the batches' means, its variance that of all their
@@ -37,7 +42,9 @@ def recompute_statistics(model, batches):
 
     layers = _norms(model)
     momenta = [layer.momentum for layer in layers]
-    means, squares, count = [0.0] * len(layers), [0.0] * len(layers), 0
+    means: list[Any] = [0.0] * len(layers)
+    squares: list[Any] = [0.0] * len(layers)
+    count = 0
     for layer in layers:
         layer.momentum = 0.0  # so each step leaves the statistics of its batch alone
     try:
@@ -46,7 +53,8 @@ def recompute_statistics(model, batches):
             forward(images)
             count += 1
             for i, layer in enumerate(layers):
-                mean, variance = (np.asarray(v, np.float64) for v in (layer.moving_mean, layer.moving_variance))
+                mean = np.asarray(layer.moving_mean, np.float64)
+                variance = np.asarray(layer.moving_variance, np.float64)
                 means[i] = means[i] + mean
                 squares[i] = squares[i] + variance + mean**2
     finally:
@@ -72,9 +80,14 @@ class Statistics(keras.callbacks.Callback):
         every: epochs between scores; the last epoch is always scored.
     """
 
-    def __init__(self, model, stream, *, steps, batch, every=1):
+    def __init__(
+        self, model: keras.Model, stream: Callable[[int], Iterable[Any]], *, steps: int, batch: int, every: int = 1
+    ):
         super().__init__()
-        self.measured, self.stream, self.steps, self.every = model, stream, steps, every
+        self.measured = model
+        self.stream = stream
+        self.steps = steps
+        self.every = every
         self.batches = max(MIN_BATCHES, min(steps, MAX_PICTURES // batch))
         self._said = False
 
@@ -86,9 +99,9 @@ class Statistics(keras.callbacks.Callback):
         images = (batch[0] for batch in itertools.islice(self.stream(epoch), self.batches))
         count = recompute_statistics(self.measured, images)
         if not self._said:
-            print(f"\nbatch norm: {done} steps are few, so its statistics are measured over {count} batches")
+            logger.info("\nbatch norm: %d steps are few, so its statistics are measured over %d batches", done, count)
             self._said = True
 
 
-def _norms(model):
+def _norms(model: keras.Model) -> list[keras.layers.Layer]:
     return [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable]

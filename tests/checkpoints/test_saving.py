@@ -8,7 +8,7 @@ from safetensors import safe_open
 import hrnet_keras as hk
 from hrnet_keras.checkpoints import read_tensors
 from hrnet_keras.checkpoints.model_weights import tensors_of
-from hrnet_keras.layers.normalization import by_groups
+from hrnet_keras.layers.normalization import convert_to_group_norm
 from tests.networks import NETWORKS
 
 NETS = [
@@ -89,7 +89,7 @@ def test_layers_that_pytorchs_nets_lack_are_named_and_nothing_is_written(tmp_pat
     model = hk.HRNetV2W18SmallV1("seg", num_classes=3)
     own = keras.layers.LayerNormalization(name="mine")(model.output)
     for strange, name in (
-        (by_groups(model), r"'bn1' \(GroupNormalization\)"),
+        (convert_to_group_norm(model), r"'bn1' \(GroupNormalization\)"),
         (keras.Model(model.input, own), r"1 layers have no place .*'mine' \(LayerNormalization\)"),
         (keras.Sequential([keras.Input((32, 32, 3)), model]), r"'hrnetv2_w18smallv1_seg' \(Functional\)"),
     ):
@@ -97,7 +97,7 @@ def test_layers_that_pytorchs_nets_lack_are_named_and_nothing_is_written(tmp_pat
             hk.save_torch_weights(strange, tmp_path / "x.safetensors")
         assert not list(tmp_path.iterdir())
     with pytest.raises(ValueError, match=r"a net of batch norms, .* normalises by groups"):
-        hk.load_torch_weights(by_groups(model), tensors_of(model))
+        hk.load_torch_weights(convert_to_group_norm(model), tensors_of(model))
     extended = keras.Model(model.input, own)
     with pytest.raises(ValueError, match=r"2 tensors .* missing: mine\.gamma, mine\.beta"):
         hk.load_torch_weights(extended, tensors_of(model))

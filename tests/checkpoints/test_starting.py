@@ -11,9 +11,9 @@ from hrnet_keras.checkpoints import read_tensors, zoo
 from hrnet_keras.checkpoints.model_weights import has_group_norms
 from hrnet_keras.datasets import DatasetInfo
 from hrnet_keras.layers.model_info import info_of, update_info
-from hrnet_keras.layers.normalization import by_groups
+from hrnet_keras.layers.normalization import convert_to_group_norm
 from hrnet_keras.recipe import DataRecipe, ModelRecipe, Recipe
-from hrnet_keras.training import build
+from hrnet_keras.training.assemble import build
 from tests.checkpoints.published import CASES, filled
 
 PUBLISHED = {case.name: case for case in CASES}
@@ -146,7 +146,7 @@ def test_a_trained_model_starts_another(tmp_path, lineage, capsys):
 
 
 def grouped(**options):
-    return by_groups(hk.HRNetV2W18SmallV1("seg", num_classes=3, **options))
+    return convert_to_group_norm(hk.HRNetV2W18SmallV1("seg", num_classes=3, **options))
 
 
 KERAS_FILES = {

@@ -96,8 +96,10 @@ def test_sets_of_other_kinds(tmp_path):
 
 
 def test_a_training_refuses_before_its_first_step_and_says_what_is_absent(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("hrnet_keras.training.build", lambda *_: 1 / 0)  # data are looked at before a net is built
-    options = {"data.crop": [32, 32], "train.batch": 2, "train.epochs": 1}
+    monkeypatch.setattr(
+        "hrnet_keras.training.assemble.build", lambda *_: 1 / 0
+    )  # data are looked at before a net is built
+    options = {"augment.crop": [32, 32], "train.batch": 2, "train.epochs": 1}
     recipe = "recipes/seg/folder_hrnetv2_w18_small_v1.yaml"
     root = write(tmp_path / "drawn", [square(255)] * 2)
     for unreadable in ("raise", "skip"):

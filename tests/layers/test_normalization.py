@@ -11,7 +11,7 @@ import tensorflow as tf
 from hrnet_keras.builders import hrnet
 from hrnet_keras.folding import fold_batch_norm
 from hrnet_keras.layers import BatchNormalization
-from hrnet_keras.layers.normalization import GroupNormalization, by_groups
+from hrnet_keras.layers.normalization import GroupNormalization, convert_to_group_norm
 
 
 def layer_with_statistics(channels=5, **options):
@@ -102,7 +102,7 @@ tf.config.set_logical_device_configuration(cpus[0], [tf.config.LogicalDeviceConf
 from hrnet_keras.builders import hrnet
 from hrnet_keras.folding import fold_batch_norm
 from hrnet_keras.layers import BatchNormalization
-from hrnet_keras.layers.normalization import GroupNormalization, by_groups
+from hrnet_keras.layers.normalization import GroupNormalization, convert_to_group_norm
 import keras
 
 x = np.random.default_rng(0).normal(2, 3, (8, 6, 6, 4)).astype("float32")
@@ -144,7 +144,7 @@ def test_groups_of_about_sixteen_channels(channels, groups):
 
 def test_a_model_by_groups_answers_a_picture_alone_as_in_a_batch(tmp_path):
     model = hrnet("V2", "W18SmallV1", "seg", num_classes=3)
-    renewed = by_groups(model)
+    renewed = convert_to_group_norm(model)
     assert not any(isinstance(layer, keras.layers.BatchNormalization) for layer in renewed.layers)
     np.testing.assert_array_equal(renewed.get_layer("conv2").kernel, model.get_layer("conv2").kernel)
     x = np.random.default_rng(0).uniform(0, 255, (3, 64, 64, 3)).astype(np.float32)

@@ -11,9 +11,11 @@ import pytest
 import hrnet_keras as hk
 from hrnet_keras import builders, datasets, training
 from hrnet_keras.layers import ModelInfoLayer
-from hrnet_keras.recipe import DataRecipe, ModelRecipe, Recipe, TrainRecipe
+from hrnet_keras.recipe import DataRecipe, ModelRecipe, OptimizerRecipe, Recipe, TrainRecipe
+from hrnet_keras.tasks import task_named
+from hrnet_keras.training import assemble
 from hrnet_keras.training.callbacks import Scores
-from hrnet_keras.training.naming import info_in
+from hrnet_keras.training.naming import info_in_file
 from tests import dots, published_sets, streets
 
 
@@ -37,12 +39,15 @@ def _counts(options):
     return {word: options[word] for word in ("num_classes", "num_keypoints") if options.get(word)}
 
 
-def recipe(tmp_path, task, name, root, model=None, **data):
+def recipe(tmp_path, task, name, root, model=None, flip=0.0, **data):
+    size = "crop" if task == "seg" else "input_size"
     return Recipe(
         ModelRecipe(**{"name": "HRNetV2W18SmallV1", "task": task, **(model or {})}),
-        DataRecipe(**{"name": name, "root": str(root), "crop": (32, 32), "flip": 0.0, **data}),
-        TrainRecipe(epochs=1, batch=2, learning_rate=1e-4),
-        str(tmp_path / "run"),
+        DataRecipe(**{"name": name, "root": str(root), **data}),
+        task_named(task).augment(**{size: (32, 32)}, flip=flip),
+        optimizer=OptimizerRecipe(learning_rate=1e-4),
+        train=TrainRecipe(epochs=1, batch=2),
+        output=str(tmp_path / "run"),
     )
 
 
@@ -90,13 +95,15 @@ def test_a_held_out_csv_with_other_points_is_refused(tmp_path, tiny_net):
         training.train(recipe(tmp_path, "pose", "points", tmp_path), verbose=0)
 
 
-def test_sides_are_told(tmp_path, capsys):
+def test_sides_are_told(tmp_path, caplog):
+    caplog.set_level("INFO", "hrnet_keras")
     streets.draw(tmp_path, count=2)
     (tmp_path / "classes.txt").write_text("left arm\nright arm\nleft leg\n")
     data = datasets.load("folder", "train", tmp_path)
     for flip in (0.0, 0.5):
         training.naming.tell_sides(data, recipe(tmp_path, "seg", "folder", tmp_path, flip=flip))
-        said = capsys.readouterr().out
+        said = caplog.text
+        caplog.clear()
         assert ("exchange left arm and right arm" in said) == ("other side: left leg" in said) == bool(flip)
 
 
@@ -123,31 +130,33 @@ def start(tmp_path_factory):
     return str(folder / "start.keras"), image, np.asarray(model(image, training=False)), np.asarray(head.kernel)
 
 
-def test_a_start_of_the_same_classes_in_another_order_keeps_what_it_knows(tmp_path, start, capsys):
+def test_a_start_of_the_same_classes_in_another_order_keeps_what_it_knows(tmp_path, start, caplog):
+    caplog.set_level("INFO", "hrnet_keras")
     path, image, logits, _ = start
     streets.draw(tmp_path, count=2)
     (tmp_path / "classes.txt").write_text("Bar\nground\nsquare\n")
-    assert info_in(path)["class_names"] == list(streets.CLASSES)
+    assert info_in_file(path).class_names == tuple(streets.CLASSES)
     asked = recipe(tmp_path, "seg", "folder", tmp_path, {"weights": path})
-    model = training.build(asked, datasets.load("folder", "train", tmp_path))
+    model = assemble.build(asked, datasets.load("folder", "train", tmp_path))
     np.testing.assert_allclose(model(image, training=False), logits[..., [2, 0, 1]], rtol=1e-4, atol=1e-5)
     assert builders.info_of(model).class_names == ("Bar", "ground", "square")
-    assert "in another order than the data set's: the last layer is reordered" in capsys.readouterr().out
+    assert "in another order than the data set's: the last layer is reordered" in caplog.text
 
 
-def test_a_start_of_other_classes_gets_a_new_last_layer(tmp_path, start, capsys):
+def test_a_start_of_other_classes_gets_a_new_last_layer(tmp_path, start, caplog):
+    caplog.set_level("INFO", "hrnet_keras")
     path, _, _, kernel = start
     streets.draw(tmp_path, count=2)
     (tmp_path / "classes.txt").write_text("ground\nsquare\nring\n")
     asked = recipe(tmp_path, "seg", "folder", tmp_path, {"weights": path})
-    head = training.build(asked, datasets.load("folder", "train", tmp_path)).get_layer("last_layer.3")
+    head = assemble.build(asked, datasets.load("folder", "train", tmp_path)).get_layer("last_layer.3")
     assert not np.asarray(head.bias).any() and np.abs(np.asarray(head.kernel) - kernel).min() > 0
     assert np.std(head.kernel) == pytest.approx(0.001, rel=0.2), "drawn as a new one is"
-    said = capsys.readouterr().out
+    said = caplog.text
     assert "has ground, square, bar; the data set has ground, square, ring" in said and "starts at random" in said
 
 
-def test_a_diverged_net_is_not_the_best(tmp_path, capsys):
+def test_a_diverged_net_is_not_the_best(tmp_path, caplog):
     dataset = datasets.load("folder", "val", streets.draw(tmp_path / "data", count=1))
     model = tiny("seg", 3)
     builders.name_outputs(model, dataset.info)
@@ -162,7 +171,7 @@ def test_a_diverged_net_is_not_the_best(tmp_path, capsys):
         assert (tmp_path / "best.keras").exists() == (epoch > 0)
     best = hk.load(str(tmp_path / "best.keras"))
     np.testing.assert_array_equal(best.layers[-2].get_weights()[0], weights[0])
-    assert capsys.readouterr().out.count("no score: weights scores/kernel are no finite numbers") == 2
+    assert caplog.text.count("no score: weights scores/kernel are no finite numbers") == 2
 
 
 def test_a_net_whose_maps_overflow_finds_nothing():

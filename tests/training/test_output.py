@@ -5,6 +5,7 @@ import os
 import re
 import resource
 import signal
+import zipfile
 
 import keras
 import numpy as np
@@ -12,7 +13,8 @@ import pytest
 
 from hrnet_keras import builders, cli, training
 from hrnet_keras.layers import ModelInfoLayer, Resize
-from hrnet_keras.recipe import DataRecipe, ModelRecipe, Recipe, TrainRecipe
+from hrnet_keras.recipe import DataRecipe, ModelRecipe, OptimizerRecipe, Recipe, ScheduleRecipe, TrainRecipe
+from hrnet_keras.tasks.segmentation.recipe import Augment, Loss
 from hrnet_keras.training import callbacks
 from hrnet_keras.training.output import Output, WriteError, save_whole, write, writing
 from tests import streets
@@ -37,11 +39,16 @@ def root(tmp_path_factory):
     return streets.draw(root, count=2, split="val", seed=1)
 
 
-def recipe(folder, root, *, epochs, **train):
-    train = {"batch": 2, "learning_rate": 0.02, **train}
-    data = DataRecipe(name="folder", root=str(root), crop=(32, 32), scale=None)
-    model = ModelRecipe(name="HRNetV2W18SmallV1")
-    return Recipe(model, data, TrainRecipe(epochs=epochs, **train), str(folder / "run"))
+def recipe(folder, root, *, epochs, batch=2, schedule="poly"):
+    return Recipe(
+        ModelRecipe(name="HRNetV2W18SmallV1"),
+        DataRecipe(name="folder", root=str(root)),
+        Augment(crop=(32, 32), scale=None),
+        optimizer=OptimizerRecipe(learning_rate=0.02),
+        schedule=ScheduleRecipe(name=schedule),
+        train=TrainRecipe(epochs=epochs, batch=batch),
+        output=str(folder / "run"),
+    )
 
 
 def lines(folder):
@@ -57,9 +64,12 @@ def tree(folder):
     [
         ({"data": DataRecipe(name="folder", root="/nowhere")}, "nowhere"),
         ({"train": TrainRecipe(batch=5)}, "has only 4 examples"),
-        ({"train": TrainRecipe(batch=2, loss="mse")}, "train.loss='mse'"),
+        ({"loss": Loss(name="mse")}, "loss.name='mse'"),
         ({"model": ModelRecipe(name="HRNetV2W19")}, "model.name"),
-        ({"model": ModelRecipe(name="HRNetV2W18SmallV1", task="pose")}, "data"),
+        (
+            {"model": ModelRecipe(name="HRNetV2W18SmallV1", task="pose"), "augment": None, "loss": None},
+            "data set .* has no points",
+        ),
     ],
 )
 def test_a_refused_start_leaves_nothing_behind(tmp_path, root, change, expected):
@@ -129,8 +139,8 @@ def check_interrupt(tmp_path, root, monkeypatch, capsys, sent):
     )
     path = tmp_path / "street.yaml"
     path.write_text(
-        f"model: {{name: HRNetV2W18SmallV1}}\ndata: {{name: folder, root: '{root}', crop: [32, 32], scale: null}}\n"
-        f"train: {{epochs: 3, batch: 2}}\noutput: {tmp_path / 'run'}\n"
+        f"model: {{name: HRNetV2W18SmallV1}}\ndata: {{name: folder, root: '{root}'}}\n"
+        f"augment: {{crop: [32, 32], scale: null}}\ntrain: {{epochs: 3, batch: 2}}\noutput: {tmp_path / 'run'}\n"
     )
     assert cli.main(["train", str(path)]) == 130
     printed = capsys.readouterr().err
@@ -238,7 +248,7 @@ def copied(folder, tmp_path):
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_run_goes_on(tmp_path, root, two_epochs, damage, capsys):
+def test_a_damaged_run_goes_on(tmp_path, root, two_epochs, damage, caplog):
     run = copied(two_epochs, tmp_path)
     DAMAGES[damage](run)
     asked = recipe(tmp_path, root, epochs=3, schedule="constant")
@@ -247,10 +257,59 @@ def test_a_damaged_run_goes_on(tmp_path, root, two_epochs, damage, capsys):
     assert [line["epoch"] for line in lines(tmp_path)] == [1, 2, 3] and all("mIoU" in line for line in lines(tmp_path))
     assert json.loads((run / "recipe.json").read_text())["train"]["epochs"] == 3
     assert {"epoch_0002.npz", "epoch_0003.npz"} == set(os.listdir(run / "backup")) - {"writing"}
-    printed = capsys.readouterr().out
-    assert ("epoch_0002.npz: damaged: goes on from the state before, of epoch 1" in printed) == (
+    assert ("epoch_0002.npz: damaged: goes on from the state before, of epoch 1" in caplog.text) == (
         damage in GOES_ON_FROM_1
     )
+
+
+OLD_RECIPE = {
+    "model": {"name": "HRNetV2W18SmallV1", "task": "seg", "weights": None, "num_classes": None, "num_keypoints": None,
+              "lineage": None, "align_corners": None, "head": None},
+    "data": {"name": "folder", "train": "train", "evaluate": "val", "options": {}, "crop": [32, 32], "scale": None,
+             "scale_step": 0.1, "base_size": None, "flip": 0.5, "brightness": 0, "contrast": 0.0, "saturation": 0.0,
+             "rules": "official", "codec": None, "sigma": None, "scaling": None, "rotation": None, "half_body": None,
+             "shift": None, "unreadable": "raise", "cache": None},
+    "train": {"epochs": 2, "batch": 2, "learning_rate": 0.02, "schedule": "constant", "milestones": [],
+              "warmup_epochs": 0.0, "warmup_steps": 0, "optimizer": "sgd", "momentum": 0.9, "nesterov": False,
+              "weight_decay": 0.0005, "rate_factors": {}, "loss": None, "ohem_threshold": 0.9,
+              "ohem_min_kept": 131072, "auxiliary_weight": 0.4, "class_weights": True, "batch_norm": "batch",
+              "precise_batch_norm": True, "precision": "float32", "seed": 0, "evaluate_every": 1},
+}  # as version 0.1 wrote it, but for folders  # fmt: skip
+
+
+def write_old_recipe(run, root, **train):
+    """Gives the states of a run the recipe that the version before sections by task wrote."""
+    said = {**OLD_RECIPE, "train": {**OLD_RECIPE["train"], **train}, "output": str(run)}
+    said["data"] = {**OLD_RECIPE["data"], "root": str(root)}
+    for path in (run / "backup").iterdir():
+        with zipfile.ZipFile(path) as file:
+            members = {name: file.read(name) for name in file.namelist()}
+        about = json.loads(members["run.json"])
+        members["run.json"] = json.dumps({**about, "recipe": said}).encode()
+        with zipfile.ZipFile(path, "w") as file:
+            for name, content in members.items():
+                file.writestr(name, content)
+    (run / "recipe.json").write_text(json.dumps(said))
+
+
+def test_a_run_of_an_earlier_version_goes_on(tmp_path, root, two_epochs, caplog):
+    run = copied(two_epochs, tmp_path)
+    write_old_recipe(run, root)
+    history = training.train(recipe(tmp_path, root, epochs=3, schedule="constant"), verbose=0)
+    assert history.epoch == [2] and not caplog.records
+    said = json.loads((run / "recipe.json").read_text())
+    assert said["augment"]["crop"] == [32, 32] and said["schedule"]["name"] == "constant"
+    assert Recipe.load(run / "recipe.json") == Recipe.of_run(said)
+
+
+def test_a_run_of_an_earlier_version_and_another_experiment(tmp_path, root, two_epochs):
+    run = copied(two_epochs, tmp_path)
+    write_old_recipe(run, root, momentum=0.5, loss="dice")
+    with pytest.raises(ValueError, match=r"another experiment \(loss.name, optimizer.momentum differ\)"):
+        training.train(recipe(tmp_path, root, epochs=3, schedule="constant"), verbose=0)
+    write_old_recipe(run, root, invented=1)
+    with pytest.raises(ValueError, match=r"another experiment \(train.invented: no such key: .*\): choose another"):
+        training.train(recipe(tmp_path, root, epochs=3, schedule="constant"), verbose=0)
 
 
 def test_a_run_whose_states_are_all_damaged_is_named_and_stays(tmp_path, root, two_epochs):

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -11,9 +12,11 @@ import pytest
 import hrnet_keras as hk
 from hrnet_keras import builders, datasets, training
 from hrnet_keras.layers import ModelInfoLayer
-from hrnet_keras.recipe import DataRecipe, ModelRecipe, Recipe, TrainRecipe
+from hrnet_keras.layers.model_info import ModelInfo
+from hrnet_keras.recipe import DataRecipe, ModelRecipe, OptimizerRecipe, Recipe, TrainRecipe
+from hrnet_keras.tasks import task_named
 from hrnet_keras.tasks.keypoints.reading import reading_of
-from hrnet_keras.training import callbacks
+from hrnet_keras.training import assemble, callbacks
 from hrnet_keras.training.callbacks import Scores
 
 FACES, FIGURES = ({"annotation": kind, "count": 6, "size": [96, 128]} for kind in ("faces", "figures"))
@@ -32,12 +35,14 @@ def tiny_net(monkeypatch):
     monkeypatch.setattr(builders, "HRNetV2W18SmallV1", tiny)
 
 
-def recipe(folder, task, data=None, **train):
-    data = {"options": FACES if task == "landmark" else FIGURES, "crop": (64, 64), **(data or {})}
+def recipe(folder, task, augment=None, options=None, **train):
+    options = options or (FACES if task == "landmark" else FIGURES)
     return Recipe(
         model=ModelRecipe(name="HRNetV2W18SmallV1", task=task),
-        data=DataRecipe(name="toytown", train="train", evaluate="val", **data),
-        train=TrainRecipe(**{"epochs": 2, "batch": 2, "learning_rate": 1e-3, "optimizer": "adam", **train}),
+        data=DataRecipe(name="toytown", train="train", evaluate="val", options=options),
+        augment=task_named(task).augment(**{"input_size": (64, 64), **(augment or {})}),
+        optimizer=OptimizerRecipe(name="adam", learning_rate=1e-3),
+        train=TrainRecipe(**{"epochs": 2, "batch": 2, **train}),
         output=str(folder / "run"),
     )
 
@@ -54,9 +59,9 @@ def test_a_model_knows_how_it_is_to_be_asked(tmp_path, tiny_net, task):
     model = keras.saving.load_model(tmp_path / "run" / "best.keras", compile=False)
     folder = hk.export(model, tmp_path / "net")
     with open(os.path.join(folder, "assets.extra", "hrnet_keras.json"), encoding="utf-8") as file:
-        exported = json.load(file)
+        exported = ModelInfo.from_dict(json.load(file))
     for info in (builders.info_of(model), exported):
-        assert (info.task, info.convention, info.codec, info.input_size) == (task, "mmlab", "dark", [64, 64])
+        assert (info.task, info.convention, info.codec, info.input_size) == (task, "mmlab", "dark", (64, 64))
         assert info.point_names == tuple(dataset.info.point_names) and info.data == "toytown"
         assert [tuple(pair) for pair in info.flip_pairs] == list(dataset.info.flip_pairs)
         assert [tuple(pair) for pair in info.edges] == list(dataset.info.edges)
@@ -74,30 +79,30 @@ def test_a_model_knows_how_it_is_to_be_asked(tmp_path, tiny_net, task):
 def test_epochs_go_over_faces_and_persons_not_over_pictures(tmp_path):
     for task in MAINS:
         asked = recipe(tmp_path, task)
-        data, _ = training._open_data(asked)
+        data, _ = assemble.open_data(asked.data)
         count = sum(len(data.annotations(i)["points"]) for i in range(len(data)))
-        assert training.steps_per_epoch(asked, data) == count // 2
+        assert assemble.steps_per_epoch(asked, data) == count // 2
     with pytest.raises(ValueError, match=r"train\.batch=500: split 'train' has only \d+ examples to train on"):
-        training.steps_per_epoch(recipe(tmp_path, "pose", batch=500), data)
+        assemble.steps_per_epoch(recipe(tmp_path, "pose", batch=500), data)
 
 
 @pytest.mark.parametrize(
-    ("task", "data", "expected"),
+    ("task", "changes", "expected"),
     [
-        ("landmark", {"half_body": 0.5}, "data.half_body does not belong to task 'landmark'"),
-        ("landmark", {"crop": (64, 96)}, "the official convention cut squares"),
-        ("landmark", {"options": FIGURES}, r"normaliser='': expected two indices"),
-        ("pose", {"options": {"count": 4}}, "toytown train has no points: expected a data set with points"),
-        ("pose", {"options": FACES}, "metric='nme': expected one of 'oks'"),
-        ("pose", {"shift": 0.3}, "the official convention move no crop"),
-        ("pose", {"crop": (64, 100)}, "multiples of 32"),
-        ("pose", {"brightness": 5}, "data.brightness does not belong to task 'pose'"),
-        ("pose", {"scaling": 2.0}, "scaling=2.0: expected 0 up to"),
+        ("landmark", {"augment.half_body": 0.5}, "augment.half_body does not belong to task 'landmark'"),
+        ("landmark", {"augment.input_size": (64, 96)}, "the official convention cuts squares"),
+        ("landmark", {"data.options": FIGURES}, r"normaliser='': expected two indices"),
+        ("pose", {"data.options": {"count": 4}}, "toytown train has no points: expected a data set with points"),
+        ("pose", {"data.options": FACES}, "metric='nme': expected one of 'oks'"),
+        ("pose", {"augment.shift": 0.3}, "the official convention moves no crop"),
+        ("pose", {"augment.input_size": (64, 100)}, "multiples of 32"),
+        ("pose", {"augment.brightness": 5}, "augment.brightness does not belong to task 'pose'"),
+        ("pose", {"augment.scaling": 2.0}, "scaling=2.0: expected 0 up to"),
     ],
 )
-def test_impossible_recipes_of_points_are_refused(tmp_path, tiny_net, task, data, expected):
+def test_impossible_recipes_of_points_are_refused(tmp_path, tiny_net, task, changes, expected):
     with pytest.raises(ValueError, match=expected):
-        training.train(recipe(tmp_path, task, data), verbose=0)
+        training.train(recipe(tmp_path, task), verbose=0, **changes)
 
 
 def run(folder, monkeypatch, task, figures):
@@ -136,12 +141,13 @@ def test_a_run_that_goes_on_keeps_the_best_there_was(tmp_path, monkeypatch, task
 @pytest.mark.parametrize("task", MAINS)
 def test_a_whole_net_takes_two_steps(tmp_path, task):
     name = "HRNetV2W18SmallV1" if task == "landmark" else "HRNetV1W18SmallV1"
-    plain = recipe(tmp_path, task, {"options": {**(FACES if task == "landmark" else FIGURES), "count": 4}}, epochs=1)
-    asked = Recipe(ModelRecipe(name=name, task=task), plain.data, plain.train, plain.output)
+    options = {**(FACES if task == "landmark" else FIGURES), "count": 4}
+    plain = recipe(tmp_path, task, options=options, epochs=1)
+    asked = replace(plain, model=ModelRecipe(name=name, task=task))
     history = training.train(asked, verbose=0)
     assert np.isfinite(history.history["loss"]).all()
     model = keras.saving.load_model(tmp_path / "run" / "last.keras", compile=False)
     info = builders.info_of(model)
-    assert (info.convention, info.codec, info.input_size) == ("official", "official", [64, 64])
+    assert (info.convention, info.codec, info.input_size) == ("official", "official", (64, 64))
     image = np.random.default_rng(0).integers(0, 256, (80, 90, 3), dtype=np.uint8)
     assert hk.predict(model, image, boxes=[10, 10, 60, 70])[0].points.shape == (1, info.num_keypoints, 2)

@@ -72,10 +72,11 @@ def off(model, images):
 
 
 @pytest.mark.slow
-def test_a_short_training_answers_as_its_batches_do(tmp_path, capsys):
+def test_a_short_training_answers_as_its_batches_do(tmp_path, caplog):
+    caplog.set_level("INFO", "hrnet_keras")
     root = streets.draw(tmp_path / "data", count=6)
     training.train(recipe(tmp_path, root, epochs=3, evaluate_every=3), verbose=0)
-    assert "9 steps are few, so its statistics are measured over 10 batches" in capsys.readouterr().out
+    assert "9 steps are few, so its statistics are measured over 10 batches" in caplog.text
     model = keras.saving.load_model(tmp_path / "run" / "last.keras", compile=False)
     images = np.stack([read_image(file) for file in sorted((root / "images").iterdir())]).astype(np.float32)
     assert off(model, images) < 0.5

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -12,15 +13,20 @@ from PIL import Image
 
 import hrnet_keras as hk
 from hrnet_keras import training
-from hrnet_keras.recipe import DataRecipe, ModelRecipe, Recipe, TrainRecipe
+from hrnet_keras.recipe import DataRecipe, ModelRecipe, OptimizerRecipe, Recipe, TrainRecipe
+from hrnet_keras.tasks.segmentation.recipe import Augment
+from hrnet_keras.training import assemble
 from tests import streets
 
 
-def recipe(tmp_path, root, **train):
+def recipe(tmp_path, root, optimizer=None, **train):
+    optimizer = optimizer or {}
     return Recipe(
         model=ModelRecipe(name="HRNetV2W18SmallV1"),
-        data=DataRecipe(name="folder", root=str(root), crop=(64, 64), scale=(0.8, 1.2), brightness=5),
-        train=TrainRecipe(**{"epochs": 3, "batch": 2, "learning_rate": 0.02, **train}),
+        data=DataRecipe(name="folder", root=str(root)),
+        augment=Augment(crop=(64, 64), scale=(0.8, 1.2), brightness=5),
+        optimizer=OptimizerRecipe(learning_rate=0.02, **optimizer),
+        train=TrainRecipe(**{"epochs": 3, "batch": 2, **train}),
         output=str(tmp_path / "run"),
     )
 
@@ -69,8 +75,8 @@ def test_a_run_cut_off_goes_on_to_the_same_weights(tmp_path, root, monkeypatch, 
     assert found.info.class_names == tuple(streets.CLASSES)
     with pytest.raises(ValueError, match="holds the finished experiment"):
         training.train(interrupted)
-    with pytest.raises(ValueError, match=r"holds another experiment \(train.momentum differ\)"):
-        training.train(recipe(tmp_path / "cut", root, momentum=0.5))
+    with pytest.raises(ValueError, match=r"holds another experiment \(optimizer.momentum differ\)"):
+        training.train(recipe(tmp_path / "cut", root, {"momentum": 0.5}))
 
 
 TWO_REPLICAS = """
@@ -115,14 +121,15 @@ def test_two_replicas_learn_what_one_does(tmp_path, root):
     """Each replica's loss is a mean over its own labelled pixels, as on the GPUs of the official code."""
     path = tmp_path / "street.yaml"
     path.write_text(
-        f"model: {{name: HRNetV2W18SmallV1}}\ndata: {{name: folder, root: '{root}', crop: [32, 32], scale: null}}\n"
-        "train: {epochs: 3, batch: 4, learning_rate: 0.02, schedule: constant}\n"
+        f"model: {{name: HRNetV2W18SmallV1}}\ndata: {{name: folder, root: '{root}'}}\n"
+        "augment: {crop: [32, 32], scale: null}\noptimizer: {learning_rate: 0.02}\nschedule: {name: constant}\n"
+        "train: {epochs: 3, batch: 4}\n"
     )
     done = subprocess.run([sys.executable, "-c", TWO_REPLICAS, path, tmp_path], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
 
 
-def test_unreadable_pictures_stop_the_run_by_name_or_are_skipped_and_counted(tmp_path, capsys):
+def test_unreadable_pictures_stop_the_run_by_name_or_are_skipped_and_counted(tmp_path, caplog):
     root = streets.draw(tmp_path / "data", count=4)
     data = (root / "images" / "2.png").read_bytes()
     (root / "images" / "2.png").write_bytes(data[: len(data) // 2])
@@ -130,10 +137,10 @@ def test_unreadable_pictures_stop_the_run_by_name_or_are_skipped_and_counted(tmp
     broken = recipe(tmp_path, root)
     with pytest.raises(ValueError, match=r"2\.png"):
         training.train(broken)
-    skipping = Recipe(broken.model, DataRecipe(**{**vars(broken.data), "unreadable": "skip"}), broken.train)
-    train, held_out = training._open_data(skipping)
+    skipping = replace(broken.data, unreadable="skip")
+    train, held_out = assemble.open_data(skipping)
     assert train.names == held_out.names == ("0", "1")
-    printed = capsys.readouterr().out
+    printed = caplog.text
     assert "2 of 4 pictures of split 'train' skipped" in printed and "2.png" in printed and "9x9" in printed
 
 
@@ -142,7 +149,7 @@ def test_broken_pictures_read_from_disk_are_named_too(tmp_path):
     data = (root / "images" / "1.png").read_bytes()
     (root / "images" / "1.png").write_bytes(data[: len(data) // 2])
     broken = recipe(tmp_path, root)
-    uncached = Recipe(broken.model, DataRecipe(**{**vars(broken.data), "cache": False}), broken.train, broken.output)
+    uncached = replace(broken, data=replace(broken.data, cache=False))
     with pytest.raises(ValueError, match=r"1\.png.*unreadable: skip|1\.png"):
         training.train(uncached)
 

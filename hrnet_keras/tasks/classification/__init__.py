@@ -1,6 +1,7 @@
 """What is in this picture? (`cls`)"""
 
 from hrnet_keras.architecture import NEAREST
+from hrnet_keras.tasks.classification.recipe import Augment, Loss
 from hrnet_keras.tasks.task import Task
 
 
@@ -19,6 +20,8 @@ TASK = Task(
     output="logits",
     last_layers={None: ("classifier",), "ssld": ("classifier",)},
     marks=("classifier.",),
+    augment=Augment,
+    loss=Loss,
     variant_of=_variant_of,
     starts_others=True,
     may_lack_classes=True,

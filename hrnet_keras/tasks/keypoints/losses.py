@@ -5,11 +5,15 @@ below the maps, in which every map repeats its weight. Every loss here takes tar
 no weights, and hands Keras one value per example whose mean is the batch's loss.
 """
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
 
-HARDEST = 8  # points that `HardPoints` learns from; `TOPK` of the official pose recipes
+from hrnet_keras.tasks.objective import Objective, objective_of
+
+HARDEST = 8  # points that `OhkmMSE` learns from; `TOPK` of the official pose recipes
 
 
 def pack(maps, weights):
@@ -114,7 +118,7 @@ class AdaptiveWing(HeatMapLoss):
 
 
 @keras.saving.register_keras_serializable("hrnet_keras")
-class HardPoints(HeatMapLoss):
+class OhkmMSE(HeatMapLoss):
     """Online hard keypoint mining: every example learns from its eight maps of the largest squared error.
 
     A map's error is half the mean of `(w p - w t)^2` over its pixels; an example with fewer maps uses all of them.
@@ -122,7 +126,7 @@ class HardPoints(HeatMapLoss):
     Source: `JointsOHKMMSELoss` of the official pose repository.
     """
 
-    def __init__(self, *, name="hard_points", **kwargs):
+    def __init__(self, *, name="ohkm", **kwargs):
         super().__init__(name=name, **kwargs)
 
     def call(self, y_true, y_pred):
@@ -131,16 +135,25 @@ class HardPoints(HeatMapLoss):
         return ops.mean(ops.top_k(errors, min(HARDEST, errors.shape[-1]))[0], axis=-1)
 
 
-LOSSES = {
-    "mse": SquaredError,
-    "weighted_mse": lambda: SquaredError("errors"),
-    "adaptive_wing": AdaptiveWing,
-    "ohkm": HardPoints,
-}  # what a recipe's `train.loss` may be, to functions that make the loss
+keras.saving.get_custom_objects()["hrnet_keras>HardPoints"] = OhkmMSE  # its name in files of version 0.1
+
+Makers = dict[str, tuple[type[HeatMapLoss], dict[str, Any]]]
+LOSSES: Makers = {
+    "mse": (SquaredError, {}),
+    "weighted_mse": (SquaredError, {"weighting": "errors"}),
+    "adaptive_wing": (AdaptiveWing, {}),
+    "ohkm": (OhkmMSE, {}),
+}  # what `loss.name` of a recipe may be: the class and its options
 
 
-def loss_named(name, losses=LOSSES):
-    """Makes the loss of a recipe's `train.loss`; raises `ValueError` where it is none of `losses`."""
+def loss_named(name: str, losses: Makers = LOSSES, **options: Any) -> HeatMapLoss:
+    """Makes the loss of a recipe's `loss.name`, with more options of Keras; raises `ValueError` where there is none."""
     if name not in losses:
-        raise ValueError(f"train.loss={name!r}: points are trained on {', '.join(map(repr, losses))}")
-    return losses[name]()
+        raise ValueError(f"loss.name={name!r}: points are trained on {', '.join(map(repr, losses))}")
+    make, own = losses[name]
+    return make(**own, **options)
+
+
+def objective_named(name: str, losses: Makers = LOSSES) -> Objective:
+    """The objective of that loss of heat maps and targets as `pack` makes them; raises `ValueError`."""
+    return objective_of(loss_named(name, losses, reduction="none"))

@@ -1,6 +1,7 @@
 """Where are the points of this face? (`landmark`)"""
 
 from hrnet_keras.architecture import OFFICIAL_DENSE, Conventions
+from hrnet_keras.tasks.landmark.recipe import Augment, Loss
 from hrnet_keras.tasks.task import Task
 
 TASK = Task(
@@ -13,6 +14,8 @@ TASK = Task(
     output="heatmaps",
     last_layers={None: ("head.3",)},
     marks=("head.0.", "head.conv_layers.", "keypoint_head.final_layer.0."),
+    augment=Augment,
+    loss=Loss,
     input_keys=("centers", "scales", "boxes"),
     saved_as=".json",
     nothing_found="no face found",

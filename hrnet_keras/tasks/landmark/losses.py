@@ -1,23 +1,25 @@
 """The objective of facial landmarks: the official plain squared error, or a weighted one as in mmpose."""
 
-from hrnet_keras.tasks.keypoints.losses import loss_named
+from hrnet_keras.datasets import DatasetInfo
+from hrnet_keras.layers.model_info import ModelInfo
+from hrnet_keras.tasks.keypoints.losses import objective_named
+from hrnet_keras.tasks.landmark.recipe import Loss
+from hrnet_keras.tasks.objective import Objective
 
 
-def objective(model, info, train, *, align_corners=False):
-    """What `model.fit` is to minimise.
+def objective(loss: Loss, model: ModelInfo, data: DatasetInfo) -> Objective:
+    """What a landmark model learns from.
 
     Args:
-        model: a landmark model.
-        info: of the data set; nothing here depends on them.
-        train: the recipe's `TrainRecipe`; its `loss` is `"mse"` (official: all maps count alike), `"weighted_mse"` or
+        loss: what the recipe says of it; its name is `"mse"` (official: all maps count alike), `"weighted_mse"` or
             `"adaptive_wing"` (mmpose), or `"ohkm"`.
-        align_corners: of no meaning here.
+        model, data: info of the model and of the data set; nothing here depends on them.
 
     Returns:
-        The model, the loss (targets as `tasks.keypoints.losses.pack` makes them) and its weights (None), as `compile`
-        takes them.
+        The objective of heat maps and targets as `tasks.keypoints.losses.pack` makes them.
 
     Raises:
         ValueError: another loss.
     """
-    return model, loss_named(train.loss or "mse"), None
+    del model, data
+    return objective_named(loss.name)

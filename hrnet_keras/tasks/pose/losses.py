@@ -1,31 +1,36 @@
 """The objective of poses: half the squared error, weighted by visibility, as the official training has it."""
 
-from hrnet_keras.layers.model_info import find_info
-from hrnet_keras.tasks.keypoints.losses import LOSSES, SquaredError, loss_named
+from hrnet_keras.datasets import DatasetInfo
+from hrnet_keras.layers.model_info import ModelInfo
+from hrnet_keras.tasks.keypoints.losses import LOSSES, SquaredError, objective_named
+from hrnet_keras.tasks.objective import Objective
+from hrnet_keras.tasks.pose.recipe import Loss
 
-OFFICIAL = {"mse": lambda: SquaredError(factor=0.5), "weighted_mse": lambda: SquaredError("maps", factor=0.5)}
+OFFICIAL = {
+    "mse": (SquaredError, {"factor": 0.5}),
+    "weighted_mse": (SquaredError, {"weighting": "maps", "factor": 0.5}),
+}  # where the official repository has a loss of its own
 
 
-def objective(model, info, train, *, align_corners=False):
-    """What `model.fit` is to minimise.
+def objective(loss: Loss, model: ModelInfo, data: DatasetInfo) -> Objective:
+    """What a pose model learns from.
 
     Args:
-        model: a pose model. One of lineage mmlab learns from mmpose's squared error, any other from the official
+        loss: what the recipe says of it; its name is `"weighted_mse"` (what both lineages train on), `"mse"` (all maps
+            count alike), `"ohkm"` or `"adaptive_wing"`.
+        model: info of the model. One of lineage mmlab learns from mmpose's squared error, any other from the official
             repository's, which halves it and squares the weights.
-        info: of the data set; nothing here depends on them.
-        train: the recipe's `TrainRecipe`; its `loss` is `"weighted_mse"` (what both train on), `"mse"` (all maps count
-            alike), `"ohkm"` or `"adaptive_wing"`.
-        align_corners: of no meaning here.
+        data: info of the data set; nothing here depends on it.
 
     Returns:
-        The model, the loss (targets as `tasks.keypoints.losses.pack` makes them) and its weights (None), as `compile`
-        takes them.
+        The objective of heat maps and targets as `tasks.keypoints.losses.pack` makes them.
 
     Raises:
         ValueError: another loss.
 
     Source: `JointsMSELoss` and `JointsOHKMMSELoss` of the official pose repository, `KeypointMSELoss` of mmpose.
     """
-    info = find_info(model)
-    losses = LOSSES if info is not None and info.lineage == "mmlab" else LOSSES | OFFICIAL
-    return model, loss_named(train.loss or "weighted_mse", losses), None
+    del data
+    if model.lineage == "mmlab":
+        return objective_named(loss.name)
+    return objective_named(loss.name, LOSSES | OFFICIAL)

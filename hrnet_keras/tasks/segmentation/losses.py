@@ -4,11 +4,17 @@ Every loss resizes logits bilinearly to the label map first, leaves ignored pixe
 example whose mean is the batch's loss, so that a mean over replicas is right.
 """
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
 
+from hrnet_keras.datasets import DatasetInfo
+from hrnet_keras.layers.model_info import ModelInfo
 from hrnet_keras.layers.resizing import resize_bilinear
+from hrnet_keras.tasks.objective import OWN_OUTPUT, Objective, objective_of
+from hrnet_keras.tasks.segmentation.recipe import Loss
 
 
 class PixelLoss(keras.losses.Loss):
@@ -82,7 +88,7 @@ class CrossEntropy(PixelLoss):
 
 
 @keras.saving.register_keras_serializable("hrnet_keras")
-class HardPixels(PixelLoss):
+class OhemCrossEntropy(PixelLoss):
     """Online hard example mining: the mean of the weighted cross entropy over the pixels that the net is unsure of.
 
     Kept are pixels whose probability of the true class lies strictly below max(`threshold`, the `min_kept`-th smallest
@@ -97,7 +103,7 @@ class HardPixels(PixelLoss):
     here it is 0.
     """
 
-    def __init__(self, *, threshold=0.9, min_kept=131072, name="hard_pixels", **kwargs):
+    def __init__(self, *, threshold=0.9, min_kept=131072, name="ohem", **kwargs):
         super().__init__(name=name, **kwargs)
         self.threshold = threshold
         self.min_kept = min_kept
@@ -116,6 +122,9 @@ class HardPixels(PixelLoss):
 
     def get_config(self):
         return {**super().get_config(), "threshold": self.threshold, "min_kept": self.min_kept}
+
+
+keras.saving.get_custom_objects()["hrnet_keras>HardPixels"] = OhemCrossEntropy  # its name in files of version 0.1
 
 
 @keras.saving.register_keras_serializable("hrnet_keras")
@@ -177,38 +186,45 @@ class Lovasz(PixelLoss):
         return ops.repeat(ops.reshape(value, (1,)), ops.shape(y_true)[0])
 
 
-LOSSES = {"cross_entropy": CrossEntropy, "ohem": HardPixels, "dice": Dice, "lovasz": Lovasz}
-AUXILIARY = "aux_head.3"  # the layer whose logits the OCR nets are also trained on
+LOSSES = {"cross_entropy": CrossEntropy, "ohem": OhemCrossEntropy, "dice": Dice, "lovasz": Lovasz}
+AUXILIARY = "aux_head.3"  # the layer whose logits, of soft object regions, the OCR nets are also trained on
 
 
-def objective(model, info, train, *, align_corners=False):
-    """What `model.fit` is to minimise.
+def objective(loss: Loss, model: ModelInfo, data: DatasetInfo) -> Objective:
+    """What a segmentation model learns from.
 
     Args:
-        model: a segmentation model.
-        info: of the data set: `ignore_label`, `class_weights`.
-        train: the recipe's `TrainRecipe`.
-        align_corners: how the model resizes.
+        loss: what the recipe says of it.
+        model: info of the model: how it resizes; one with the head of OCR also learns from its auxiliary logits.
+        data: info of the data set: `ignore_label`, `class_weights`.
 
     Returns:
-        The model to fit (the same one; with the auxiliary logits as a second output where it has an auxiliary head),
-        its losses and their weights, as `compile` takes them.
+        The objective of logits and label maps `(batch, height, width)`.
+
+    Raises:
+        ValueError: there is no such loss.
     """
-    options = {
-        "ignore_label": info.ignore_label,
-        "class_weights": info.class_weights if train.class_weights else None,
-        "align_corners": align_corners,
-    }
-    name = train.loss or "cross_entropy"
-    if name not in LOSSES:
-        raise ValueError(f"train.loss={name!r}: segmentation is trained on {', '.join(map(repr, LOSSES))}")
-    hard = {"threshold": train.ohem_threshold, "min_kept": train.ohem_min_kept} if name == "ohem" else {}
-    main = LOSSES[name](**options, **hard)
-    if not any(layer.name == AUXILIARY for layer in model.layers):
-        return model, main, None
-    auxiliary = CrossEntropy(**options, over_all=name == "ohem", name="auxiliary")
-    both = keras.Model(model.inputs, [model.outputs[0], model.get_layer(AUXILIARY).output], name=model.name)
-    return both, [main, auxiliary], [1.0, train.auxiliary_weight]
+    if loss.name not in LOSSES:
+        raise ValueError(f"loss.name={loss.name!r}: segmentation is trained on {', '.join(map(repr, LOSSES))}")
+    options: dict[str, Any] = {"ignore_label": data.ignore_label, "reduction": "none"}
+    options["align_corners"] = bool(model.align_corners)
+    if loss.class_weights:
+        options["class_weights"] = data.class_weights
+    hard = {}
+    if loss.name == "ohem":
+        hard = {"threshold": loss.ohem_threshold, "min_kept": loss.ohem_min_kept}
+    main = LOSSES[loss.name](**options, **hard)
+    if model.head != "ocr":
+        return objective_of(main)
+    auxiliary = CrossEntropy(**options, over_all=loss.name == "ohem", name="auxiliary")
+
+    def losses(outputs: dict[str, Any], label_maps: Any) -> dict[str, Any]:
+        return {
+            main.name: main(label_maps, outputs[OWN_OUTPUT]),
+            auxiliary.name: auxiliary(label_maps, outputs["regions"]),
+        }
+
+    return Objective(losses, {main.name: 1.0, auxiliary.name: loss.auxiliary_weight}, {"regions": AUXILIARY})
 
 
 def _shared(values, total):

@@ -8,13 +8,13 @@ import keras
 import numpy as np
 import pytest
 
-from hrnet_keras.tasks.keypoints.losses import LOSSES, AdaptiveWing, HardPoints, SquaredError, loss_named, pack
+from hrnet_keras.tasks.keypoints.losses import LOSSES, AdaptiveWing, OhkmMSE, SquaredError, loss_named, pack
 
 OFFICIAL = {
     "loss_unweighted": (SquaredError(factor=0.5), "target_weight"),
     "loss_weighted": (SquaredError("maps", factor=0.5), "target_weight"),
     "loss_nonbinary_weight": (SquaredError("maps", factor=0.5), "target_weight_nonbinary"),
-    "loss_ohkm_top8": (HardPoints(), "target_weight"),
+    "loss_ohkm_top8": (OhkmMSE(), "target_weight"),
 }
 
 
@@ -67,7 +67,7 @@ def test_adaptive_wing_is_steep_but_finite_around_its_seam():
 
 def test_the_hardest_of_few_points_are_all_of_them():
     targets, found = np.zeros((2, 4, 4, 3)), np.ones((2, 4, 4, 3)) * [1, 2, 3]
-    assert float(HardPoints()(pack(targets, np.ones((2, 3))), found)) == pytest.approx(0.5 * (1 + 4 + 9) / 3)
+    assert float(OhkmMSE()(pack(targets, np.ones((2, 3))), found)) == pytest.approx(0.5 * (1 + 4 + 9) / 3)
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -86,10 +86,10 @@ def test_what_is_refused():
     with pytest.raises(ValueError, match=r"\(2, 8, 8, 3\), the heat maps \(2, 8, 8, 3\): expected one row more"):
         SquaredError()(np.zeros((2, 8, 8, 3)), np.zeros((2, 8, 8, 3)))
     with pytest.raises(ValueError, match="expected one row more"):
-        HardPoints()(np.zeros((2, 9, 8, 4)), np.zeros((2, 8, 8, 3)))
+        OhkmMSE()(np.zeros((2, 9, 8, 4)), np.zeros((2, 8, 8, 3)))
     with pytest.raises(ValueError, match="weighting='map': expected 'none', 'errors' or 'maps'"):
         SquaredError("map")
-    with pytest.raises(ValueError, match=r"train.loss='cross_entropy': points are trained on 'mse', 'weighted_mse'"):
+    with pytest.raises(ValueError, match=r"loss.name='cross_entropy': points are trained on 'mse', 'weighted_mse'"):
         loss_named("cross_entropy")
 
 

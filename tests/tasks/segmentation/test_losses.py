@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hrnet_keras.tasks.segmentation.losses import CrossEntropy, Dice, HardPixels, Lovasz
+from hrnet_keras.tasks.segmentation.losses import CrossEntropy, Dice, Lovasz, OhemCrossEntropy
 
 
 def loss_and_gradient(logits, labels, kind=CrossEntropy, **options):
@@ -61,7 +61,7 @@ def test_hard_pixels_of_the_pytorch_11_branch(golden, labels, weighting, hard):
     weights = meta["class_weights"] if weighting == "cityscapes_weights" else None
     threshold, kept = re.match(r"thres([\d.]+)_keep(\d+)", hard).groups()
     options = {"threshold": float(threshold), "min_kept": int(kept), "class_weights": weights}
-    value, gradient = loss_and_gradient(arrays["in_logits"], arrays[f"in_{labels}"], HardPixels, **options)
+    value, gradient = loss_and_gradient(arrays["in_logits"], arrays[f"in_{labels}"], OhemCrossEntropy, **options)
     case = f"ohem/{labels}/{weighting}/{hard}"
     assert value == pytest.approx(meta["result"][case], rel=1e-5)
     if f"grad_{case}" in arrays:
@@ -77,7 +77,9 @@ def test_hard_pixels_of_the_ocr_branch(golden, align_corners, weighted, threshol
     case = f"ohem_t{threshold}_k{kept}{'_weighted' if weighted else ''}_ac{int(align_corners)}"
     weights = arrays["class_weights"] if weighted else None
     options = {"class_weights": weights, "align_corners": align_corners, "threshold": threshold, "min_kept": kept}
-    value, gradient = loss_and_gradient(arrays["logits"], arrays["target"].astype(np.int32), HardPixels, **options)
+    value, gradient = loss_and_gradient(
+        arrays["logits"], arrays["target"].astype(np.int32), OhemCrossEntropy, **options
+    )
     assert value == pytest.approx(meta["losses"][case], rel=1e-5)
     expected = arrays[f"grad/{case}"]
     np.testing.assert_allclose(gradient, expected, atol=1e-5 * np.abs(expected).max())
@@ -90,7 +92,7 @@ def test_two_outputs_of_the_ocr_branch(golden, align_corners, hard):
     meta, arrays = golden("segmentation", "seg_num_losses")
     case = f"ocr_{'ohem_t0.05_k2000' if hard else 'ce'}_ac{int(align_corners)}"
     labels, same = arrays["target"].astype(np.int32), {"align_corners": align_corners}
-    main = (HardPixels, {"threshold": 0.05, "min_kept": 2000}) if hard else (CrossEntropy, {})
+    main = (OhemCrossEntropy, {"threshold": 0.05, "min_kept": 2000}) if hard else (CrossEntropy, {})
     value, gradient = loss_and_gradient(arrays["logits"], labels, main[0], **main[1], **same)
     extra, extra_gradient = loss_and_gradient(arrays["logits_aux"], labels, over_all=hard, **same)
     assert value + 0.4 * extra == pytest.approx(meta["losses"][case], rel=1e-5)
@@ -143,7 +145,7 @@ def test_dice_of_the_formula():
 
 def test_a_batch_without_labels_costs_nothing():
     logits = np.ones((1, 4, 4, 3), np.float32)
-    for loss in (CrossEntropy(), CrossEntropy(over_all=True), HardPixels(), Lovasz()):
+    for loss in (CrossEntropy(), CrossEntropy(over_all=True), OhemCrossEntropy(), Lovasz()):
         assert float(loss(np.full((1, 4, 4), 255), logits)) == 0
 
 

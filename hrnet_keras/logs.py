@@ -1,0 +1,37 @@
+"""The package's progress lines on standard output, for a command or a notebook whose logging nobody has set up."""
+
+import contextlib
+import logging
+from collections.abc import Iterator
+
+
+class _PlainHandler(logging.Handler):
+    """Prints the bare message, on whatever standard output is at that moment."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(self.format(record), flush=True)
+
+
+@contextlib.contextmanager
+def plain_lines(*, wanted: bool = True) -> Iterator[None]:
+    """While it lasts, lines of level INFO and above appear on standard output as plain text.
+
+    Nothing changes where the program has handlers that take such lines already: they come in its own format.
+
+    Args:
+        wanted: whether lines are to appear; without them only warnings do, where the program shows warnings.
+    """
+    logger = logging.getLogger("hrnet_keras")
+    if not wanted or (logger.isEnabledFor(logging.INFO) and logger.hasHandlers()):
+        yield
+        return
+    handler, level, propagates = _PlainHandler(), logger.level, logger.propagate
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False  # else a handler of the root logger, as Colab has one, shows every line again
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+        logger.propagate = propagates
