@@ -82,7 +82,7 @@ def _stems(folder, dataset, task):
     ending = TASKS[task].saved_as
     if ending is None:
         raise ValueError(f"save={str(folder)!r}: a model of task {task!r} writes no answers: expected None")
-    keep = [file for file in (*dataset.image_files, *dataset.label_files) if isinstance(file, (str, os.PathLike))]
+    keep = [file for file in dataset.files if isinstance(file, (str, os.PathLike))]
     return stems_inside(os.fspath(folder), dataset.names, ending, keep=keep)
 
 

@@ -8,7 +8,6 @@ An example has `image` (uint8 RGB `(height, width, 3)`), `name`, and what the se
 
 import importlib
 import inspect
-from os import PathLike
 from types import ModuleType
 from typing import Any
 
@@ -22,7 +21,7 @@ from hrnet_keras.datasets.dataset import (
 from hrnet_keras.datasets.info import DatasetInfo as DatasetInfo, distinct_colour as distinct_colour
 from hrnet_keras.datasets.masks import MaskSet as MaskSet
 from hrnet_keras.datasets.points import PointSet as PointSet
-from hrnet_keras.datasets.reading import DataError as DataError, read_image as read_image
+from hrnet_keras.datasets.reading import DataError as DataError, FilePath as FilePath, read_image as read_image
 from hrnet_keras.datasets.validation import validate as validate, validate_headers as validate_headers
 from hrnet_keras.spelling import did_you_mean, nearest
 
@@ -32,7 +31,6 @@ NAMES = (
 )  # fmt: skip
 # Where a module is not called as its data set; `coco` is what `coco_keypoints` was called, and still opens it.
 MODULES = {"300w": "face_300w", "coco": "coco_keypoints", "points": "points_folder"}
-check, glance, without = validate, validate_headers, exclude  # what these were called
 
 
 def module_of(name: str) -> ModuleType:
@@ -40,7 +38,7 @@ def module_of(name: str) -> ModuleType:
     return importlib.import_module(f"hrnet_keras.datasets.{MODULES.get(name, name)}")
 
 
-def load(name: str, split: str, root: str | PathLike[str] | None = None, **options: Any) -> Dataset:
+def load(name: str, split: str, root: FilePath | None = None, **options: Any) -> Dataset:
     """Opens one split of a data set.
 
     Args:

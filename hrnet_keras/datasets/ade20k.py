@@ -1,13 +1,13 @@
 """ADE20K, 150 classes: indoor and outdoor scenes of the MIT scene-parsing challenge (Zhou et al., CVPR 2017)."""
 
 from dataclasses import replace
-from os import PathLike
 from pathlib import Path
 
 from hrnet_keras.datasets import DataError, MaskSet
 from hrnet_keras.datasets.listing import files_in
 from hrnet_keras.datasets.masks import from_pairs, to_short_side
-from hrnet_keras.datasets.published import published
+from hrnet_keras.datasets.published import published_info
+from hrnet_keras.datasets.reading import FilePath
 
 FOLDERS = {"train": "training", "val": "validation"}
 COUNTS = {"train": 20210, "val": 2000}
@@ -15,9 +15,7 @@ ARCHIVE = "ADEChallengeData2016.zip"
 IDS = {0: 255, 255: 255} | {value: value - 1 for value in range(1, 151)}
 
 
-def load(
-    split: str, root: str | PathLike[str] | None = None, *, short_side: int | None = None, partial: bool = False
-) -> MaskSet:
+def load(split: str, root: FilePath | None = None, *, short_side: int | None = None, partial: bool = False) -> MaskSet:
     """Opens ADE20K at `<root>/images/{training,validation}` and `<root>/annotations/{training,validation}`.
 
     Args:
@@ -39,7 +37,7 @@ def load(
     pictures = Path(root) / "images" / FOLDERS[split]
     labels = Path(root) / "annotations" / FOLDERS[split]
     pairs = [(file.stem, file, labels / f"{file.stem}.png") for file in files_in(pictures, "*.jpg")]
-    info = replace(published("ade20k"), source="groups.csail.mit.edu/vision/datasets/ADE20K", terms="research")
+    info = replace(published_info("ade20k"), source="groups.csail.mit.edu/vision/datasets/ADE20K", terms="research")
     dataset = from_pairs(
         info, split, pictures, pairs, expected=COUNTS[split], archive=ARCHIVE, partial=partial, ids=IDS
     )

@@ -1,16 +1,16 @@
 """AFLW, 19 points: faces of Flickr in all poses (Köstinger et al., ICCVW 2011), as the AFLW-19 protocol takes it."""
 
 from dataclasses import replace
-from os import PathLike
 
 from hrnet_keras.datasets.faces import face_info, open_faces
 from hrnet_keras.datasets.points import PointSet
+from hrnet_keras.datasets.reading import FilePath
 
 SPLITS = {"train": "train", "test": "test", "frontal": "test_frontal"}
 TEST_SPLIT = "test"  # that published scores are of
 
 
-def load(split: str, root: str | PathLike[str] | None = None, *, partial: bool = False) -> PointSet:
+def load(split: str, root: FilePath | None = None, *, partial: bool = False) -> PointSet:
     """Opens AFLW at `<root>/images` and `<root>/face_landmarks_aflw_*.csv` (the official repository's files) or else
     `<root>/annotations/face_landmarks_aflw_*.json` (mmpose's).
 

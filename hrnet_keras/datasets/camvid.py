@@ -1,9 +1,8 @@
 """CamVid, 11 classes: street scenes filmed from a car in Cambridge (Brostow, Fauqueur, Cipolla, PRL 2009)."""
 
-from os import PathLike
-
 from hrnet_keras.datasets import DataError, DatasetInfo, MaskSet, folder
 from hrnet_keras.datasets.balance import balanced_weights
+from hrnet_keras.datasets.reading import FilePath
 
 SPLITS = ("train", "val")
 
@@ -33,7 +32,7 @@ INFO = DatasetInfo(
 )
 
 
-def load(split: str, root: str | PathLike[str] | None = None) -> MaskSet:
+def load(split: str, root: FilePath | None = None) -> MaskSet:
     """Opens CamVid at `<root>/{train,val}/{images,labels}`; label maps are PNG, the pixel value is the class id.
 
     Raises:

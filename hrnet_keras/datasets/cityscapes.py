@@ -1,7 +1,6 @@
 """Cityscapes, 19 classes: street scenes of 50 cities, 2048x1024 (Cordts et al., CVPR 2016)."""
 
 from dataclasses import replace
-from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +8,9 @@ import numpy as np
 from hrnet_keras.datasets import MaskSet
 from hrnet_keras.datasets.listing import files_in
 from hrnet_keras.datasets.masks import from_pairs
-from hrnet_keras.datasets.prepared import check_place, open_prepared
-from hrnet_keras.datasets.published import published
+from hrnet_keras.datasets.prepared import open_prepared, place_of
+from hrnet_keras.datasets.published import published_info
+from hrnet_keras.datasets.reading import FilePath
 
 # Ids in *_labelIds.png that are trained on, in the order of the classes; all other ids are ignored.
 TRAINED_IDS = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
@@ -30,13 +30,9 @@ CLASS_WEIGHTS = (
 
 
 def load(
-    split: str,
-    root: str | PathLike[str] | None = None,
-    *,
-    prepared: str | PathLike[str] | None = None,
-    annotation: str = "fine",
+    split: str, root: FilePath | None = None, *, prepared: FilePath | None = None, annotation: str = "fine",
     partial: bool = False,
-) -> MaskSet:
+) -> MaskSet:  # fmt: skip
     """Opens Cityscapes at `<root>/leftImg8bit/<split>/<city>` and `<root>/gtFine/<split>/<city>`, as it unpacks.
 
     Args:
@@ -55,21 +51,27 @@ def load(
         raise ValueError(f"annotation={annotation!r}: expected 'fine' or 'coarse'")
     if split not in (*COUNTS, "trainval"):
         raise ValueError(f"split={split!r}: cityscapes has {', '.join(map(repr, (*COUNTS, 'trainval')))}")
-    check_place("cityscapes", root, prepared, holds="leftImg8bit/ and gtFine/")
-    parts = (split,)
+    place = place_of("cityscapes", root, prepared, holds="leftImg8bit/ and gtFine/")
+    parts: tuple[str, ...] = (split,)
     if split == "trainval":
         parts = ("train", "val")
     info = replace(
-        published("cityscapes"), class_weights=CLASS_WEIGHTS, source="cityscapes-dataset.com", terms="non-commercial"
+        published_info("cityscapes"),
+        class_weights=CLASS_WEIGHTS,
+        source="cityscapes-dataset.com",
+        terms="non-commercial",
     )
-    common = {"expected": sum(COUNTS[part] for part in parts), "partial": partial, "ids": IDS}
+    expected = sum(COUNTS[part] for part in parts)
     if prepared is not None:
-        dataset = open_prepared("cityscapes", split, prepared, info, config=CONFIGS[annotation], **common)
+        config = CONFIGS[annotation]
+        dataset = open_prepared(
+            "cityscapes", split, place, info, config=config, expected=expected, partial=partial, ids=IDS
+        )
     else:
-        pairs = _pairs(Path(root), parts, f"gt{annotation.capitalize()}")
-        folder = Path(root) / "leftImg8bit" / parts[0]
+        pairs = _pairs(place, parts, f"gt{annotation.capitalize()}")
+        folder = place / "leftImg8bit" / parts[0]
         archive = f"{ARCHIVES[annotation]} of cityscapes-dataset.com"
-        dataset = from_pairs(info, split, folder, pairs, archive=archive, **common)
+        dataset = from_pairs(info, split, folder, pairs, expected=expected, archive=archive, partial=partial, ids=IDS)
     dataset.to_file = to_label_ids
     return dataset
 

@@ -9,7 +9,6 @@ says which annotations are meant.
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,8 @@ from hrnet_keras.datasets.point_files import (
     xywh_of,
 )
 from hrnet_keras.datasets.points import PointSet, Rows, check_box, check_inside, point_set
-from hrnet_keras.datasets.published import published
+from hrnet_keras.datasets.published import published_info
+from hrnet_keras.datasets.reading import FilePath
 
 COUNT = 17
 PERSON = 1  # category id in detection files
@@ -44,14 +44,9 @@ UPPER_BODY = tuple(range(11))  # the official pose repository's reader
 
 
 def load(
-    split: str,
-    root: str | PathLike[str] | None = None,
-    *,
-    detections: str | PathLike[str] | None = None,
-    score_threshold: float = 0.0,
-    lineage: str = "official",
-    partial: bool = False,
-) -> PointSet:
+    split: str, root: FilePath | None = None, *, detections: FilePath | None = None, score_threshold: float = 0.0,
+    lineage: str = "official", partial: bool = False,
+) -> PointSet:  # fmt: skip
     """Opens COCO 2017 at `<root>/annotations/*.json` and `<root>/images/{train2017,val2017,test2017}` (or these folders
     in `<root>` itself), as its archives unpack.
 
@@ -82,8 +77,7 @@ def load(
 
     Source: boxes, order and what is left out as in the official pose repository's reader; mmpose's for its lineage.
     """
-    _check_options(split, root, detections, lineage)
-    root = Path(root)
+    root = _root_of(split, root, detections, lineage)
     name, pictures = FILES[split]
     file = root / "annotations" / name
     archive = ANNOTATIONS.get(split, "annotations_trainval2017.zip")
@@ -102,7 +96,8 @@ def load(
     return point_set(coco_info(), split, rows, folder=folder, origin=file, archive=archive, partial=partial)
 
 
-def _check_options(split: str, root: Any, detections: Any, lineage: str) -> None:
+def _root_of(split: str, root: FilePath | None, detections: FilePath | None, lineage: str) -> Path:
+    """The folder; raises where the options don't go together."""
     if split not in FILES:
         raise ValueError(f"split={split!r}: coco has {', '.join(map(repr, FILES))}")
     if lineage not in ("official", "mmlab"):
@@ -111,12 +106,13 @@ def _check_options(split: str, root: Any, detections: Any, lineage: str) -> None
         raise DataError("coco is read from files: expected root, the folder that holds annotations/ and images/")
     if split == "test-dev" and detections is None:
         raise DataError("coco 'test-dev' has no annotations: expected the option detections, a file of persons' boxes")
+    return Path(root)
 
 
 def coco_info() -> DatasetInfo:
     """The `DatasetInfo` of COCO's persons."""
     return replace(
-        published("coco"), class_names=(), metric="oks", sigmas=SIGMAS, upper_body=UPPER_BODY,
+        published_info("coco"), class_names=(), metric="oks", sigmas=SIGMAS, upper_body=UPPER_BODY,
         source="cocodataset.org", terms="annotations CC BY 4.0, pictures: Flickr's terms of use",
     )  # fmt: skip
 
@@ -193,7 +189,7 @@ def _check_names(category: dict, file: Path) -> None:
     if not isinstance(category.get("keypoints"), list):
         return
     names = [str(name) for name in category["keypoints"]]
-    expected = published("coco").point_names
+    expected = published_info("coco").point_names
     if names and places_in(names, expected) != list(range(COUNT)):
         raise DataError(
             f"{file}: {difference('its category person', names, 'coco', expected)}: expected COCO's "
@@ -224,7 +220,7 @@ def _annotated(truth: CocoFile, file: Path, lineage: str) -> Rows:
         picture = _picture(truth, number, file)
         persons = _persons(picture, ids, lineage, file)
         if persons:
-            rows[entry["file_name"]] = picture | _columns([person for person in persons if person.box is not None])
+            rows[entry["file_name"]] = picture | _columns([person for person in persons if person.box])
     return rows
 
 
@@ -253,11 +249,11 @@ def _columns(persons: list[_Person]) -> dict[str, np.ndarray]:
     return {
         "points": np.array([person.points for person in persons], np.float64).reshape(-1, COUNT, 2),
         "visible": np.array([person.visible for person in persons], np.int8).reshape(-1, COUNT),
-        "boxes": np.array([_with_area(person.box) for person in persons], np.float64).reshape(-1, 4),
+        "boxes": np.array([_with_area(person.box) for person in persons if person.box], np.float64).reshape(-1, 4),
     }
 
 
-def _detections_file(detections: str | PathLike[str], root: Path) -> Path:
+def _detections_file(detections: FilePath, root: Path) -> Path:
     """The file of detections, as given or within `root`."""
     inside = root / detections
     if inside.is_file() and not Path(detections).is_file():
@@ -273,8 +269,8 @@ def _detected(truth: CocoFile, origin: Path, file: Path, threshold: float, parti
     for number in truth.pictures:
         persons.setdefault(number, [])
     rows = {}
-    for number, detections in persons.items():
-        values = np.array(detections, np.float64).reshape(-1, 5)
+    for number, boxes in persons.items():
+        values = np.array(boxes, np.float64).reshape(-1, 5)
         picture = _picture(truth, number, origin)
         rows[truth.pictures[number]["file_name"]] = picture | {"boxes": values[:, :4], "box_scores": values[:, 4]}
     return rows

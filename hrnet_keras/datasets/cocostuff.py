@@ -1,7 +1,6 @@
 """COCO-Stuff 10k, 171 classes: things and stuff on pictures of COCO (Caesar, Uijlings and Ferrari, CVPR 2018)."""
 
 from dataclasses import replace
-from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,8 @@ import numpy as np
 from hrnet_keras.datasets import DataError, MaskSet
 from hrnet_keras.datasets.listing import files_in
 from hrnet_keras.datasets.masks import from_pairs, to_short_side
-from hrnet_keras.datasets.published import published
+from hrnet_keras.datasets.published import published_info
+from hrnet_keras.datasets.reading import FilePath
 from hrnet_keras.datasets.text import read_text
 
 COUNTS = {"train": 9000, "val": 1000}
@@ -22,9 +22,7 @@ USED = tuple(value for value in range(1, 183) if value not in UNUSED)
 IDS = {value: 255 for value in range(256)} | {value: i for i, value in enumerate(USED)}
 
 
-def load(
-    split: str, root: str | PathLike[str] | None = None, *, short_side: int | None = None, partial: bool = False
-) -> MaskSet:
+def load(split: str, root: FilePath | None = None, *, short_side: int | None = None, partial: bool = False) -> MaskSet:
     """Opens COCO-Stuff 10k, either as released or as PNG files.
 
     As released: `<root>/images/*.jpg`, `<root>/annotations/*.mat` and `<root>/imageLists/{train,test}.txt`. As PNG
@@ -57,7 +55,9 @@ def load(
         folder = root / "images"
         kind = Released
         pairs = _released(root, split, partial)
-    info = replace(published("cocostuff"), source="github.com/nightrome/cocostuff10k", terms="Flickr's terms of use")
+    info = replace(
+        published_info("cocostuff"), source="github.com/nightrome/cocostuff10k", terms="Flickr's terms of use"
+    )
     dataset = from_pairs(
         info, split, folder, pairs, expected=COUNTS[split], archive=ARCHIVE, partial=partial, ids=IDS, kind=kind
     )

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from hrnet_keras.datasets import DataError, DatasetInfo
 from hrnet_keras.datasets.faces import JSON_PAGE, face, face_around, face_info
 from hrnet_keras.datasets.point_files import keypoints_of, read_coco, size_of, xywh_of
 from hrnet_keras.datasets.points import Instance, PointSet, centers_and_scales, check_box, point_set, rows_of
+from hrnet_keras.datasets.reading import FilePath
 
 TEST_SPLIT = "test"  # that published scores are of
 OUTER_EYE_CORNERS = (8, 9)
@@ -21,9 +21,7 @@ VARIABLES = {"train": ("IsTr", "phisTr", "bboxesTr", 1), "test": ("IsT", "phisT"
 ARCHIVE = "COFW_color.zip (COFW_train_color.mat and COFW_test_color.mat)"
 
 
-def load(
-    split: str, root: str | PathLike[str] | None = None, *, lineage: str = "official", partial: bool = False
-) -> PointSet:
+def load(split: str, root: FilePath | None = None, *, lineage: str = "official", partial: bool = False) -> PointSet:
     """Opens COFW at `<root>/COFW_{train,test}_color.mat`, pictures and all, or mmpose's conversion of them,
     `<root>/annotations/cofw_{train,test}.json` and `<root>/images`.
 

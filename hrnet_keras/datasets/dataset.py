@@ -108,13 +108,9 @@ class ClassSet(Dataset):
     per_example = (*Dataset.per_example, "picture_labels")
 
     def __init__(
-        self,
-        info: DatasetInfo,
-        split: str,
-        names: Iterable[str],
-        image_files: Iterable[ImageFile],
+        self, info: DatasetInfo, split: str, names: Iterable[str], image_files: Iterable[ImageFile],
         picture_labels: Iterable[int],
-    ) -> None:
+    ) -> None:  # fmt: skip
         super().__init__(info, split, names, image_files)
         self.picture_labels = tuple(picture_labels)
 

@@ -1,9 +1,8 @@
 """300W, 68 points: faces of AFW, HELEN, LFPW and IBUG, and the challenge's own (Sagonas et al., ICCVW 2013)."""
 
-from os import PathLike
-
 from hrnet_keras.datasets.faces import face_info, open_faces
 from hrnet_keras.datasets.points import PointSet
+from hrnet_keras.datasets.reading import FilePath
 
 SPLITS = {
     "train": "train", "valid": "valid", "common": "valid_common", "challenge": "valid_challenge", "test": "test",
@@ -12,7 +11,7 @@ TEST_SPLIT = "valid"  # that published scores are of
 OUTER_EYE_CORNERS = (36, 45)
 
 
-def load(split: str, root: str | PathLike[str] | None = None, *, partial: bool = False) -> PointSet:
+def load(split: str, root: FilePath | None = None, *, partial: bool = False) -> PointSet:
     """Opens 300W at `<root>/images` and `<root>/face_landmarks_300w_*.csv` (the official repository's files) or else
     `<root>/annotations/face_landmarks_300w_*.json` (mmpose's).
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,8 @@ from hrnet_keras.datasets.points import (
     square_box,
     tight_boxes,
 )
-from hrnet_keras.datasets.published import published
+from hrnet_keras.datasets.published import published_info
+from hrnet_keras.datasets.reading import FilePath
 
 CSV_PAGE = "the page of github.com/HRNet/HRNet-Facial-Landmark-Detection"
 JSON_PAGE = "the data set page of mmpose's documentation"
@@ -36,12 +36,12 @@ JSON_PAGE = "the data set page of mmpose's documentation"
 
 def face_info(name: str, normaliser: tuple[int, int] | str, source: str) -> DatasetInfo:
     """The `DatasetInfo` of a published set of faces; `normaliser` as there. All four are for research only."""
-    return replace(published(name), metric="nme", normaliser=normaliser, source=source, terms="research only")
+    return replace(published_info(name), metric="nme", normaliser=normaliser, source=source, terms="research only")
 
 
 def annotation_file(
-    name: str, split: str, root: str | PathLike[str] | None, splits: dict[str, str]
-) -> tuple[str, Path | None]:
+    name: str, split: str, root: FilePath | None, splits: dict[str, str]
+) -> tuple[str, Path, Path | None]:
     """The official csv of a split, or else mmpose's json.
 
     Args:
@@ -51,7 +51,7 @@ def annotation_file(
         splits: `{split: how the files spell it}`.
 
     Returns:
-        The split's key, and the path: `<root>/face_landmarks_<name>_<split>.csv` or
+        The split's key, the folder, and the path: `<root>/face_landmarks_<name>_<split>.csv` or
         `<root>/annotations/face_landmarks_<name>_<split>.json`; `None` where neither is there.
 
     Raises:
@@ -62,20 +62,16 @@ def annotation_file(
         raise ValueError(f"split={split!r}: {name} has {', '.join(map(repr, splits))}")
     if root is None:
         raise DataError(f"{name} is read from files: expected root, the folder that holds images/ and its annotations")
+    folder = Path(root)
     stem = f"face_landmarks_{name}_{splits[split]}"
-    files = (Path(root) / f"{stem}.csv", Path(root) / "annotations" / f"{stem}.json")
-    return split, next((file for file in files if file.is_file()), None)
+    files = (folder / f"{stem}.csv", folder / "annotations" / f"{stem}.json")
+    return split, folder, next((file for file in files if file.is_file()), None)
 
 
 def open_faces(
-    info: DatasetInfo,
-    split: str,
-    root: str | PathLike[str] | None,
-    splits: dict[str, str],
-    *,
-    partial: bool = False,
+    info: DatasetInfo, split: str, root: FilePath | None, splits: dict[str, str], *, partial: bool = False,
     sized: bool = False,
-) -> PointSet:
+) -> PointSet:  # fmt: skip
     """Opens a split of 300W, WFLW or AFLW from its csv or json; pictures are relative to `<root>/images`.
 
     `boxes` are the squares of centre and scale; every face of the csv has all its points labelled (1).
@@ -92,7 +88,7 @@ def open_faces(
     Source: columns of the csv files as the official facial-landmark repository reads them;
         keys of mmpose's json files.
     """
-    split, file = annotation_file(info.name, split, root, splits)
+    split, top, file = annotation_file(info.name, split, root, splits)
     if file is None:
         stem = f"face_landmarks_{info.name}_{splits[split]}"
         raise DataError(
@@ -103,19 +99,14 @@ def open_faces(
     if file.suffix == ".csv":
         faces = _csv_faces(file, len(info.point_names), sized)
     archive = f"the pictures of {info.name}"
-    folder = Path(root) / "images"
+    folder = top / "images"
     return point_set(info, split, rows_of(faces), folder=folder, origin=file, archive=archive, partial=partial)
 
 
 def face(
-    where: str,
-    picture: str,
-    points: np.ndarray,
-    visible: np.ndarray,
-    center: Any,
-    scale: float,
+    where: str, picture: str, points: np.ndarray, visible: np.ndarray, center: Any, scale: float,
     size: float | None = None,
-) -> Instance:
+) -> Instance:  # fmt: skip
     """An `Instance` of a face with its square box; `DataError` where no point is labelled or the square is empty."""
     if not np.any(visible):
         raise DataError(f"{where}: no point is labelled: remove this face")

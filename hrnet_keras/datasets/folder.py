@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 from hrnet_keras.datasets import DataError, DatasetInfo, MaskSet, distinct_colour
 from hrnet_keras.datasets.balance import balanced_weights, count_pixels
 from hrnet_keras.datasets.listing import EXPECTED, is_ours, pictures_in
+from hrnet_keras.datasets.reading import FilePath
 from hrnet_keras.datasets.sides import mirror_pairs
 from hrnet_keras.datasets.text import read_text
 
@@ -19,12 +19,9 @@ IGNORED = 255
 
 
 def load(
-    split: str,
-    root: str | PathLike[str] | None = None,
-    *,
-    class_weights: Sequence[float] | str | None = None,
+    split: str, root: FilePath | None = None, *, class_weights: Sequence[float] | str | None = None,
     mask_values: Mapping[int, int] | None = None,
-) -> MaskSet:
+) -> MaskSet:  # fmt: skip
     """Opens a folder of pictures and label maps.
 
     The files lie in `<root>/<split>/{images,labels}`, or in `<root>/{images,labels}`, which then is every split. A
@@ -89,7 +86,7 @@ def _weights(dataset: MaskSet, given: Any) -> tuple[float, ...]:
     return tuple(float(weight) for weight in given)
 
 
-def read_split(info: DatasetInfo, split: str, root: str | PathLike[str]) -> MaskSet:
+def read_split(info: DatasetInfo, split: str, root: FilePath) -> MaskSet:
     """The `MaskSet` of one split of `root`, laid out as `load` says; `info` are known already."""
     top = _split_folder(Path(root), split)
     images = _by_stem(pictures_in(top / "images"))
@@ -159,7 +156,7 @@ def _read_info(root: Path) -> DatasetInfo:
     return DatasetInfo(root.resolve().name, names, palette, source=str(root), label_flip_pairs=pairs)
 
 
-def read_classes(file: str | PathLike[str]) -> tuple[tuple[str, ...], tuple[tuple[int, int, int], ...]]:
+def read_classes(file: FilePath) -> tuple[tuple[str, ...], tuple[tuple[int, int, int], ...]]:
     """Names and colours of classes from a text file: a class per line in the order of the ids, empty lines left out.
 
     A colour may stand behind the name: `traffic light 250 170 30`; the others get one.

@@ -1,21 +1,19 @@
 """ImageNet-1k, or any folder with a folder of pictures per class."""
 
-from os import PathLike
 from pathlib import Path
 
 from hrnet_keras.datasets import ClassSet, DataError, DatasetInfo
 from hrnet_keras.datasets.listing import EXPECTED, folders_in, pictures_in, told_apart
 from hrnet_keras.datasets.matching import places_in
-from hrnet_keras.datasets.prepared import check_place, open_prepared
-from hrnet_keras.datasets.published import published
+from hrnet_keras.datasets.prepared import open_prepared, place_of
+from hrnet_keras.datasets.published import published_info
+from hrnet_keras.datasets.reading import FilePath
 from hrnet_keras.datasets.sides import mirror_pairs
 
 TRAIN = "train"  # the split whose folders are the classes of all
 
 
-def load(
-    split: str, root: str | PathLike[str] | None = None, *, prepared: str | PathLike[str] | None = None
-) -> ClassSet:
+def load(split: str, root: FilePath | None = None, *, prepared: FilePath | None = None) -> ClassSet:
     """Opens `<root>/<split>/<class>/<picture>`.
 
     The classes are the folders of `<root>/train`, where there is such a split, else the split's own: a class id is the
@@ -37,12 +35,12 @@ def load(
 
     Source: layout and order of the official classification repository.
     """
-    check_place("imagenet", root, prepared, holds="train/ and val/")
+    place = place_of("imagenet", root, prepared, holds="train/ and val/")
     if prepared is not None:
         if split not in ("train", "val"):
             raise ValueError(f"split={split!r}: imagenet2012 has 'train' and 'val' (its test pictures have no classes)")
-        return open_prepared("imagenet2012", split, prepared, published("imagenet"))
-    top = Path(root) / split
+        return open_prepared("imagenet2012", split, place, published_info("imagenet"))
+    top = place / split
     if not top.is_dir():
         raise DataError(f"{top}: no such folder: expected a folder per class in it")
     folders = _class_folders(top)
@@ -50,7 +48,7 @@ def load(
         raise DataError(
             f"{top}: holds no folders: expected one per class; sort the pictures into their synsets' folders"
         )
-    classes, ids = _classes([folder.name for folder in folders], _class_folders(Path(root) / TRAIN))
+    classes, ids = _classes([folder.name for folder in folders], _class_folders(place / TRAIN))
     names: list[str] = []
     files: list[Path] = []
     labels: list[int] = []
@@ -61,7 +59,7 @@ def load(
         names += [f"{folder.name}/{name}" for name in told_apart(inside)]
         files += inside
         labels += [label] * len(inside)
-    return ClassSet(_info(classes, root), split, names, files, labels)
+    return ClassSet(_info(classes, place), split, names, files, labels)
 
 
 def _class_folders(top: Path) -> list[Path]:
@@ -76,13 +74,13 @@ def _classes(names: list[str], trained: list[Path]) -> tuple[list[str], list[int
     classes = [folder.name for folder in trained]
     ranks = places_in(names, classes)
     classes += [name for name, rank in zip(names, ranks, strict=True) if rank is None]
-    return classes, places_in(names, classes)
+    return classes, [rank for rank in places_in(names, classes) if rank is not None]
 
 
-def _info(classes: list[str], root: str | PathLike[str]) -> DatasetInfo:
-    imagenet = published("imagenet")
+def _info(classes: list[str], root: Path) -> DatasetInfo:
+    imagenet = published_info("imagenet")
     if len(classes) == len(imagenet.class_names) and all(name.startswith("n") for name in classes):
         return imagenet
     return DatasetInfo(
-        Path(root).resolve().name, class_names=tuple(classes), source=str(root), label_flip_pairs=mirror_pairs(classes)
+        root.resolve().name, class_names=tuple(classes), source=str(root), label_flip_pairs=mirror_pairs(classes)
     )

@@ -1,10 +1,9 @@
 """What lies in a folder, without what operating systems leave there; pictures are known by ending or by content."""
 
 from collections.abc import Iterator, Sequence
-from os import PathLike
 from pathlib import Path
 
-from hrnet_keras.datasets.reading import HEIC, DataError
+from hrnet_keras.datasets.reading import HEIC, DataError, FilePath
 
 SUFFIXES = (
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".avif",
@@ -21,18 +20,18 @@ def is_ours(path: Path) -> bool:
     return not path.name.startswith(".") and path.name not in LEFT_BY_SYSTEMS
 
 
-def files_in(folder: str | PathLike[str], pattern: str) -> list[Path]:
+def files_in(folder: FilePath, pattern: str) -> list[Path]:
     """Sorted paths below a folder that match a pattern of `pathlib` and are the user's own; [] without the folder."""
     folder = Path(folder)
     return sorted(path for path in folder.glob(pattern) if all(map(is_ours, _steps(path, folder))))
 
 
-def folders_in(folder: str | PathLike[str]) -> list[Path]:
+def folders_in(folder: FilePath) -> list[Path]:
     """Sorted folders in a folder that are the user's own."""
     return sorted(path for path in Path(folder).iterdir() if is_ours(path) and path.is_dir())
 
 
-def pictures_in(folder: str | PathLike[str]) -> list[Path]:
+def pictures_in(folder: FilePath) -> list[Path]:
     """Sorted pictures in a folder: by their endings (`SUFFIXES`), and files of unusual ones by their first bytes.
 
     Raises:

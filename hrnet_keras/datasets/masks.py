@@ -29,14 +29,9 @@ class MaskSet(Dataset):
     new_size: Callable[[Size], Size] | None = None
 
     def __init__(
-        self,
-        info: DatasetInfo,
-        split: str,
-        names: Iterable[str],
-        image_files: Iterable[ImageFile] = (),
-        label_files: Iterable[ImageFile] = (),
-        ids: dict[int, int] | None = None,
-    ) -> None:
+        self, info: DatasetInfo, split: str, names: Iterable[str], image_files: Iterable[ImageFile] = (),
+        label_files: Iterable[ImageFile] = (), ids: dict[int, int] | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(info, split, names, image_files)
         self.label_files = tuple(label_files)
         self.ids = ids
@@ -74,8 +69,12 @@ class MaskSet(Dataset):
         Raises:
             DataError: a file of it is unreadable, cut short, or its label map does not fit (size, class ids).
         """
-        example = {"image": read_image(self.image_files[i]), "label_map": self.label_map(i), "name": self.names[i]}
-        self.check_fit(i, example, example["image"].shape[:2])
+        example: Example = {
+            "image": read_image(self.image_files[i]),
+            "label_map": self.label_map(i),
+            "name": self.names[i],
+        }
+        self.check_fit(i, example, (image.shape[0], image.shape[1]))
         return self._resized(example)
 
     def label_map(self, i: int) -> np.ndarray:
@@ -143,17 +142,9 @@ def resized(example: Example, size: Size) -> Example:
 
 
 def from_pairs(
-    info: DatasetInfo,
-    split: str,
-    folder: Path,
-    pairs: Sequence[tuple[str, Path, Path]],
-    *,
-    expected: int,
-    archive: str,
-    partial: bool = False,
-    ids: dict[int, int] | None = None,
-    kind: type[MaskSet] = MaskSet,
-) -> MaskSet:
+    info: DatasetInfo, split: str, folder: Path, pairs: Sequence[tuple[str, Path, Path]], *, expected: int,
+    archive: str, partial: bool = False, ids: dict[int, int] | None = None, kind: type[MaskSet] = MaskSet,
+) -> MaskSet:  # fmt: skip
     """The `MaskSet` of picture and label files that belong together; what lacks is said with its remedy.
 
     Args:

@@ -35,10 +35,10 @@ def places_in(names: Sequence[str], among: Sequence[str]) -> list[int | None]:
 
 def say_nothing(names: Sequence[str]) -> bool:
     """Whether names are none, or were made up by counting (`point_0`, `point_1`, ...; from 0 or from 1)."""
-    numbers = [MADE_UP.fullmatch(name) for name in names]
-    if not all(numbers):
+    matches = [match for match in map(MADE_UP.fullmatch, names) if match]
+    if len(matches) < len(names):
         return False
-    counted = [int(number.group(1)) for number in numbers]
+    counted = [int(match.group(1)) for match in matches]
     return counted in (list(range(len(names))), list(range(1, len(names) + 1)))
 
 

@@ -1,7 +1,6 @@
 """MPII Human Pose, 16 points: people in everyday activities (Andriluka et al., CVPR 2014)."""
 
 from dataclasses import replace
-from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,8 @@ import numpy as np
 from hrnet_keras.datasets import DataError, DatasetInfo
 from hrnet_keras.datasets.point_files import number_of, numbers, read_json, value_of
 from hrnet_keras.datasets.points import Instance, PointSet, point_set, rows_of, square_box
-from hrnet_keras.datasets.published import published
+from hrnet_keras.datasets.published import published_info
+from hrnet_keras.datasets.reading import FilePath
 
 COUNT = 16
 UPPER_BODY = tuple(range(7, 16))  # the official pose repository's reader
@@ -22,7 +22,7 @@ CROP_DROP = 15.0  # pixels per unit of scale: the official reader's, so that the
 HEAD_SHARE = 0.6  # of the diagonal of the head's box: what MPII's evaluation calls the length of the head
 
 
-def load(split: str, root: str | PathLike[str] | None = None, *, partial: bool = False) -> PointSet:
+def load(split: str, root: FilePath | None = None, *, partial: bool = False) -> PointSet:
     """Opens MPII at `<root>/images` and `<root>/annot/{train,valid,trainval,test}.json` (the official repository's) or
     `<root>/annotations/mpii_{train,val,trainval,test}.json` (mmpose's, the same content).
 
@@ -73,7 +73,7 @@ def load(split: str, root: str | PathLike[str] | None = None, *, partial: bool =
 def mpii_info() -> DatasetInfo:
     """The `DatasetInfo` of MPII."""
     return replace(
-        published("mpii"), metric="pckh", upper_body=UPPER_BODY, crop_drop=CROP_DROP,
+        published_info("mpii"), metric="pckh", upper_body=UPPER_BODY, crop_drop=CROP_DROP,
         source="human-pose.mpi-inf.mpg.de", terms="Simplified BSD",
     )  # fmt: skip
 

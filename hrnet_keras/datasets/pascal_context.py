@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterable
 from dataclasses import replace
-from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,9 @@ import numpy as np
 
 from hrnet_keras.datasets import DataError, DatasetInfo, MaskSet
 from hrnet_keras.datasets.masks import from_pairs, to_short_side
-from hrnet_keras.datasets.prepared import check_place, open_prepared
-from hrnet_keras.datasets.published import published
+from hrnet_keras.datasets.prepared import open_prepared, place_of
+from hrnet_keras.datasets.published import published_info
+from hrnet_keras.datasets.reading import FilePath
 from hrnet_keras.datasets.text import read_text
 
 PICTURES = "VOCtrainval_03-May-2010.tar"
@@ -29,13 +29,9 @@ RAW_IDS = (
 
 
 def load(
-    split: str,
-    root: str | PathLike[str] | None = None,
-    *,
-    prepared: str | PathLike[str] | None = None,
-    classes: int = 59,
+    split: str, root: FilePath | None = None, *, prepared: FilePath | None = None, classes: int = 59,
     short_side: int | None = None,
-) -> MaskSet:
+) -> MaskSet:  # fmt: skip
     """Opens PASCAL-Context in the folder `VOCdevkit/VOC2010`.
 
     The pictures lie in `<root>/JPEGImages`. The label maps are `<root>/SegmentationClassContext/<stem>.png` (0 is
@@ -59,15 +55,15 @@ def load(
         raise ValueError(f"split={split!r}: pascal_context has 'train' and 'val'")
     if classes not in (59, 60):
         raise ValueError(f"classes={classes!r}: pascal_context has 59 or 60")
-    check_place("pascal_context", root, prepared, holds="JPEGImages/ (VOC2010)")
+    place = place_of("pascal_context", root, prepared, holds="JPEGImages/ (VOC2010)")
     shift = 60 - classes
     # The background, 0, comes first: it is ignored where there are 59 classes.
     ids = {0: 255, 255: 255} | {value: value - shift for value in range(shift, 60)}
-    info = replace(published(f"pascal_context_{classes}"), source="PASCAL VOC 2010", terms="Flickr's terms of use")
+    info = replace(published_info(f"pascal_context_{classes}"), source="PASCAL VOC 2010", terms="Flickr's terms of use")
     if prepared is not None:
-        dataset = open_prepared("pascal_context", split, prepared, info, ids=ids)
+        dataset = open_prepared("pascal_context", split, place, info, ids=ids)
     else:
-        dataset = _from_files(info, split, Path(root), ids)
+        dataset = _from_files(info, split, place, ids)
     if short_side is not None and split == "train":
         dataset.new_size = to_short_side(short_side)
     return dataset
@@ -130,15 +126,9 @@ class Merged(MaskSet):
     per_example = (*MaskSet.per_example, "sizes", "shapes")
 
     def __init__(
-        self,
-        info: DatasetInfo,
-        split: str,
-        files: list[Path],
-        merged: Path,
-        ids: dict[int, int],
-        sizes: Iterable[tuple[int, int]],
-        shapes: Iterable[list[Shape]],
-    ) -> None:
+        self, info: DatasetInfo, split: str, files: list[Path], merged: Path, ids: dict[int, int],
+        sizes: Iterable[tuple[int, int]], shapes: Iterable[list[Shape]],
+    ) -> None:  # fmt: skip
         super().__init__(info, split, [file.stem for file in files], files, [merged] * len(files), ids)
         self.sizes = tuple(sizes)
         self.shapes = tuple(shapes)

@@ -8,15 +8,13 @@ import posixpath
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from os import PathLike
 from typing import Any
 
 import numpy as np
 
-from hrnet_keras.datasets.reading import DataError
+from hrnet_keras.datasets.reading import DataError, FilePath
 from hrnet_keras.datasets.text import read_text
 
-File = str | PathLike[str]
 Id = int | str  # of a picture, as the file says it
 DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 
@@ -43,7 +41,7 @@ class CocoFile:
                 yield picture, entry
 
 
-def read_json(file: File, remedy: str) -> Any:
+def read_json(file: FilePath, remedy: str) -> Any:
     """What a json file holds.
 
     Args:
@@ -60,7 +58,7 @@ def read_json(file: File, remedy: str) -> Any:
         raise DataError(f"{file}: cut short or no json ({error}): unpack or copy it again") from error
 
 
-def read_coco(file: File, remedy: str, *, annotated: bool = True) -> CocoFile:
+def read_coco(file: FilePath, remedy: str, *, annotated: bool = True) -> CocoFile:
     """A json file in COCO's layout, its pictures and annotations brought together.
 
     Args:
@@ -86,7 +84,7 @@ def read_coco(file: File, remedy: str, *, annotated: bool = True) -> CocoFile:
     return CocoFile(pictures, _by_picture(entries, pictures, categories, file), categories)
 
 
-def _pictures(images: list, file: File) -> dict[Id, dict]:
+def _pictures(images: list, file: FilePath) -> dict[Id, dict]:
     """`{id: entry}` of the list "images"."""
     pictures: dict[Id, dict] = {}
     names = set()
@@ -104,7 +102,9 @@ def _pictures(images: list, file: File) -> dict[Id, dict]:
     return pictures
 
 
-def _by_picture(entries: list, pictures: dict[Id, dict], categories: list[dict], file: File) -> dict[Id, list[dict]]:
+def _by_picture(
+    entries: list, pictures: dict[Id, dict], categories: list[dict], file: FilePath
+) -> dict[Id, list[dict]]:
     """`{id of a picture: its entries}` of the list "annotations"."""
     annotations: dict[Id, list[dict]] = {number: [] for number in pictures}
     # Some tools write an id as 7 in one list and as "7" in the other.
@@ -217,7 +217,7 @@ def numbers(values: Any, count: int, where: str, what: str) -> np.ndarray:
     return array.astype(np.float64)
 
 
-def read_csv(file: File, remedy: str) -> list[tuple[int, list[str]]]:
+def read_csv(file: FilePath, remedy: str) -> list[tuple[int, list[str]]]:
     """Rows of a table: list of `(number of the line, cells)`, without empty lines; cells are stripped text.
 
     Cells are parted by commas, or by semicolons or tabs where the first line has as many of these; then a decimal

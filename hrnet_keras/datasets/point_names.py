@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from os import PathLike
 from pathlib import Path
 
 from hrnet_keras.datasets import DataError, DatasetInfo
 from hrnet_keras.datasets.matching import difference, places_in, say_nothing
+from hrnet_keras.datasets.reading import FilePath
 from hrnet_keras.datasets.sides import mirror_pairs as guessed_pairs
 from hrnet_keras.datasets.text import read_text
 
@@ -30,7 +30,7 @@ def named_info(
     )  # fmt: skip
 
 
-def read_names(file: str | PathLike[str], info: DatasetInfo) -> DatasetInfo:
+def read_names(file: FilePath, info: DatasetInfo) -> DatasetInfo:
     """`info` with the points, pairs and lines that a plain file says; what it leaves out stays as it was.
 
     A line of one word names a point; all of them, in their order: where the csv or json names its points, too, they
@@ -47,9 +47,7 @@ def read_names(file: str | PathLike[str], info: DatasetInfo) -> DatasetInfo:
     """
     lines = _lines_of(file)
     names = tuple(words[0] for _, words in lines if len(words) == 1) or info.point_names
-    twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
-    if twice is not None:
-        raise DataError(f"{file}: names {twice!r} twice: expected every point once")
+    _check_different(names, file)
     pairs: dict[str, list[tuple[int, int]]] = {keyword: [] for keyword in KEYWORDS}
     lines_of: dict[int, int] = {}
     for number, words in lines:
@@ -71,7 +69,13 @@ def read_names(file: str | PathLike[str], info: DatasetInfo) -> DatasetInfo:
     )
 
 
-def _lines_of(file: str | PathLike[str]) -> list[tuple[int, list[str]]]:
+def _check_different(names: Sequence[str], file: FilePath) -> None:
+    for i, name in enumerate(names):
+        if name in names[:i]:
+            raise DataError(f"{file}: names {name!r} twice: expected every point once")
+
+
+def _lines_of(file: FilePath) -> list[tuple[int, list[str]]]:
     """Number and words of every line that is neither empty nor a comment."""
     lines = []
     for number, line in enumerate(read_text(file).splitlines(), 1):
@@ -95,8 +99,8 @@ def places_of(given: Sequence[str], file: Path, names: Sequence[str], names_file
         raise DataError(f"{names_file}: names {len(names)} points, {file} has {len(given)}")
     if say_nothing(given) or say_nothing(names):
         return list(range(len(names)))
-    places = places_in(given, names)
-    if None in places:
+    places = [place for place in places_in(given, names) if place is not None]
+    if len(places) < len(names):
         raise DataError(f"{difference(str(names_file), names, str(file), given)}: expected the same points in both")
     return places
 

@@ -60,14 +60,9 @@ class PointSet(Dataset):
     per_example = (*Dataset.per_example, "rows")
 
     def __init__(
-        self,
-        info: DatasetInfo,
-        split: str,
-        names: Iterable[str],
-        image_files: Iterable[ImageFile],
-        rows: Iterable[Example],
-        origin: str | Path,
-    ) -> None:
+        self, info: DatasetInfo, split: str, names: Iterable[str], image_files: Iterable[ImageFile],
+        rows: Iterable[Example], origin: str | Path,
+    ) -> None:  # fmt: skip
         super().__init__(info, split, names, image_files)
         self.origin = origin
         self.rows = tuple(rows)
@@ -178,15 +173,9 @@ def _row(instances: list[Instance]) -> Example:
 
 
 def point_set(
-    info: DatasetInfo,
-    split: str,
-    rows: Rows,
-    *,
-    folder: str | Path,
-    origin: Path,
-    archive: str,
+    info: DatasetInfo, split: str, rows: Rows, *, folder: str | Path, origin: Path, archive: str,
     partial: bool = False,
-) -> PointSet:
+) -> PointSet:  # fmt: skip
     """The `PointSet` of annotated pictures; what lacks is said with its remedy.
 
     Args:

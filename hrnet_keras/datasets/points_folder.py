@@ -1,7 +1,6 @@
 """Your own pictures with points: a csv, a row per face or person, or a json in COCO's layout."""
 
 from dataclasses import dataclass, field, replace
-from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +29,13 @@ from hrnet_keras.datasets.points import (
     rows_of,
     tight_boxes,
 )
+from hrnet_keras.datasets.reading import FilePath
 
 NOT_LABELLED = {"", "nan", "na"}
 BOX = ("box_left", "box_top", "box_right", "box_bottom")
 
 
-def load(split: str, root: str | PathLike[str] | None = None, *, partial: bool = False) -> PointSet:
+def load(split: str, root: FilePath | None = None, *, partial: bool = False) -> PointSet:
     """Opens pictures with points; they lie in `<root>/images`, or in `<root>` where that is not there.
 
     The annotations are the first of `<root>/<split>.csv`, `<root>/<split>.json`, `<root>/annotations/<split>.csv`,
@@ -115,7 +115,10 @@ class Annotations:
     def in_order(self, places: list[int]) -> "Annotations":
         """The same with point `i` at `places[i]`; `names` stay."""
         order = np.argsort(places)
-        instances = [replace(one, points=one.points[order], visible=one.visible[order]) for one in self.instances]
+        instances = [
+            replace(one, points=np.asarray(one.points)[order], visible=np.asarray(one.visible)[order])
+            for one in self.instances
+        ]
         return replace(self, instances=instances, edges=tuple((places[a], places[b]) for a, b in self.edges))
 
 

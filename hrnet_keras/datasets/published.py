@@ -23,6 +23,13 @@ def published(name: str) -> DatasetInfo | None:
     return DatasetInfo(name, **{key: _frozen(value) for key, value in row.items()})
 
 
+def published_info(name: str) -> DatasetInfo:
+    """As `published`, of a data set that is known to be there."""
+    info = published(name)
+    assert info is not None, name
+    return info
+
+
 def _frozen(value: Any) -> Any:
     """Lists, also in lists, as tuples."""
     return tuple(map(_frozen, value)) if isinstance(value, list) else value

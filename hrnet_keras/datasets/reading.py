@@ -6,8 +6,9 @@ read the same way by all of them, or refused by all of them, by name.
 
 import contextlib
 from collections.abc import Iterator
+from os import PathLike
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any, Literal, Protocol
 
 import numpy as np
 from PIL import Image
@@ -21,12 +22,15 @@ PLAIN_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA")
 REMEDY = "save it with 8 bits per channel (for example as PNG)"
 
 
+FilePath = str | PathLike[str]
+
+
 class ImageFile(Protocol):
     """A path, or a file inside shards (`datasets.prepared.shards.Stored`) in the place of one."""
 
     def read_bytes(self) -> bytes: ...
 
-    def open(self, mode: str = "rb") -> IO[Any]: ...
+    def open(self, mode: Literal["rb"]) -> IO[bytes]: ...
 
 
 class DataError(ValueError):
@@ -96,7 +100,7 @@ def opened(file: Any) -> Iterator[Image.Image]:
     except FileNotFoundError:
         raise DataError(f"{file}: no such file") from None
     except Image.DecompressionBombError:
-        limit = 2 * Image.MAX_IMAGE_PIXELS
+        limit = 2 * (Image.MAX_IMAGE_PIXELS or 0)
         raise DataError(f"{file}: has more than {limit:,} pixels: cut it into parts or make it smaller") from None
     except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, struct.error and more
         if _is_heic(file):

@@ -1,10 +1,9 @@
 """Text files that people write: names, lists, tables. UTF-8, or UTF-16 with its mark; another encoding is named."""
 
 import codecs
-from os import PathLike
 from pathlib import Path
 
-from hrnet_keras.datasets.reading import DataError
+from hrnet_keras.datasets.reading import DataError, FilePath
 
 # UTF-32's little-endian mark begins with UTF-16's.
 MARKS = (
@@ -13,7 +12,7 @@ MARKS = (
 )  # fmt: skip
 
 
-def read_text(file: str | PathLike[str], remedy: str = "") -> str:
+def read_text(file: FilePath, remedy: str = "") -> str:
     """The text of a file in UTF-8, with or without a byte order mark, or in UTF-16 or UTF-32 with one.
 
     Another encoding is not guessed, since names would be read wrongly without a word; the error shows what the first

@@ -4,8 +4,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from PIL import Image
-
 from hrnet_keras.datasets.dataset import Dataset
 from hrnet_keras.datasets.masks import MaskSet
 from hrnet_keras.datasets.reading import DataError, ImageFile, is_plain, opened, read_image
@@ -75,7 +73,7 @@ def _size_of_whole_picture(file: ImageFile) -> tuple[int, int]:
     return size
 
 
-def _is_whole(picture: Image.Image, kind: str | None, file: ImageFile) -> bool:
+def _is_whole(picture: Any, kind: str | None, file: ImageFile) -> bool:
     """Whether the end of a picture is there; False also where that can't be seen without decoding it."""
     with file.open("rb") as stream:
         length = stream.seek(0, 2)

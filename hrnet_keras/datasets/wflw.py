@@ -1,7 +1,6 @@
 """WFLW, 98 points: faces of WIDER FACE with six kinds of difficulty marked (Wu et al., CVPR 2018)."""
 
 from collections.abc import Iterator
-from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ from hrnet_keras.datasets import DataError
 from hrnet_keras.datasets.faces import annotation_file, face_around, face_info, open_faces
 from hrnet_keras.datasets.point_files import parsed
 from hrnet_keras.datasets.points import Instance, PointSet, check_box, point_set, rows_of
+from hrnet_keras.datasets.reading import FilePath
 from hrnet_keras.datasets.text import read_text
 
 # The six subsets of the test faces, in the order of the flags in the raw lists.
@@ -21,7 +21,7 @@ COUNT = 98
 RAW = "list_98pt_rect_attr_train_test"
 
 
-def load(split: str, root: str | PathLike[str] | None = None, *, partial: bool = False) -> PointSet:
+def load(split: str, root: FilePath | None = None, *, partial: bool = False) -> PointSet:
     """Opens WFLW from the first of these that is there; pictures lie in `<root>/images` or `<root>/WFLW_images`.
 
     `<root>/face_landmarks_wflw_*.csv` (the official repository's files), `<root>/annotations/face_landmarks_wflw_*`
@@ -44,15 +44,15 @@ def load(split: str, root: str | PathLike[str] | None = None, *, partial: bool =
     Source: file names and columns of the official facial-landmark repository; format of the lists as in WFLW's read-me.
     """
     info = face_info("wflw", OUTER_EYE_CORNERS, "wywu.github.io/projects/LAB/WFLW.html")
-    split, file = annotation_file("wflw", split, root, SPLITS)
+    split, top, file = annotation_file("wflw", split, root, SPLITS)
     raw = None
     if file is None:
-        raw = _raw_list(Path(root), "train" if split == "train" else "test")
+        raw = _raw_list(top, "train" if split == "train" else "test")
     if raw is None:
         return open_faces(info, split, root, SPLITS, partial=partial)
     flag = SUBSETS.index(split) if split in SUBSETS else None
     rows = rows_of(_listed_faces(raw, flag))
-    folder = next((Path(root) / name for name in ("WFLW_images", "images") if (Path(root) / name).is_dir()), root)
+    folder = next((top / name for name in ("WFLW_images", "images") if (top / name).is_dir()), top)
     return point_set(info, split, rows, folder=folder, origin=raw, archive="WFLW_images.tar.gz", partial=partial)
 
 

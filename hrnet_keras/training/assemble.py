@@ -32,13 +32,13 @@ def open_data(recipe: DataRecipe) -> list[datasets.Dataset]:
 
 
 def _without_unreadable(dataset: datasets.Dataset) -> datasets.Dataset:
-    problems = datasets.check(dataset)
+    problems = datasets.validate(dataset)
     if not problems:
         return dataset
     for _, reason in problems:
         logger.warning("skipped: %s", reason)
     logger.warning("%d of %d pictures of split %r skipped", len(problems), len(dataset), dataset.split)
-    return datasets.without(dataset, problems)
+    return datasets.exclude(dataset, problems)
 
 
 def build(recipe: Recipe, data: datasets.Dataset) -> keras.Model:

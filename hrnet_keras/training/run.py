@@ -160,7 +160,7 @@ def _look_at_files(recipe: Recipe, *opened: datasets.Dataset) -> None:
     began = time.perf_counter()
     for dataset in opened:
         if recipe.data.unreadable != "skip":  # then every file has been read already
-            _raise_first(datasets.glance(dataset))
+            _raise_first(datasets.validate_headers(dataset))
         for line in datasets.label_report(dataset):
             logger.info("%s", line)
     seconds = time.perf_counter() - began
@@ -189,4 +189,4 @@ def _name_bad_file(error: BaseException, data: datasets.Dataset) -> None:
     import tensorflow as tf
 
     if isinstance(error, tf.errors.OpError):
-        _raise_first(datasets.check(data), error)
+        _raise_first(datasets.validate(data), error)

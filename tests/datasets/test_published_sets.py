@@ -4,11 +4,11 @@ import json
 
 import numpy as np
 import pytest
-from hrnet_keras.datasets.masks import resized, to_short_side
 from PIL import Image
 
 from hrnet_keras import datasets
 from hrnet_keras.datasets import DataError, cityscapes, pascal_context
+from hrnet_keras.datasets.masks import resized, to_short_side
 from tests import published_sets
 
 

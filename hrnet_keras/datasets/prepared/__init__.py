@@ -12,12 +12,12 @@ are kept as drawn; and TFDS itself encodes 23 training pictures of ImageNet anew
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from hrnet_keras.datasets import ClassSet, DataError, DatasetInfo, MaskSet
 from hrnet_keras.datasets.prepared.shards import Shards, Stored, import_tfds, listed
+from hrnet_keras.datasets.reading import FilePath
 
 SPLITS = {"train": ("train",), "val": ("validation",), "trainval": ("train", "validation")}  # others by their own name
 
@@ -69,16 +69,9 @@ LAYOUTS = {
 
 
 def open_prepared(
-    name: str,
-    split: str,
-    data_dir: str | PathLike[str],
-    info: DatasetInfo,
-    *,
-    config: str = "",
-    expected: int | None = None,
-    partial: bool = False,
-    ids: dict[int, int] | None = None,
-) -> Any:
+    name: str, split: str, data_dir: FilePath, info: DatasetInfo, *, config: str = "", expected: int | None = None,
+    partial: bool = False, ids: dict[int, int] | None = None,
+) -> Any:  # fmt: skip
     """Opens one split of a prepared data set.
 
     The order is that of the files: records, which TFDS shuffles, are sorted by what the files are sorted by. To that
@@ -132,14 +125,19 @@ def _rows(builder: Any, part: str, layout: Layout, command: str) -> Iterator[tup
         yield name, label, picture, Stored(shards, record, layout.label_map, name, ".png")
 
 
-def check_place(name: str, root: Any, prepared: Any, *, holds: str) -> None:
-    """Raises where not exactly one place is given: `root`, of the files, which `holds` what; or `prepared`."""
+def place_of(name: str, root: FilePath | None, prepared: FilePath | None, *, holds: str) -> Path:
+    """Which of two folders is given: `root`, of the files, which `holds` what; or `prepared`, of shards.
+
+    Raises:
+        DataError: none of them; `ValueError`: both.
+    """
     if root is None and prepared is None:
         raise DataError(
             f"{name} is read from files: expected root, the folder that holds {holds}, or prepared, that of its shards"
         )
     if root is not None and prepared is not None:
         raise ValueError(f"root={str(root)!r} and prepared={str(prepared)!r}: {name} is read from one of the two")
+    return Path(root or prepared or "")
 
 
 def _builder(name: str, data_dir: Any, command: str) -> Any:

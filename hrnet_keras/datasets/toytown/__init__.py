@@ -61,13 +61,9 @@ class Toytown(MaskSet):
 
 
 def load(
-    split: str,
-    root: Any = None,
-    size: Sequence[int] = (128, 192),
-    count: int | None = None,
-    annotation: str | None = None,
-    smallest: float | None = None,
-) -> Dataset:
+    split: str, root: Any = None, size: Sequence[int] = (128, 192), count: int | None = None,
+    annotation: str | None = None, smallest: float | None = None,
+) -> Dataset:  # fmt: skip
     """Opens a split: no two splits share a scene.
 
     Args:

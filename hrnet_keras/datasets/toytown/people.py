@@ -9,7 +9,7 @@ from hrnet_keras.datasets.coco_keypoints import SIGMAS, UPPER_BODY
 from hrnet_keras.datasets.dataset import Example
 from hrnet_keras.datasets.face_300w import OUTER_EYE_CORNERS
 from hrnet_keras.datasets.points import PointSet, centers_and_scales, own_arrays, square_box, tight_boxes
-from hrnet_keras.datasets.published import published
+from hrnet_keras.datasets.published import published_info
 from hrnet_keras.datasets.toytown.classes import PERSON
 from hrnet_keras.datasets.toytown.scene import draw_scene
 
@@ -56,14 +56,12 @@ class People(PointSet):
         self.scenes = tuple((seed, town.size) for seed in town.seeds)
         self.of_faces = annotation == "faces"
         self.smallest = smallest
-        names = {"name": "toytown", "source": town.info.source, "terms": town.info.terms}
         if self.of_faces:
-            info = replace(published("300w"), metric="nme", normaliser=OUTER_EYE_CORNERS, **names)
+            info = replace(published_info("300w"), metric="nme", normaliser=OUTER_EYE_CORNERS)
         else:
-            info = replace(
-                published("coco"), class_names=(), metric="pck", sigmas=SIGMAS, upper_body=UPPER_BODY, **names
-            )
-        super().__init__(info, town.split, town.names, (), [None] * len(town), "toytown")
+            info = replace(published_info("coco"), class_names=(), metric="pck", sigmas=SIGMAS, upper_body=UPPER_BODY)
+        info = replace(info, name="toytown", source=town.info.source, terms=town.info.terms)
+        super().__init__(info, town.split, town.names, (), (), "toytown")
         self._drawn: dict[str, Example] = {}
 
     def annotations(self, i: int) -> Example:
@@ -110,4 +108,4 @@ def _figures(scene: Example, size: tuple[int, int], smallest: float) -> Example:
 
 def _inside(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Whether points `(n, k, 2)` lie in a picture of `size` `(height, width)`; bool `(n, k)`."""
-    return ((points >= 0) & (points < np.array(size[::-1]))).all(-1)
+    return np.all((points >= 0) & (points < np.array(size[::-1])), axis=-1)

@@ -16,21 +16,13 @@ from hrnet_keras.transforms.order import sample_indices
 
 AREA, ASPECT, TRIES = (0.08, 1.0), (3 / 4, 4 / 3), 10
 SIZE, CROP = 224, 0.875
-FILTERS = {"bilinear": Image.BILINEAR, "bicubic": Image.BICUBIC}
+FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
 
 def training(
-    dataset: ClassSet,
-    *,
-    batch: int,
-    input_size: tuple[int, int],
-    flip: float = 0.5,
-    seed: int = 0,
-    first_epoch: int = 0,
-    cache: bool | None = None,
-    worker: int = 0,
-    workers: int = 1,
-) -> tf.data.Dataset:
+    dataset: ClassSet, *, batch: int, input_size: tuple[int, int], flip: float = 0.5, seed: int = 0,
+    first_epoch: int = 0, cache: bool | None = None, worker: int = 0, workers: int = 1,
+) -> tf.data.Dataset:  # fmt: skip
     """An endless stream of training batches: a random part of the picture, resized, mirrored half the time.
 
     Every epoch goes through the set in an order of its own and drops what does not fill a batch. All chance hangs on
@@ -94,7 +86,7 @@ def random_window(size: tuple[int, int], rng: np.random.Generator) -> tuple[int,
     height, width = size
     for _ in range(TRIES):
         area = height * width * rng.uniform(*AREA)
-        aspect = math.exp(rng.uniform(*map(math.log, ASPECT)))
+        aspect = math.exp(rng.uniform(math.log(ASPECT[0]), math.log(ASPECT[1])))
         w = round(math.sqrt(area * aspect))
         h = round(math.sqrt(area / aspect))
         if 0 < w <= width and 0 < h <= height:

@@ -34,14 +34,9 @@ class CropParams:
 
 
 def official_landmark(
-    rng: np.random.Generator,
-    center: Any,
-    scale: float,
-    *,
-    scaling: float = 0.25,
-    rotation: float = 30.0,
+    rng: np.random.Generator, center: Any, scale: float, *, scaling: float = 0.25, rotation: float = 30.0,
     flip_prob: float = 0.5,
-) -> CropParams:
+) -> CropParams:  # fmt: skip
     """The crop of a face as the official landmark code draws it: factors and turns of a range, all equally likely.
 
     Args:
@@ -66,19 +61,10 @@ def official_landmark(
 
 
 def official_pose(
-    rng: np.random.Generator,
-    center: Any,
-    scale: Any,
-    points: np.ndarray,
-    visible: np.ndarray,
-    *,
-    upper_body: Sequence[int],
-    aspect_ratio: float,
-    scaling: float = 0.35,
-    rotation: float = 45.0,
-    half_body: float = 0.3,
-    flip_prob: float = 0.5,
-) -> CropParams:
+    rng: np.random.Generator, center: Any, scale: Any, points: np.ndarray, visible: np.ndarray, *,
+    upper_body: Sequence[int], aspect_ratio: float, scaling: float = 0.35, rotation: float = 45.0,
+    half_body: float = 0.3, flip_prob: float = 0.5,
+) -> CropParams:  # fmt: skip
     """The crop of a person as the official pose code draws it.
 
     Args:
@@ -138,19 +124,10 @@ def official_half_body(
 
 
 def mmlab(
-    rng: np.random.Generator,
-    center: Any,
-    scale: Any,
-    points: np.ndarray,
-    visible: np.ndarray,
-    *,
-    upper_body: Sequence[int] = (),
-    scaling: float = 0.5,
-    rotation: float = 80.0,
-    shifting: float = 0.3,
-    half_body: float = 0.3,
-    flip_prob: float = 0.5,
-) -> CropParams:
+    rng: np.random.Generator, center: Any, scale: Any, points: np.ndarray, visible: np.ndarray, *,
+    upper_body: Sequence[int] = (), scaling: float = 0.5, rotation: float = 80.0, shifting: float = 0.3,
+    half_body: float = 0.3, flip_prob: float = 0.5,
+) -> CropParams:  # fmt: skip
     """The crop of a person or a face as mmpose draws it.
 
     Args:

@@ -16,14 +16,8 @@ RADIUS = 0.0546875  # of the disc of udp_combined, in units of the map's longer 
 
 
 def encode(
-    points: np.ndarray,
-    visible: np.ndarray,
-    *,
-    codec: str,
-    input_size: Size,
-    map_size: Size,
-    sigma: float = 2.0,
-) -> tuple[np.ndarray, np.ndarray]:
+    points: np.ndarray, visible: np.ndarray, *, codec: str, input_size: Size, map_size: Size, sigma: float = 2.0,
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """Heat maps of one instance.
 
     Args:
@@ -98,7 +92,7 @@ def gaussian_patches(
     first = np.trunc(centers - reach)
     stop = np.trunc(centers + reach + 1)
     middle = first + (2 * reach + 1) // 2 + shift
-    is_inside = ((first < (size[1], size[0])) & (stop >= 0)).all(axis=1)
+    is_inside = np.all((first < (size[1], size[0])) & (stop >= 0), axis=1)
 
     def profile(axis: int, count: int) -> np.ndarray:
         pixels = np.arange(count)[:, None]
@@ -123,7 +117,7 @@ def _discs(points: np.ndarray, size: Size) -> np.ndarray:
 
 def _whole(points: np.ndarray, sigma: float, size: Size) -> tuple[np.ndarray, np.ndarray]:
     """Gaussians over the whole map, and whether the square of 3 sigma touches it."""
-    is_inside = ((points - 3 * sigma < (size[1], size[0])) & (points + 3 * sigma + 1 >= 0)).all(axis=1)
+    is_inside = np.all((points - 3 * sigma < (size[1], size[0])) & (points + 3 * sigma + 1 >= 0), axis=1)
     rows = _gaussian(np.arange(size[0])[:, None] - points[:, 1], sigma)
     columns = _gaussian(np.arange(size[1])[:, None] - points[:, 0], sigma)
     return _product(rows, columns), is_inside

@@ -40,18 +40,9 @@ def samples(dataset: Dataset) -> list[tuple[int, int]]:
 
 
 def stream(
-    dataset: Dataset,
-    prepare: Prepare,
-    *,
-    size: Size,
-    maps: tuple[int, int, int],
-    batch: int,
-    seed: int = 0,
-    first_epoch: int = 0,
-    cache: bool | None = None,
-    worker: int = 0,
-    workers: int = 1,
-) -> tf.data.Dataset:
+    dataset: Dataset, prepare: Prepare, *, size: Size, maps: tuple[int, int, int], batch: int, seed: int = 0,
+    first_epoch: int = 0, cache: bool | None = None, worker: int = 0, workers: int = 1,
+) -> tf.data.Dataset:  # fmt: skip
     """An endless stream of training batches, one face or person each.
 
     All chance hangs on seed, epoch and position in the epoch alone, as for segmentation.
@@ -94,16 +85,9 @@ def stream(
 
 
 def affine_sample(
-    image: np.ndarray,
-    points: np.ndarray,
-    visible: np.ndarray,
-    params: CropParams,
-    *,
-    size: Size,
-    codec: str,
-    sigma: float,
-    flip_pairs: tuple[tuple[int, int], ...],
-) -> Sample:
+    image: np.ndarray, points: np.ndarray, visible: np.ndarray, params: CropParams, *, size: Size, codec: str,
+    sigma: float, flip_pairs: tuple[tuple[int, int], ...],
+) -> Sample:  # fmt: skip
     """A crop of a face or person, by an affine map, its target maps and their weights.
 
     Args:

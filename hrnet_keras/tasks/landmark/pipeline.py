@@ -35,22 +35,11 @@ FLIP = {"official": False, "mmlab": True}  # whether published scores are measur
 
 
 def training(
-    dataset: PointSet,
-    *,
-    batch: int,
-    input_size: tuple[int, int],
-    convention: str = "official",
-    codec: str | None = None,
-    sigma: float | None = None,
-    scaling: float | None = None,
-    rotation: float | None = None,
-    flip: float = 0.5,
-    seed: int = 0,
-    first_epoch: int = 0,
-    cache: bool | None = None,
-    worker: int = 0,
+    dataset: PointSet, *, batch: int, input_size: tuple[int, int], convention: str = "official",
+    codec: str | None = None, sigma: float | None = None, scaling: float | None = None, rotation: float | None = None,
+    flip: float = 0.5, seed: int = 0, first_epoch: int = 0, cache: bool | None = None, worker: int = 0,
     workers: int = 1,
-) -> tf.data.Dataset:
+) -> tf.data.Dataset:  # fmt: skip
     """An endless stream of training batches: faces at random sizes and turns, every second one mirrored.
 
     Args:
@@ -88,17 +77,10 @@ def training(
     if convention == "mmlab":
         prepare = functools.partial(_mmlab, codec=codec)
     return stream(
-        dataset,
-        functools.partial(prepare, info=dataset.info, size=size, sigma=sigma, augmentation=augmentation),
-        size=size,
-        maps=(*map_size(size), len(dataset.info.point_names)),
-        batch=batch,
-        seed=seed,
-        first_epoch=first_epoch,
-        cache=cache,
-        worker=worker,
-        workers=workers,
-    )
+        dataset, functools.partial(prepare, info=dataset.info, size=size, sigma=sigma, augmentation=augmentation),
+        size=size, maps=(*map_size(size), len(dataset.info.point_names)), batch=batch, seed=seed,
+        first_epoch=first_epoch, cache=cache, worker=worker, workers=workers,
+    )  # fmt: skip
 
 
 def check(input_size: tuple[int, ...], convention: str, codec: str | None) -> str:
@@ -126,16 +108,9 @@ def evaluation(dataset: PointSet, workers: int = 2) -> Iterator[Example]:
 
 
 def _official(
-    image: np.ndarray,
-    annotations: Example,
-    row: int,
-    rng: np.random.Generator,
-    *,
-    info: DatasetInfo,
-    size: tuple[int, int],
-    sigma: float,
-    augmentation: dict[str, float],
-) -> Sample:
+    image: np.ndarray, annotations: Example, row: int, rng: np.random.Generator, *, info: DatasetInfo,
+    size: tuple[int, int], sigma: float, augmentation: dict[str, float],
+) -> Sample:  # fmt: skip
     scale = annotations["scales"][row] * affine.PADDING
     points = annotations["points"][row]
     visible = annotations["visible"][row]
@@ -155,17 +130,9 @@ def _official(
 
 
 def _mmlab(
-    image: np.ndarray,
-    annotations: Example,
-    row: int,
-    rng: np.random.Generator,
-    *,
-    info: DatasetInfo,
-    size: tuple[int, int],
-    codec: str,
-    sigma: float,
-    augmentation: dict[str, float],
-) -> Sample:
+    image: np.ndarray, annotations: Example, row: int, rng: np.random.Generator, *, info: DatasetInfo,
+    size: tuple[int, int], codec: str, sigma: float, augmentation: dict[str, Any],
+) -> Sample:  # fmt: skip
     scale = annotations["scales"][row] * affine.PADDING
     points = annotations["points"][row]
     visible = annotations["visible"][row]

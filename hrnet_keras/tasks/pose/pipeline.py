@@ -32,24 +32,11 @@ NO_CENTER = -2  # x of a person whose centre MPII's file does not state: -1 ther
 
 
 def training(
-    dataset: PointSet,
-    *,
-    batch: int,
-    input_size: tuple[int, int],
-    convention: str = "official",
-    codec: str | None = None,
-    sigma: float | None = None,
-    scaling: float | None = None,
-    rotation: float | None = None,
-    half_body: float | None = None,
-    shift: float | None = None,
-    flip: float = 0.5,
-    seed: int = 0,
-    first_epoch: int = 0,
-    cache: bool | None = None,
-    worker: int = 0,
-    workers: int = 1,
-) -> tf.data.Dataset:
+    dataset: PointSet, *, batch: int, input_size: tuple[int, int], convention: str = "official",
+    codec: str | None = None, sigma: float | None = None, scaling: float | None = None, rotation: float | None = None,
+    half_body: float | None = None, shift: float | None = None, flip: float = 0.5, seed: int = 0, first_epoch: int = 0,
+    cache: bool | None = None, worker: int = 0, workers: int = 1,
+) -> tf.data.Dataset:  # fmt: skip
     """An endless stream of training batches: persons or half persons at random sizes and turns, mirrored or not.
 
     Args:
@@ -91,26 +78,13 @@ def training(
     sigma = 2.0 if sigma is None else sigma
     check_augmentation(dataset.info, sigma=sigma, **augmentation)
     prepare = functools.partial(
-        _prepare,
-        info=dataset.info,
-        size=size,
-        convention=convention,
-        codec=codec,
-        sigma=sigma,
+        _prepare, info=dataset.info, size=size, convention=convention, codec=codec, sigma=sigma,
         augmentation=augmentation,
-    )
+    )  # fmt: skip
     return stream(
-        dataset,
-        prepare,
-        size=size,
-        maps=(*map_size(size), len(dataset.info.point_names)),
-        batch=batch,
-        seed=seed,
-        first_epoch=first_epoch,
-        cache=cache,
-        worker=worker,
-        workers=workers,
-    )
+        dataset, prepare, size=size, maps=(*map_size(size), len(dataset.info.point_names)), batch=batch, seed=seed,
+        first_epoch=first_epoch, cache=cache, worker=worker, workers=workers,
+    )  # fmt: skip
 
 
 def check(input_size: tuple[int, ...], convention: str, codec: str | None) -> str:
@@ -153,18 +127,9 @@ def centers_and_scales(example, info, aspect_ratio):
 
 
 def _prepare(
-    image: np.ndarray,
-    annotations: Example,
-    row: int,
-    rng: np.random.Generator,
-    *,
-    info: DatasetInfo,
-    size: tuple[int, int],
-    convention: str,
-    codec: str,
-    sigma: float,
-    augmentation: dict[str, float],
-) -> Sample:
+    image: np.ndarray, annotations: Example, row: int, rng: np.random.Generator, *, info: DatasetInfo,
+    size: tuple[int, int], convention: str, codec: str, sigma: float, augmentation: dict[str, float],
+) -> Sample:  # fmt: skip
     ratio = size[1] / size[0]
     draw: Any = augment.mmlab
     widened_to = None

@@ -15,23 +15,11 @@ from hrnet_keras.transforms.order import sample_indices
 
 
 def training(
-    dataset: MaskSet,
-    *,
-    batch: int,
-    crop: tuple[int, int],
-    scale: tuple[float, float] | None = (0.5, 2.1),
-    scale_step: float | None = 0.1,
-    base_size: int | None = None,
-    flip: float = 0.5,
-    brightness: int = 0,
-    contrast: float = 0.0,
-    saturation: float = 0.0,
-    seed: int = 0,
-    first_epoch: int = 0,
-    cache: bool | None = None,
-    worker: int = 0,
-    workers: int = 1,
-) -> tf.data.Dataset:
+    dataset: MaskSet, *, batch: int, crop: tuple[int, int], scale: tuple[float, float] | None = (0.5, 2.1),
+    scale_step: float | None = 0.1, base_size: int | None = None, flip: float = 0.5, brightness: int = 0,
+    contrast: float = 0.0, saturation: float = 0.0, seed: int = 0, first_epoch: int = 0, cache: bool | None = None,
+    worker: int = 0, workers: int = 1,
+) -> tf.data.Dataset:  # fmt: skip
     """An endless stream of training batches: random scale, crop, colour and flip, in the order of the official code.
 
     Every epoch goes through the set in an order of its own and drops what does not fill a batch: it has
