@@ -69,11 +69,8 @@ class MaskSet(Dataset):
         Raises:
             DataError: a file of it is unreadable, cut short, or its label map does not fit (size, class ids).
         """
-        example: Example = {
-            "image": read_image(self.image_files[i]),
-            "label_map": self.label_map(i),
-            "name": self.names[i],
-        }
+        image = read_image(self.image_files[i])
+        example: Example = {"image": image, "label_map": self.label_map(i), "name": self.names[i]}
         self.check_fit(i, example, (image.shape[0], image.shape[1]))
         return self._resized(example)
 
