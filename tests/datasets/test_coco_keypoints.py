@@ -31,6 +31,11 @@ def root(samples, tmp_path):
     return point_files.from_samples(samples, "coco", tmp_path / "coco")
 
 
+def test_both_names_open_the_same_set(root):
+    one, other = (datasets.load(name, "val", root) for name in ("coco_keypoints", "coco"))
+    assert one.names == other.names and one.info == other.info and one.info.name == "coco"
+
+
 def flat(found):
     """Picture file, annotations and row of every person, in the order of the set."""
     for i, row in enumerate(map(found.annotations, range(len(found)))):

@@ -197,7 +197,7 @@ def test_ignored_label_is_no_stranger(root):
     assert datasets.validate(datasets.load("folder", "train", root)) == []
 
 
-def test_without_takes_only_names_of_the_set(root):
+def test_only_names_of_the_set_are_excluded(root):
     write(root, "a")
     with pytest.raises(ValueError, match="problems name 'b'"):
         datasets.exclude(datasets.load("folder", "train", root), [("b", "broken")])

@@ -68,7 +68,7 @@ def test_a_picture_that_is_not_the_annotated_one_is_named(tmp_path):
         found.example(0)
 
 
-def test_check_and_without_know_sets_of_points(tmp_path):
+def test_sets_of_points_are_validated_and_rid_of_what_is_broken(tmp_path):
     found = opened(tmp_path, [instance("a.jpg"), instance("b.jpg", 70.0), instance("c.jpg", 5)])
     (tmp_path / "a.jpg").write_bytes(b"no picture")
     problems = datasets.validate(found)

@@ -51,11 +51,11 @@ class Canvas:
             instance: number of the thing, 0 for none.
         """
         top, left, bottom, right = box
-        here = np.s_[top:bottom, left:right]
-        self.colours[here] = np.where(mask[..., None], colour, self.colours[here])
+        window = np.s_[top:bottom, left:right]
+        self.colours[window] = np.where(mask[..., None], colour, self.colours[window])
         if label is not None:
-            self.labels[here] = np.where(mask, label, self.labels[here])
-            self.instances[here] = np.where(mask, instance, self.instances[here])
+            self.labels[window] = np.where(mask, label, self.labels[window])
+            self.instances[window] = np.where(mask, instance, self.instances[window])
 
     def shape(self, draw, outline):
         """Rasterises a shape into its bounding box.
@@ -79,19 +79,19 @@ class Canvas:
     def polygon(self, points, colour, label, instance=0):
         """Paints a polygon of `(n, 2)` points; returns its mask and box, or `None` outside the picture."""
         points = np.asarray(points, np.float64)
-        found = self.shape(lambda pen, o: pen.polygon([tuple(p) for p in points - o], fill=1), points)
-        if found is not None:
-            self.paint(*found, colour, label, instance)
-        return found
+        shape = self.shape(lambda pen, o: pen.polygon([tuple(p) for p in points - o], fill=1), points)
+        if shape is not None:
+            self.paint(*shape, colour, label, instance)
+        return shape
 
     def ellipse(self, centre, radii, colour, label, instance=0):
         """Paints an upright ellipse."""
         centre, radii = np.asarray(centre, np.float64), np.asarray(radii, np.float64)
         corners = np.stack([centre - radii, centre + radii])
-        found = self.shape(lambda pen, o: pen.ellipse([*(corners[0] - o), *(corners[1] - o)], fill=1), corners)
-        if found is not None:
-            self.paint(*found, colour, label, instance)
-        return found
+        shape = self.shape(lambda pen, o: pen.ellipse([*(corners[0] - o), *(corners[1] - o)], fill=1), corners)
+        if shape is not None:
+            self.paint(*shape, colour, label, instance)
+        return shape
 
     def limb(self, points, thickness, colour, label, instance=0):
         """Paints a chain of capsules through `(n, 2)` points, `thickness` pixels wide."""
@@ -104,9 +104,9 @@ class Canvas:
             for x, y in moved:
                 pen.ellipse([x - half, y - half, x + half, y + half], fill=1)
 
-        found = self.shape(draw, np.concatenate([points - half, points + half]))
-        if found is not None:
-            self.paint(*found, colour, label, instance)
+        shape = self.shape(draw, np.concatenate([points - half, points + half]))
+        if shape is not None:
+            self.paint(*shape, colour, label, instance)
 
     def blotches(self, size, cell):
         """Smooth noise -1..1 of patches about `cell` pixels wide, `(height, width)` as asked."""

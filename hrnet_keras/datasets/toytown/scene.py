@@ -89,10 +89,10 @@ def _house(canvas, left, top, right, bottom):
     """A wall with a grid of windows and a roof edge."""
     rng = canvas.rng
     colour = random_colour(rng, strong=(0.05, 0.55), hue=either(rng, 0.65, (0.0, 0.14), (0.0, 1.0)))
-    found = canvas.polygon([(left, top), (right, top), (right, bottom), (left, bottom)], colour, BUILDING)
-    if found is None:
+    shape = canvas.polygon([(left, top), (right, top), (right, bottom), (left, bottom)], colour, BUILDING)
+    if shape is None:
         return
-    mask, box = found
+    mask, box = shape
     y, x = np.mgrid[box[0] : box[2], box[1] : box[3]]
     cell = rng.uniform(0.07, 0.11) * canvas.height
     across, down = (x - left) / cell % 1, (y - top) / (cell * rng.uniform(1, 1.4)) % 1
@@ -143,10 +143,10 @@ def _fence(canvas, street, edge, outwards):
         x = street.vanishing + (edge + shift - street.vanishing) * (0.06 + 0.94 * distance)
         feet.append((x, foot))
         tops.append((x, foot - 0.42 * distance * unit - 0.03 * unit))
-    found = canvas.polygon([feet[0], feet[1], tops[1], tops[0]], colour, FENCE)
-    if found is None:
+    shape = canvas.polygon([feet[0], feet[1], tops[1], tops[0]], colour, FENCE)
+    if shape is None:
         return
-    mask, box = found
+    mask, box = shape
     x = np.arange(box[1], box[3])[None, :]
     bars = (x - feet[0][0]) / (0.045 * unit) % 1 < 0.5
     behind = np.broadcast_to(colour * rng.choice([0.45, 1.5]), (*mask.shape, 3))
@@ -188,8 +188,8 @@ def _annotations(canvas, people, faces):
 
 def _in_sight(canvas, points, instance):
     """Whether the thing itself shows at (or right beside) each of its points."""
-    found = []
+    is_seen = []
     for x, y in np.floor(points).astype(int):
         around = canvas.instances[max(y - 1, 0) : y + 2, max(x - 1, 0) : x + 2]
-        found.append(0 <= x < canvas.width and 0 <= y < canvas.height and bool((around == instance).any()))
-    return found
+        is_seen.append(0 <= x < canvas.width and 0 <= y < canvas.height and bool((around == instance).any()))
+    return is_seen

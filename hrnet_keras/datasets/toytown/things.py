@@ -38,9 +38,9 @@ def _tree(canvas, street, x, foot, distance):
     canvas.limb([(x, foot), (x, foot - tall * 0.6)], max(0.09 * tall, 5), bark, TREE)
     for _ in range(5):
         spread = rng.uniform(-1, 1, 2) * tall * [0.17, 0.14]
-        found = canvas.ellipse((x, foot - tall * 0.72) + spread, tall * rng.uniform(0.17, 0.24, 2), leaves, TREE)
-        if found is not None:
-            mask, box = found
+        shape = canvas.ellipse((x, foot - tall * 0.72) + spread, tall * rng.uniform(0.17, 0.24, 2), leaves, TREE)
+        if shape is not None:
+            mask, box = shape
             leafy = canvas.blotches(mask.shape, 3)[..., None]
             canvas.paint(mask, box, np.clip(leaves * (1 + 0.45 * leafy), 0, 255), None)
 
