@@ -43,8 +43,9 @@ def check_splits(recipe: Recipe, data: Dataset, held_out: Dataset) -> None:
         data, held_out: the `Dataset` of each.
     """
     count, word, names = _learnt(recipe, data)
+    learnt: dict[str, Any] = {count: len(names), word: tuple(names)}
     try:
-        places_of(ModelInfo(recipe.model.task, **{count: len(names), word: tuple(names)}), held_out.info)
+        places_of(ModelInfo(recipe.model.task, **learnt), held_out.info)
     except ValueError as error:
         raise ValueError(
             f"split {recipe.data.evaluate!r} does not go with split {recipe.data.train!r}, whose "
