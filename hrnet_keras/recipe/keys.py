@@ -12,9 +12,8 @@ from hrnet_keras.docstrings import argument_texts
 from hrnet_keras.recipe.renamed import new_key, new_value
 from hrnet_keras.recipe.values import in_words, load_yaml, read_text, read_value, shown
 from hrnet_keras.spelling import nearest
-from hrnet_keras.tasks import TASKS, Task, task_named
+from hrnet_keras.tasks import DEFAULT_TASK, TASKS, Task, task_named
 
-DEFAULT_TASK = "seg"
 _BESIDE = Path(__file__).parents[1]  # in the package a link to the folder at the top, which not every system keeps
 SHIPPED = next((top / "recipes" for top in (_BESIDE, _BESIDE.parent) if (top / "recipes").is_dir()), _BESIDE)
 

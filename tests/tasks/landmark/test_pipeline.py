@@ -183,8 +183,8 @@ def test_ranges_are_those_of_the_rules(monkeypatch, convention, most):
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ({"input_size": (128, 96)}, r"input_size=\(128, 96\), codec=None: the official convention cut squares"),
-        ({"codec": "dark"}, "codec='dark': the official convention cut squares and have their own codec"),
+        ({"input_size": (128, 96)}, r"input_size=\(128, 96\), codec=None: the official convention cuts squares"),
+        ({"codec": "dark"}, "codec='dark': the official convention cuts squares and has its own codec"),
         (
             {"input_size": (66, 66)},
             r"input_size=\(66, 66\): expected \(height, width\), multiples of 4, of at least 32",
