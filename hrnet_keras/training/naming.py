@@ -83,7 +83,7 @@ def fit_last_layer(model: keras.Model, weights: str | None, names: Sequence[str]
         names: of the data set's classes or points.
     """
     info = info_of(model)
-    before = info
+    before: ModelInfo | None = info
     if str(weights or "").endswith(".keras"):
         before = info_in_file(weights)
     if before is None or before.task != info.task or before.codec == "udp_combined":
