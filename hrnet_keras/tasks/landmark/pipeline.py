@@ -33,7 +33,7 @@ def training(
         dataset: a `PointSet` of faces.
         batch: faces per batch.
         input_size: (height, width) of the model's input; the official convention knows squares alone.
-        convention: `"official"`: contrast-stretched crops and whole-pixel targets; `"mmlab"`: affine crops, see `codec`.
+        convention: `"official"`: stretched crops and whole-pixel targets; `"mmlab"`: affine crops, see `codec`.
         codec: of the targets, mmlab: `"msra"` (default), `"dark"` or `"udp"`.
         sigma: of the targets, in pixels of the heat maps; None: 1.5, as officially on AFLW, COFW and WFLW (300W: 1).
         scaling: largest relative change of the crop's size; None: 0.25.
@@ -61,7 +61,8 @@ def training(
     prepare = _official if convention == "official" else functools.partial(_mmlab, codec=codec)
     prepare = functools.partial(prepare, info=dataset.info, size=input_size, sigma=sigma, chance=chance)
     return stream(
-        dataset, prepare, size=input_size, maps=(*map_size(input_size), len(dataset.info.point_names)), batch=batch, seed=seed,
+        dataset, prepare, size=input_size, maps=(*map_size(input_size), len(dataset.info.point_names)), batch=batch,
+        seed=seed,
         first_epoch=first_epoch, cache=cache, worker=worker, workers=workers,
     )  # fmt: skip
 

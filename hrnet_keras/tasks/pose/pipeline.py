@@ -19,8 +19,8 @@ NO_CENTER = -2  # x of a person whose centre MPII's file does not state: -1 ther
 
 
 def training(
-    dataset, *, batch, input_size, convention="official", codec=None, sigma=None, scaling=None, rotation=None, half_body=None,
-    shift=None, flip=0.5, seed=0, first_epoch=0, cache=None, worker=0, workers=1,
+    dataset, *, batch, input_size, convention="official", codec=None, sigma=None, scaling=None, rotation=None,
+    half_body=None, shift=None, flip=0.5, seed=0, first_epoch=0, cache=None, worker=0, workers=1,
 ):  # fmt: skip
     """An endless stream of training batches: persons or half persons at random sizes and turns, mirrored or not.
 
@@ -64,7 +64,8 @@ def training(
         _prepare, info=dataset.info, size=input_size, convention=convention, codec=codec, sigma=sigma, chance=chance
     )
     return stream(
-        dataset, prepare, size=input_size, maps=(*map_size(input_size), len(dataset.info.point_names)), batch=batch, seed=seed,
+        dataset, prepare, size=input_size, maps=(*map_size(input_size), len(dataset.info.point_names)), batch=batch,
+        seed=seed,
         first_epoch=first_epoch, cache=cache, worker=worker, workers=workers,
     )  # fmt: skip
 
