@@ -1,9 +1,13 @@
 """SGD and Adam with PyTorch's conventions and the schedules of the official recipes."""
 
 import math
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 import keras
 from keras import ops
+
+Rate: TypeAlias = Any  # a number, or a `keras.optimizers.schedules.LearningRateSchedule`
 
 
 @keras.saving.register_keras_serializable("hrnet_keras")
@@ -26,14 +30,14 @@ class TorchSGD(keras.optimizers.Optimizer):
 
     def __init__(
         self,
-        learning_rate=0.01,
-        momentum=0.9,
-        nesterov=False,
-        decay=0.0,
+        learning_rate: Rate = 0.01,
+        momentum: float = 0.9,
+        nesterov: bool = False,
+        decay: float = 0.0,
         *,
-        rate_factors=None,
-        name="torch_sgd",
-        **kwargs,
+        rate_factors: Mapping[str, float] | None = None,
+        name: str = "torch_sgd",
+        **kwargs: Any,
     ):
         super().__init__(learning_rate=learning_rate, name=name, **kwargs)
         self.rate_factors = dict(rate_factors or {})
@@ -41,27 +45,32 @@ class TorchSGD(keras.optimizers.Optimizer):
         self.nesterov = nesterov
         self.decay = decay
 
-    def build(self, variables):
+    def build(self, variables: list[Any]) -> None:
         if self.built:
             return
         super().build(variables)
         self.buffers = [self.add_variable_from_reference(v, name="momentum") for v in variables]
-        self._factors = [
-            next((factor for name, factor in self.rate_factors.items() if v.path.startswith(name)), 1.0)
-            for v in variables
-        ]
+        self._factors = [self._factor_of(v.path) for v in variables]
 
-    def update_step(self, gradient, variable, learning_rate):
+    def _factor_of(self, path: str) -> float:
+        for name, factor in self.rate_factors.items():
+            if path.startswith(name):
+                return factor
+        return 1.0
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         place = self._get_variable_index(variable)
         rate = ops.cast(learning_rate, variable.dtype) * self._factors[place]
         gradient = ops.cast(gradient, variable.dtype) + self.decay * variable
         buffer = self.buffers[place]
         step = self.momentum * buffer + gradient
         self.assign(buffer, step)
-        self.assign_sub(variable, rate * (gradient + self.momentum * step if self.nesterov else step))
+        if self.nesterov:
+            step = gradient + self.momentum * step
+        self.assign_sub(variable, rate * step)
 
-    def get_config(self):
-        own = {"momentum": self.momentum, "nesterov": self.nesterov, "decay": self.decay}
+    def get_config(self) -> dict[str, Any]:
+        own: dict[str, Any] = {"momentum": self.momentum, "nesterov": self.nesterov, "decay": self.decay}
         own["rate_factors"] = self.rate_factors
         return {**super().get_config(), **own}
 
@@ -84,30 +93,41 @@ class TorchAdam(keras.optimizers.Optimizer):
     use it with these betas and this epsilon.
     """
 
-    def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-8, *, name="torch_adam", **kwargs):
+    def __init__(
+        self,
+        learning_rate: Rate = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        *,
+        name: str = "torch_adam",
+        **kwargs: Any,
+    ):
         super().__init__(learning_rate=learning_rate, name=name, **kwargs)
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon
 
-    def build(self, variables):
+    def build(self, variables: list[Any]) -> None:
         if self.built:
             return
         super().build(variables)
         self.means = [self.add_variable_from_reference(v, name="mean") for v in variables]
         self.squares = [self.add_variable_from_reference(v, name="square") for v in variables]
 
-    def update_step(self, gradient, variable, learning_rate):
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         place = self._get_variable_index(variable)
-        mean, square = self.means[place], self.squares[place]
-        rate, gradient = ops.cast(learning_rate, variable.dtype), ops.cast(gradient, variable.dtype)
+        mean = self.means[place]
+        square = self.squares[place]
+        rate = ops.cast(learning_rate, variable.dtype)
+        gradient = ops.cast(gradient, variable.dtype)
         step = ops.cast(self.iterations + 1, variable.dtype)
         self.assign(mean, self.beta_1 * mean + (1 - self.beta_1) * gradient)
         self.assign(square, self.beta_2 * square + (1 - self.beta_2) * ops.square(gradient))
         root = ops.sqrt(square / _correction(self.beta_2, step))
         self.assign_sub(variable, rate * (mean / _correction(self.beta_1, step)) / (root + self.epsilon))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
 
 
@@ -124,16 +144,19 @@ class PolySchedule(keras.optimizers.schedules.LearningRateSchedule):
         warmup_steps: steps over which the rate first rises linearly; 0 in the official recipes.
     """
 
-    def __init__(self, base, steps, power=0.9, warmup_steps=0):
-        self.base, self.steps, self.power, self.warmup_steps = base, steps, power, warmup_steps
+    def __init__(self, base: float, steps: int, power: float = 0.9, warmup_steps: int = 0):
+        self.base = base
+        self.steps = steps
+        self.power = power
+        self.warmup_steps = warmup_steps
 
-    def __call__(self, step):
+    def __call__(self, step: Any) -> Any:
         step = ops.cast(step, "float32")
         done = ops.maximum(step - 1, 0) / max(self.steps, 1)
         rate = self.base * ops.power(ops.maximum(1 - done, 0.0), self.power)
         return rate * ops.minimum((step + 1) / (self.warmup_steps + 1), 1.0)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"base": self.base, "steps": self.steps, "power": self.power, "warmup_steps": self.warmup_steps}
 
 
@@ -148,10 +171,13 @@ class StepSchedule(keras.optimizers.schedules.LearningRateSchedule):
         warmup_steps: steps over which the rate first rises linearly from a thousandth (mmpose's recipes: 500).
     """
 
-    def __init__(self, base, milestones, factor=0.1, warmup_steps=0):
-        self.base, self.milestones, self.factor, self.warmup_steps = base, tuple(milestones), factor, warmup_steps
+    def __init__(self, base: float, milestones: Sequence[int], factor: float = 0.1, warmup_steps: int = 0):
+        self.base = base
+        self.milestones = tuple(milestones)
+        self.factor = factor
+        self.warmup_steps = warmup_steps
 
-    def __call__(self, step):
+    def __call__(self, step: Any) -> Any:
         step = ops.cast(step, "float32")
         passed = sum((ops.cast(step >= milestone, "float32") for milestone in self.milestones), 0.0)
         rate = self.base * ops.power(self.factor, passed)
@@ -159,11 +185,11 @@ class StepSchedule(keras.optimizers.schedules.LearningRateSchedule):
             return rate
         return rate * (0.001 + 0.999 * ops.minimum(step / max(self.warmup_steps - 1, 1), 1.0))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = {"base": self.base, "milestones": list(self.milestones), "factor": self.factor}
         return {**config, "warmup_steps": self.warmup_steps}
 
 
-def _correction(beta, step):
+def _correction(beta: float, step: Any) -> Any:
     """1 - beta^step, exact in float32 also where beta is nearly 1 and few steps are done."""
     return -ops.expm1(step * math.log(beta)) if beta else 1.0

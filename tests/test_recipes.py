@@ -73,7 +73,8 @@ def distinct(paths):
     for path in paths:
         recipe = Recipe.load(path)
         net = replace(recipe.model, name=fast(recipe), weights=None)
-        learns = recipe.loss if path in POINTS else replace(recipe, model=None, output=None)
+        whole = (recipe.data, recipe.augment, recipe.loss, recipe.optimizer, recipe.schedule, recipe.train)
+        learns = recipe.loss if path in POINTS else whole
         found.setdefault(repr((net, learns)), path)
     return list(found.values())
 

@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, Self
 
 from hrnet_keras.ranges import above_zero, zero_or_more
-from hrnet_keras.recipe.keys import DEFAULT_TASK, flatten, read_file, read_words, set_values, translated
+from hrnet_keras.recipe.keys import flatten, read_file, read_words, set_values, translated
 from hrnet_keras.recipe.renamed import warn_of_old_keys
-from hrnet_keras.tasks import task_named
+from hrnet_keras.tasks import DEFAULT_TASK, task_named
 
 
 @dataclass(frozen=True)

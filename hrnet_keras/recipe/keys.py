@@ -8,12 +8,12 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_origin
 
+from hrnet_keras.docstrings import argument_texts
 from hrnet_keras.recipe.renamed import new_key, new_value
 from hrnet_keras.recipe.values import in_words, load_yaml, read_text, read_value, shown
 from hrnet_keras.spelling import nearest
-from hrnet_keras.tasks import TASKS, Task, task_named
+from hrnet_keras.tasks import DEFAULT_TASK, TASKS, Task, task_named
 
-DEFAULT_TASK = "seg"
 _BESIDE = Path(__file__).parents[1]  # in the package a link to the folder at the top, which not every system keeps
 SHIPPED = next((top / "recipes" for top in (_BESIDE, _BESIDE.parent) if (top / "recipes").is_dir()), _BESIDE)
 
@@ -231,8 +231,8 @@ def _split(name: str, keys: dict[str, Field]) -> tuple[str, str]:
 def _suggestion(key: str, keys: dict[str, Field], prefix: str = "") -> str:
     """What was meant by an unknown key: the nearest of its section, else of all, else what there is."""
     sections = list(dict.fromkeys(one.partition(".")[0] for one in keys))
-    section, _, last = key.rpartition(".")
-    section = nearest(section, sections) if section else None
+    given, _, last = key.rpartition(".")
+    section = nearest(given, sections)
     inside = {one.rpartition(".")[2]: one for one in keys if section and one.startswith(f"{section}.")}
     everywhere = {one.rpartition(".")[2]: one for one in [*keys, *sections]}
     for names in (inside, everywhere):
@@ -266,20 +266,20 @@ def describe(cls: type) -> str:
     """Every key with its kind, meaning and default, as text for `--help`; meanings come from the docstrings."""
     plain = [part for part in fields(cls) if part.name not in sections_of(cls, TASKS[DEFAULT_TASK])]
     lines = _describe(plain, _meanings(cls), "")
-    for part in fields(cls):
-        if is_dataclass(part.type):
-            lines += _describe_section(part.name, part.type)
+    of_task = [part.name for part in fields(cls) if part.metadata.get("of_task")]
+    for name, kind in sections_of(cls, TASKS[DEFAULT_TASK]).items():
+        if name not in of_task:
+            lines += _describe_section(name, kind)
     for task in TASKS.values():
         lines += ["", f"for task {task.name}:"]
-        for part in fields(cls):
-            if part.metadata.get("of_task"):
-                lines += _describe_section(part.name, getattr(task, part.name))
+        for name in of_task:
+            lines += _describe_section(name, getattr(task, name))
     return "\n".join(lines)
 
 
 def _describe_section(name: str, kind: type) -> list[str]:
-    title = f"{name}: {kind.__doc__.splitlines()[0]}"
-    return ["", title, *_describe(fields(kind), _meanings(kind), f"{name}.")]
+    summary, _, _ = (kind.__doc__ or "").partition("\n")
+    return ["", f"{name}: {summary}", *_describe(fields(kind), _meanings(kind), f"{name}.")]
 
 
 def _describe(described: Iterable[Field], meanings: dict[str, str], prefix: str) -> list[str]:
@@ -301,11 +301,8 @@ def _default(field: Field) -> str:
 
 
 def _meanings(cls: type) -> dict[str, str]:
-    """`{argument: what it means}` from the `Args:` of a class's docstring and of those that it inherits from."""
+    """`{argument: what it means}` from the docstrings of a class and of those that it inherits from."""
     meanings: dict[str, str] = {}
     for kind in cls.__mro__:
-        _, _, text = (kind.__doc__ or "").partition("Args:")
-        text = textwrap.indent(textwrap.dedent(text.partition("Raises:")[0]), "    ")
-        for name, meaning in re.findall(r"^    (\w+): (.*?)(?=^    \w|\Z)", text, re.S | re.M):
-            meanings.setdefault(name, " ".join(meaning.split()))
+        meanings = argument_texts(kind.__doc__ or "") | meanings
     return meanings

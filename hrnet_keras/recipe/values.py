@@ -18,7 +18,7 @@ class _NotFiniteError(ValueError):
     """NaN or an infinity, which YAML writes as .nan and .inf."""
 
 
-def in_words(kind, parts=""):
+def in_words(kind: Any, parts: str = "") -> str:
     """A kind of value as a reader of a message knows it.
 
     Args:
@@ -44,7 +44,7 @@ def _in_words(kind, parts):
     return NOUNS.get(origin or kind, "a value")
 
 
-def read_value(value, kind, name, parts=""):
+def read_value(value: Any, kind: Any, name: str, parts: str = "") -> Any:
     """A value of the asked kind, from what a YAML file or a Python caller gave.
 
     Args:
@@ -61,13 +61,17 @@ def read_value(value, kind, name, parts=""):
     try:
         return _read(value, inner)
     except (TypeError, ValueError) as error:
-        expected = "finite numbers" if isinstance(error, _NotFiniteError) else in_words(kind, parts)
-        given = repr(value) if isinstance(value, str) else shown(value)
-        quote = ": put it in quotes" if inner is str and isinstance(value, numbers.Real) else ""
-        raise ValueError(f"{name}: expected {expected}, given {given}{quote}") from None
+        expected, given, hint = in_words(kind, parts), shown(value), ""
+        if isinstance(error, _NotFiniteError):
+            expected = "finite numbers"
+        if isinstance(value, str):
+            given = repr(value)
+        if inner is str and isinstance(value, numbers.Real):
+            hint = ": put it in quotes"
+        raise ValueError(f"{name}: expected {expected}, given {given}{hint}") from None
 
 
-def read_text(text, kind, name, parts=""):
+def read_text(text: str, kind: Any, name: str, parts: str = "") -> Any:
     """A value of the asked kind, from a word of a command line: text as it stands, anything else as in YAML."""
     inner, takes_none = _without_none(kind)
     if inner is str:
@@ -76,7 +80,9 @@ def read_text(text, kind, name, parts=""):
         value = load_yaml(text)
     except ValueError:
         value = text
-    return read_value(text if value is None and not takes_none else value, kind, name, parts)
+    if value is None and not takes_none:
+        value = text
+    return read_value(value, kind, name, parts)
 
 
 def _read(value, kind):
@@ -159,7 +165,7 @@ def _without_none(kind):
     return inner, True
 
 
-def shown(value):
+def shown(value: Any) -> str:
     """A value as YAML would write it, cut where it is long."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
@@ -187,7 +193,7 @@ _Loader.add_implicit_resolver(
 )
 
 
-def load_yaml(text):
+def load_yaml(text: str | bytes) -> Any:
     """What a YAML text or its bytes say.
 
     Raises:

@@ -4,7 +4,8 @@
 |---|---|
 | `__init__.py` | `TASK`: everything that others need to know of it, a `Task` |
 | `head.py` | `build(maps, spec)`: the trunk's maps -> raw outputs |
-| `losses.py` | the training objective, a value per example |
+| `recipe.py` | `Augment` and `Loss`: what a recipe may say of the task alone |
+| `losses.py` | `objective(loss, model, data)`: what training minimises, a value per example |
 | `decoding.py` | `decode(outputs)`: raw outputs -> a result in coordinates of the model's input; batched, exportable |
 | `metrics.py` | the official protocol: `update(result, example)`, `result() -> dict` |
 | `pipeline.py` | every way from a picture to the model's input: training, evaluation, serving |
@@ -17,6 +18,7 @@ from hrnet_keras.tasks import classification, landmark, pose, segmentation
 from hrnet_keras.tasks.task import HeadSpec as HeadSpec, Naming as Naming, Task as Task
 
 TASKS = {task.name: task for task in (classification.TASK, segmentation.TASK, landmark.TASK, pose.TASK)}
+DEFAULT_TASK = segmentation.TASK.name  # of a recipe that names none
 
 
 def task_named(name: str) -> Task:

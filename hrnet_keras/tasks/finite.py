@@ -2,7 +2,7 @@
 
 import numpy as np
 
-REASON = "has the training diverged (a lower train.learning_rate helps), or are the weights damaged?"
+REASON = "has the training diverged (a lower optimizer.learning_rate helps), or are the weights damaged?"
 IGNORED = 255  # in label maps: no class of a data set has this id
 
 

@@ -47,15 +47,19 @@ def build(recipe: Recipe, data: datasets.Dataset) -> keras.Model:
     Raises:
         ValueError: there is no such net.
     """
-    builder = getattr(builders, recipe.model.name, None)
-    if builder is None or not recipe.model.name.startswith("HRNet"):
-        names = [name for name in vars(builders) if name.startswith("HRNet")]
-        raise ValueError(f"model.name={recipe.model.name!r}: expected one of {', '.join(names)}")
+    public = {name: builder for name, builder in vars(builders).items() if name.startswith("HRNet")}
+    if recipe.model.name not in public:
+        raise ValueError(f"model.name={recipe.model.name!r}: expected one of {', '.join(public)}")
     task = task_named(recipe.model.task)
     names = getattr(data.info, task.names)
     options = {key: value for key, value in asdict(recipe.model).items() if key not in ("name", "task")}
     options[task.counts] = options[task.counts] or len(names)
-    model = builder(task.name, include_preprocessing=True, output_stride=1, **options)  # whatever a start may say
+    model = public[recipe.model.name](
+        task.name,
+        include_preprocessing=True,
+        output_stride=1,
+        **options,  # whatever a start may say
+    )
     naming.fit_last_layer(model, recipe.model.weights, names)
     # What the weights that it starts from were is not what it becomes.
     update_info(model, published=None, crop_box=None)

@@ -86,7 +86,7 @@ class Scores(keras.callbacks.Callback):
             file.write(json.dumps(line) + "\n")
 
     def _worth_of(self, line: dict[str, Any]) -> float:
-        return self._worth(line.get(line.get("main"), math.nan))
+        return self._worth(line.get(line.get("main", ""), math.nan))
 
     def _worth(self, figure: float) -> float:
         """The main figure as a number that is the higher the better; the lowest of all where there is none."""

@@ -115,7 +115,7 @@ def fit(run: Run, data: Dataset, held_out: Dataset, state: State | None) -> kera
         if recipe.train.precise_batch_norm:  # before the scores, and the state that a run goes on from
             callbacks.append(_statistics(run, data, steps))
         scores = Scores(
-            run.kept, held_out, recipe.output, every=recipe.train.evaluate_every,
+            run.kept, held_out, run.output.folder, every=recipe.train.evaluate_every,
             keep=lambda epoch, history: run.output.keep(epoch, variables, history),
         )  # fmt: skip
         if state is not None:

@@ -43,8 +43,9 @@ def check_splits(recipe: Recipe, data: Dataset, held_out: Dataset) -> None:
         data, held_out: the `Dataset` of each.
     """
     count, word, names = _learnt(recipe, data)
+    learnt: dict[str, Any] = {count: len(names), word: tuple(names)}
     try:
-        places_of(ModelInfo(recipe.model.task, **{count: len(names), word: tuple(names)}), held_out.info)
+        places_of(ModelInfo(recipe.model.task, **learnt), held_out.info)
     except ValueError as error:
         raise ValueError(
             f"split {recipe.data.evaluate!r} does not go with split {recipe.data.train!r}, whose "
@@ -82,11 +83,13 @@ def fit_last_layer(model: keras.Model, weights: str | None, names: Sequence[str]
         names: of the data set's classes or points.
     """
     info = info_of(model)
-    before = info_in_file(weights) if str(weights or "").endswith(".keras") else info
-    if before is None or before.task != info.task:
-        return  # the last layer is new already
+    before: ModelInfo | None = info
+    if str(weights or "").endswith(".keras"):
+        before = info_in_file(weights)
+    if before is None or before.task != info.task or before.codec == "udp_combined":
+        return  # the last layer is new already, or has maps of another kind
     what, _, own = names_of(before)
-    if len(own) != len(names) or say_nothing(own) or say_nothing(names) or before.codec == "udp_combined":
+    if len(own) != len(names) or say_nothing(own) or say_nothing(names):
         return
     places = places_in(names, own)
     layers = [model.get_layer(name) for name in _last_layers(info)]
@@ -97,9 +100,13 @@ def fit_last_layer(model: keras.Model, weights: str | None, names: Sequence[str]
             weights, difference("it", own, "the data set", names), what,
         )  # fmt: skip
     elif places != list(range(len(own))):
-        for layer in layers:
-            layer.set_weights([value[..., places] for value in layer.get_weights()])
+        _reorder(layers, places)
         logger.info("%s: its %s are in another order than the data set's: the last layer is reordered", weights, what)
+
+
+def _reorder(layers: list[keras.layers.Layer], places: list[int]) -> None:
+    for layer in layers:
+        layer.set_weights([value[..., places] for value in layer.get_weights()])
 
 
 def tell_sides(data: Dataset, recipe: Recipe) -> None:

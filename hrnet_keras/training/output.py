@@ -69,7 +69,7 @@ class Output:
     def __init__(self, recipe: Recipe, *, writes: bool = True):
         self.recipe = recipe
         self.writes = writes
-        self.folder = recipe.output
+        self.folder = recipe.output or os.path.join("runs", "recipe")
         self.backup = self.path("backup")
         self.done = 0  # epochs that the run can go on from
         self._made: list[str] = []
@@ -101,7 +101,7 @@ class Output:
 
     def _make(self, folder: str) -> None:
         """Makes a folder with those above it, and notes which were not there."""
-        missing = []
+        missing: list[str] = []
         parent = os.path.abspath(folder)
         while not os.path.isdir(parent) and os.path.dirname(parent) != parent:
             missing.insert(0, parent)

@@ -77,7 +77,7 @@ def _train(recipe: Recipe, output: Output, setting: loop.Setting) -> keras.callb
         with setting.strategy.scope():
             model = assemble.build(recipe, data)
             if state is not None:
-                naming.check_resumed(recipe.output, model)
+                naming.check_resumed(output.folder, model)
             steps = assemble.steps_per_epoch(recipe, data)
             fitted = assemble.fitted(model, recipe, data, steps, WorkersModel if several else ObjectiveModel)
             for line in introduction(recipe, model, data, held_out, steps, state):

@@ -16,7 +16,7 @@ from hrnet_keras.tasks.objective import Objective, objective_of
 HARDEST = 8  # points that `OhkmMSE` learns from; `TOPK` of the official pose recipes
 
 
-def pack(maps, weights):
+def pack(maps: Any, weights: Any) -> np.ndarray:
     """Puts maps and their weights into what the losses take as `y_true`.
 
     Args:
@@ -42,7 +42,7 @@ class HeatMapLoss(keras.losses.Loss):
         ValueError: `y_true` is not one row higher than `y_pred`, or else of another shape.
     """
 
-    def _unpack(self, y_true, y_pred):
+    def _unpack(self, y_true: Any, y_pred: Any) -> tuple[Any, Any, Any]:
         """Predicted maps, target maps, and weights `(batch, 1, 1, maps)`, all float32."""
         (_, height, *rest), (_, rows, *found) = y_pred.shape, y_true.shape
         expected = (None if height is None else height + 1, *rest)
@@ -79,7 +79,7 @@ class SquaredError(HeatMapLoss):
         self.weighting = weighting
         self.factor = factor
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Any, y_pred: Any) -> Any:
         found, targets, weights = self._unpack(y_true, y_pred)
         values = ops.square(found - targets)
         if self.weighting != "none":
@@ -105,7 +105,7 @@ class AdaptiveWing(HeatMapLoss):
     def __init__(self, *, name="adaptive_wing", **kwargs):
         super().__init__(name=name, **kwargs)
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Any, y_pred: Any) -> Any:
         found, targets, weights = self._unpack(y_true, y_pred)
         targets = weights * targets
         error = ops.abs(targets - weights * found)
@@ -129,7 +129,7 @@ class OhkmMSE(HeatMapLoss):
     def __init__(self, *, name="ohkm", **kwargs):
         super().__init__(name=name, **kwargs)
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Any, y_pred: Any) -> Any:
         found, targets, weights = self._unpack(y_true, y_pred)
         errors = 0.5 * ops.mean(ops.square(weights * (found - targets)), axis=(1, 2))
         return ops.mean(ops.top_k(errors, min(HARDEST, errors.shape[-1]))[0], axis=-1)

@@ -2,11 +2,11 @@
 
 from hrnet_keras.datasets import DatasetInfo
 from hrnet_keras.layers.model_info import ModelInfo
-from hrnet_keras.tasks.keypoints.losses import LOSSES, SquaredError, objective_named
+from hrnet_keras.tasks.keypoints.losses import LOSSES, Makers, SquaredError, objective_named
 from hrnet_keras.tasks.objective import Objective
 from hrnet_keras.tasks.pose.recipe import Loss
 
-OFFICIAL = {
+OFFICIAL: Makers = {
     "mse": (SquaredError, {"factor": 0.5}),
     "weighted_mse": (SquaredError, {"weighting": "maps", "factor": 0.5}),
 }  # where the official repository has a loss of its own

@@ -29,25 +29,34 @@ class PixelLoss(keras.losses.Loss):
     Output: `(batch,)`.
     """
 
-    def __init__(self, *, ignore_label=255, class_weights=None, align_corners=False, **kwargs):
+    def __init__(
+        self,
+        *,
+        ignore_label: int = 255,
+        class_weights: Any = None,
+        align_corners: bool = False,
+        **kwargs: Any,
+    ):
         super().__init__(**kwargs)
         self.ignore_label = ignore_label
-        self.class_weights = None if class_weights is None else [float(weight) for weight in class_weights]
+        self.class_weights = class_weights
+        if class_weights is not None:
+            self.class_weights = [float(weight) for weight in class_weights]
         self.align_corners = align_corners
 
-    def _at_label_size(self, y_true, y_pred):
+    def _at_label_size(self, y_true: Any, y_pred: Any) -> tuple[Any, Any, Any]:
         """Logits, labels with 0 for ignored pixels, and 1 or 0: whether a pixel counts."""
         logits = resize_bilinear(ops.cast(y_pred, "float32"), ops.shape(y_true)[1:3], align_corners=self.align_corners)
         ignored = ops.equal(y_true, self.ignore_label)
         labels = ops.cast(ops.where(ignored, ops.zeros_like(y_true), y_true), "int32")
         return logits, labels, 1 - ops.cast(ignored, "float32")
 
-    def _weights(self, labels):
+    def _weights(self, labels: Any) -> Any:
         if self.class_weights is None:
             return 1.0
         return ops.take(ops.convert_to_tensor(np.float32(self.class_weights)), labels)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "ignore_label": self.ignore_label,
@@ -74,7 +83,7 @@ class CrossEntropy(PixelLoss):
         super().__init__(name=name, **kwargs)
         self.over_all = over_all
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Any, y_pred: Any) -> Any:
         logits, labels, counts = self._at_label_size(y_true, y_pred)
         nll = ops.sparse_categorical_crossentropy(labels, logits, from_logits=True)
         counts = counts * self._weights(labels)
@@ -83,7 +92,7 @@ class CrossEntropy(PixelLoss):
             return values / ops.cast(ops.shape(nll)[1] * ops.shape(nll)[2], "float32")
         return _shared(values, ops.sum(counts))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "over_all": self.over_all}
 
 
@@ -108,7 +117,7 @@ class OhemCrossEntropy(PixelLoss):
         self.threshold = threshold
         self.min_kept = min_kept
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Any, y_pred: Any) -> Any:
         logits, labels, counts = self._at_label_size(y_true, y_pred)
         nll = ops.sparse_categorical_crossentropy(labels, logits, from_logits=True)
         probability = ops.where(counts > 0, ops.exp(-nll), 2.0)  # what is ignored comes last and is never kept
@@ -120,7 +129,7 @@ class OhemCrossEntropy(PixelLoss):
         kept = counts * ops.cast(probability < threshold, "float32")
         return _shared(ops.sum(nll * kept * self._weights(labels), axis=(1, 2)), ops.sum(kept))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "threshold": self.threshold, "min_kept": self.min_kept}
 
 
@@ -138,13 +147,13 @@ class Dice(PixelLoss):
     def __init__(self, *, name="dice", **kwargs):
         super().__init__(name=name, **kwargs)
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Any, y_pred: Any) -> Any:
         logits, labels, counts = self._at_label_size(y_true, y_pred)
         classes = logits.shape[-1]
         found = ops.softmax(logits) * counts[..., None]
         truth = ops.one_hot(labels, classes) * counts[..., None]
         values = keras.losses.Dice(axis=(0, 1, 2), reduction=None)(truth, found)
-        weights = np.float32(self.class_weights or [1.0] * classes)
+        weights = np.asarray(self.class_weights or [1.0] * classes, np.float32)
         value = ops.sum(values * (weights / weights.sum()))
         return ops.repeat(ops.reshape(value, (1,)), ops.shape(y_true)[0])
 
@@ -165,7 +174,7 @@ class Lovasz(PixelLoss):
     def __init__(self, *, name="lovasz", **kwargs):
         super().__init__(name=name, **kwargs)
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Any, y_pred: Any) -> Any:
         logits, labels, counts = self._at_label_size(y_true, y_pred)
         classes = logits.shape[-1]
         counts = ops.reshape(counts, (-1, 1))
@@ -181,7 +190,7 @@ class Lovasz(PixelLoss):
         jaccard = 1 - (total - missed) / ops.maximum(total + wrong, 1)
         steps = ops.concatenate([jaccard[:1], jaccard[1:] - jaccard[:-1]], axis=0)
         values = ops.sum(errors * ops.stop_gradient(steps), axis=0)
-        weights = np.float32(self.class_weights or [1.0] * classes) * ops.cast(total[0] > 0, "float32")
+        weights = np.asarray(self.class_weights or [1.0] * classes, np.float32) * ops.cast(total[0] > 0, "float32")
         value = ops.sum(values * weights) / ops.maximum(ops.sum(weights), 1e-12)
         return ops.repeat(ops.reshape(value, (1,)), ops.shape(y_true)[0])
 
@@ -227,7 +236,7 @@ def objective(loss: Loss, model: ModelInfo, data: DatasetInfo) -> Objective:
     return Objective(losses, {main.name: 1.0, auxiliary.name: loss.auxiliary_weight}, {"regions": AUXILIARY})
 
 
-def _shared(values, total):
+def _shared(values: Any, total: Any) -> Any:
     """Sums per example -> values whose mean over the batch is the sum of all over `total`; 0 where nothing counts."""
     batch = ops.cast(ops.shape(values)[0], "float32")
     return values * (batch / ops.maximum(total, 1e-12))
