@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 import hrnet_keras as hk
-from hrnet_keras.architecture import ARCHITECTURES
-from hrnet_keras.builders import HEADS, TASKS, hrnet, info_of
+from hrnet_keras.architecture import ARCHITECTURES, REPRESENTATIONS
+from hrnet_keras.builders import hrnet
 from hrnet_keras.counting import count_macs, count_parameters
+from hrnet_keras.layers.model_info import info_of
+from hrnet_keras.tasks import TASKS
 from tests.networks import NETWORKS, PYRAMID, macs, network_input, parameters, worst
 
 
@@ -153,9 +155,9 @@ def test_the_graph_normalises_what_the_official_loaders_normalise():
     assert np.abs(np.asarray(run(model, image)[0]) - expected).max() < 1e-5 * expected.std()
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", [*TASKS, None])
 def test_every_task_has_the_promised_output(task):
-    for representation in TASKS[task]:
+    for representation in REPRESENTATIONS if task is None else TASKS[task].representations:
         model = hrnet(representation, "W18SmallV1", task)
         features = [(None, None, None, 256)] * 5, (None, None, None, 16 * (15 if representation == "V2" else 1))
         expected = {
@@ -236,7 +238,7 @@ def test_public_builders_show_the_promised_signature():
     assert "HRNetV2-W48" in hk.HRNetV2W48.__doc__
 
 
-SAVED = [("V2", task, head) for task in ("cls", "seg", "landmark", "pose") for head in HEADS.get(task, (None,))]
+SAVED = [("V2", task.name, head) for task in TASKS.values() for head in task.variants]
 
 
 @pytest.mark.parametrize(("representation", "task", "head"), [*SAVED, ("V1", None, None), ("V2p", None, None)])
