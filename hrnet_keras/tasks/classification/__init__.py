@@ -1,7 +1,7 @@
 """What is in this picture? (`cls`)"""
 
 from hrnet_keras.architecture import NEAREST
-from hrnet_keras.tasks.task import Task
+from hrnet_keras.tasks.task import Naming, Task
 
 
 def _variant_of(names):
@@ -19,7 +19,10 @@ TASK = Task(
     output="logits",
     last_layers={None: ("classifier",), "ssld": ("classifier",)},
     marks=("classifier.",),
+    head_layers=("incre_modules.", "final_layer.", "classifier."),
     variant_of=_variant_of,
+    namings={"timm": Naming("timm")},
     starts_others=True,
+    variants_alike=True,
     may_lack_classes=True,
 )

@@ -1,6 +1,7 @@
 """Where are the points of this face? (`landmark`)"""
 
 from hrnet_keras.architecture import OFFICIAL_DENSE, Conventions
+from hrnet_keras.tasks.keypoints.namings import NAMINGS
 from hrnet_keras.tasks.task import Task
 
 TASK = Task(
@@ -13,6 +14,8 @@ TASK = Task(
     output="heatmaps",
     last_layers={None: ("head.3",)},
     marks=("head.0.", "head.conv_layers.", "keypoint_head.final_layer.0."),
+    head_layers=("head.0.",),
+    namings=NAMINGS,
     input_keys=("centers", "scales", "boxes"),
     saved_as=".json",
     nothing_found="no face found",

@@ -1,6 +1,7 @@
 """Where are the joints of this person? (`pose`)"""
 
 from hrnet_keras.architecture import NEAREST
+from hrnet_keras.tasks.keypoints.namings import NAMINGS
 from hrnet_keras.tasks.task import Task
 
 TASK = Task(
@@ -13,6 +14,8 @@ TASK = Task(
     output="heatmaps",
     last_layers={None: ("final_layer",)},
     marks=("final_layer.weight", "head.final_layer.", "keypoint_head.final_layer.weight"),
+    head_layers=("final_layer.",),
+    namings=NAMINGS,
     input_keys=("boxes", "centers", "scales", "box_scores"),
     saved_as=".json",
 )

@@ -1,6 +1,7 @@
 """What is at every pixel? (`seg`)"""
 
 from hrnet_keras.architecture import OFFICIAL_DENSE, Conventions
+from hrnet_keras.tasks.segmentation.namings import NAMINGS
 from hrnet_keras.tasks.task import Task
 
 _MMLAB = Conventions(upsampling="bilinear_two_steps", mixing_bias=False)
@@ -27,7 +28,9 @@ TASK = Task(
     output="logits",
     last_layers={None: ("last_layer.3",), "ocr": ("cls_head", "aux_head.3")},
     marks=("last_layer.", "decode_head.", "aux_head.", "cls_head."),
+    head_layers=("last_layer.", "cls_head.", "aux_head.", "conv3x3_ocr."),
     variant_of=_variant_of,
+    namings=NAMINGS,
     output_strides=(1, 4),
     may_align_corners=True,
     saved_as=".png",
