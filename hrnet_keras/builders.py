@@ -144,7 +144,7 @@ class _NetSpec:
             spec, task = cls(kind, representation, width), None
         else:
             spec, task = cls(kind, representation, width, count=kind.default_count), kind.name
-        if checkpoint is None or checkpoint.tensors is None or not checkpoint.is_for(task):
+        if checkpoint is None or not checkpoint.is_for(task):
             return spec
         return spec.asked(brought=checkpoint.info, **checkpoint.options())
 

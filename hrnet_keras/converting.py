@@ -1,13 +1,12 @@
 """A checkpoint of PyTorch, or a `.keras` file -> a model of this package, and files to take away."""
 
 import os
-from collections.abc import Mapping
 from typing import Any
 
 import keras
 
 from hrnet_keras import builders
-from hrnet_keras.checkpoints.checkpoint import Checkpoint, open_checkpoint, read_keras
+from hrnet_keras.checkpoints.checkpoint import Source, open_checkpoint, read_keras
 from hrnet_keras.checkpoints.lineages import naming_for
 from hrnet_keras.checkpoints.loading import LoadReport, load_checkpoint, report_of, save_torch_weights
 from hrnet_keras.checkpoints.model_weights import lineage_of, task_of, tensors_of
@@ -22,7 +21,7 @@ ENDINGS = (".keras", ".weights.h5", ".safetensors")
 
 
 def convert(
-    source: str | os.PathLike | Mapping | Checkpoint,
+    source: Source,
     destination: str | os.PathLike,
     *,
     task: str | None = None,
@@ -80,7 +79,7 @@ def _open(source: Any, *, state: str | None, **options: Any) -> tuple[keras.Mode
 
 
 def from_checkpoint(
-    source: str | os.PathLike | Mapping | Checkpoint,
+    source: Source,
     *,
     task: str | None = None,
     lineage: str | None = None,

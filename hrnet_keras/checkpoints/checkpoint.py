@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import keras
@@ -28,8 +28,7 @@ class Checkpoint:
 
     Attributes:
         name: what to call them in messages.
-        tensors: by PyTorch's name, in its layout; `None` where only Keras can read them (`.weights.h5`), and then
-            nothing below is known.
+        tensors: by PyTorch's name, in its layout.
         naming: whose names they have, a key of `lineages.NAMINGS`.
         task: that their net is for; `lineages.PYRAMID` for a detector's, `None` for a trunk alone.
         lineage: whose conventions their net follows, a key of `architecture.LINEAGES`.
@@ -38,10 +37,12 @@ class Checkpoint:
         entry: of the zoo, where they are published.
         is_stated: whether somebody said the lineage, the user, the file or the zoo; else the names tell it.
         from_keras: whether the numbers are those of a model of Keras, whatever its lineage does to scales.
+        weights_file: path of a `.weights.h5` file: only Keras can put it into a finished model, and nothing else is
+            known of it; else `None`.
     """
 
     name: str
-    tensors: State | None = None
+    tensors: State = field(default_factory=State)
     naming: str = "official"
     task: str | None = None
     lineage: str = "official"
@@ -50,6 +51,7 @@ class Checkpoint:
     entry: zoo.Entry | None = None
     is_stated: bool = False
     from_keras: bool = False
+    weights_file: str | None = None
 
     @property
     def representation(self) -> str:
@@ -125,6 +127,8 @@ class Checkpoint:
 
     def is_for(self, task: str | None) -> bool:
         """Whether it is of the very net that a builder makes for a task (`None`: feature maps)."""
+        if self.weights_file is not None:
+            return False
         return self.task == task or (self.task == PYRAMID and task is None)
 
     def options(self) -> dict[str, Any]:
@@ -156,12 +160,10 @@ class Checkpoint:
         )
 
 
-def open_checkpoint(
-    source: str | os.PathLike | Mapping | zoo.Entry | Checkpoint,
-    *,
-    lineage: str | None = None,
-    state: str | None = None,
-) -> Checkpoint:
+Source = str | os.PathLike | Mapping | zoo.Entry | Checkpoint
+
+
+def open_checkpoint(source: Source, *, lineage: str | None = None, state: str | None = None) -> Checkpoint:
     """Opens whatever holds the weights of an HRNet.
 
     Args:
@@ -202,7 +204,7 @@ def _open(source: Any, state: str | None) -> Checkpoint:
 
 def _open_path(path: str, state: str | None) -> Checkpoint:
     if path.endswith(".weights.h5"):
-        return Checkpoint(path)
+        return Checkpoint(path, weights_file=path)
     if path.endswith(".keras"):
         return _open_keras(path)
     entry = None if os.path.exists(path) else zoo.named(path)

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from hrnet_keras.architecture import LINEAGES
-from hrnet_keras.checkpoints.checkpoint import Checkpoint, open_checkpoint
+from hrnet_keras.checkpoints.checkpoint import Checkpoint, Source, open_checkpoint
 from hrnet_keras.checkpoints.lineages import COUNTER
 from hrnet_keras.checkpoints.model_weights import (
     check_lineage,
@@ -65,7 +65,7 @@ class LoadReport:
 
 def load_torch_weights(
     model: keras.Model,
-    source: str | os.PathLike | Mapping,
+    source: Source,
     *,
     lineage: str | None = None,
     strict: bool = True,
@@ -107,7 +107,7 @@ def load_torch_weights(
 
 def load_checkpoint(model: keras.Model, checkpoint: Checkpoint, *, strict: bool = True) -> LoadReport:
     """Loads an opened checkpoint into a model; arguments, errors and what is returned as in `load_torch_weights`."""
-    if checkpoint.tensors is None:
+    if checkpoint.weights_file is not None:
         raise ValueError(f"{checkpoint.name}: holds a net's numbers without the net, which the model itself loads")
     if strict:
         _check_kind(model, checkpoint)

@@ -158,7 +158,7 @@ class Machine:
         """Runs one pickle; returns what it built."""
         self._stack = []
         self._memo = {}
-        for opcode, argument, _ in pickletools.genops(self.stream):
+        for opcode, argument, _ in pickletools.genops(self.stream):  # type: ignore[arg-type]
             self._count(1)
             if opcode.name == "STOP":
                 return self._stack.pop()

@@ -2,12 +2,11 @@
 
 import os
 from dataclasses import replace
-from typing import Any
 
 import keras
 
 from hrnet_keras.checkpoints import zoo
-from hrnet_keras.checkpoints.checkpoint import ENDINGS, Checkpoint, open_checkpoint
+from hrnet_keras.checkpoints.checkpoint import ENDINGS, Checkpoint, Source, open_checkpoint
 from hrnet_keras.checkpoints.lineages import NAMINGS, is_trunk
 from hrnet_keras.checkpoints.loading import LoadReport, load_checkpoint
 from hrnet_keras.checkpoints.model_weights import some, task_of
@@ -31,17 +30,19 @@ def resolve_weights(
         ValueError: no such name or file, or one that does not fit the net; `CheckpointError`: an unreadable file.
         DownloadError: published weights that can't be had.
     """
-    source: Any = weights
+    source: Source = weights
     if not isinstance(weights, Checkpoint):
         text = os.fspath(weights)
         is_file_name = text.endswith((".weights.h5", ".keras", *ENDINGS))
         if is_file_name and not os.path.exists(text):
             raise ValueError(f"weights={weights!r}: no such file")
         if not is_file_name and not os.path.isfile(text):
-            net = {"task": task, "representation": representation, "width": width}
-            source = zoo.find(text, **net, lineage=lineage, head=head, input_shape=input_shape)
+            source = zoo.find(
+                text, task=task, representation=representation, width=width, lineage=lineage, head=head,
+                input_shape=input_shape,
+            )  # fmt: skip
     checkpoint = open_checkpoint(source)
-    if checkpoint.tensors is None:
+    if checkpoint.weights_file is not None:
         return checkpoint
     if not checkpoint.is_for(task):
         _check_starts(checkpoint, task)
@@ -85,8 +86,8 @@ def load_pretrained(model: keras.Model, checkpoint: Checkpoint, *, count: int | 
     Raises:
         ValueError: the weights are of another net.
     """
-    if checkpoint.tensors is None:
-        _load_keras_weights(model, checkpoint.name)
+    if checkpoint.weights_file is not None:
+        _load_keras_weights(model, checkpoint.weights_file)
         return
     is_trunk_alone = checkpoint.task is None and not checkpoint.from_keras
     if is_trunk_alone or checkpoint.task != task_of(model):

@@ -169,7 +169,7 @@ _Member = tuple[zipfile.ZipInfo, int, bool]  # what the archive says, where its 
 
 def _members(data: mmap.mmap) -> dict[str, _Member]:
     """The members of an archive by name; PyTorch can write a file without any checksum."""
-    with zipfile.ZipFile(_Map(data)) as archive:  # type: ignore[call-overload]
+    with zipfile.ZipFile(_Map(data)) as archive:
         infos = archive.infolist()
     has_sums = any(info.CRC != 0 for info in infos if info.file_size)
     members: dict[str, _Member] = {}

@@ -352,8 +352,9 @@ def _fetch_part(entry: Entry, part: str) -> None:
             _continue(entry, part)
             return
         except requests.exceptions.HTTPError as error:
-            reason = f"the server answers {error.response.status_code}"
-            if error.response.status_code < 500:
+            response: Any = error.response
+            reason = f"the server answers {response.status_code}"
+            if response.status_code < 500:
                 raise _unreachable(entry, reason) from error
         except requests.exceptions.RequestException as error:
             reason = _reason(error)
@@ -377,7 +378,7 @@ def _continue(entry: Entry, part: str) -> None:
 
     start = os.path.getsize(part) if os.path.exists(part) else 0
     headers = {"Range": f"bytes={start}-"} if start else {}
-    with requests.get(entry.url, headers=headers, stream=True, timeout=TIMEOUT) as response:
+    with requests.get(str(entry.url), headers=headers, stream=True, timeout=TIMEOUT) as response:
         if response.status_code == 416 and start:
             _check_whole(response, part, start)
             return
