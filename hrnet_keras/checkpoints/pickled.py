@@ -124,7 +124,7 @@ class Tensor:
 # ---- the machine
 
 _MARK = object()
-_CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
+_CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "MARK": _MARK}
 _LITERALS = frozenset({
     "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT", "STRING", "BINSTRING",
     "SHORT_BINSTRING", "UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "BINBYTES", "SHORT_BINBYTES",
@@ -164,11 +164,10 @@ class Machine:
                 return self._stack.pop()
             if opcode.name in _LITERALS:
                 self._stack.append(argument)
-                continue
-            action = _ACTIONS.get(opcode.name)
-            if action is None:
+            elif opcode.name in _ACTIONS:
+                _ACTIONS[opcode.name](self, opcode.name, argument)
+            elif opcode.name not in ("PROTO", "FRAME"):  # which say how the pickle was written
                 raise CheckpointError(f"the pickle uses the opcode {opcode.name}, which tensors do not need")
-            action(self, opcode.name, argument)
         raise CheckpointError("cut off in the middle of the pickle")
 
     def _count(self, steps: int) -> None:
@@ -179,20 +178,12 @@ class Machine:
 
     # What the opcodes do: `name` is the opcode's, `argument` what the pickle gives it.
 
-    def _nothing(self, name: str, argument: Any) -> None:
-        pass
-
-    def _put(self, name: str, argument: Any) -> None:
-        self._memo[argument] = self._stack[-1]
-
     def _memoize(self, name: str, argument: Any) -> None:
-        self._memo[len(self._memo)] = self._stack[-1]
+        key = len(self._memo) if name == "MEMOIZE" else argument
+        self._memo[key] = self._stack[-1]
 
     def _get(self, name: str, argument: Any) -> None:
         self._stack.append(self._memo[argument])
-
-    def _mark(self, name: str, argument: Any) -> None:
-        self._stack.append(_MARK)
 
     def _constant(self, name: str, argument: Any) -> None:
         self._stack.append(_CONSTANTS[name])
@@ -200,37 +191,27 @@ class Machine:
     def _empty(self, name: str, argument: Any) -> None:
         self._stack.append(_EMPTY[name]())
 
-    def _list(self, name: str, argument: Any) -> None:
-        self._stack.append(_to_mark(self._stack))
-
-    def _tuple(self, name: str, argument: Any) -> None:
-        self._stack.append(tuple(_to_mark(self._stack)))
+    def _collect(self, name: str, argument: Any) -> None:
+        self._stack.append(_COLLECTIONS[name](_to_mark(self._stack)))
 
     def _short_tuple(self, name: str, argument: Any) -> None:
         count = int(name[-1])
         self._stack[-count:] = [tuple(self._stack[-count:])]
 
-    def _dict(self, name: str, argument: Any) -> None:
-        items = _to_mark(self._stack)
-        built: dict[Any, Any] = {}
-        _fill(built, items)
-        self._stack.append(built)
-
-    def _set_item(self, name: str, argument: Any) -> None:
-        key, value = self._stack.pop(-2), self._stack.pop()
-        _fill(self._stack[-1], [key, value])
-
     def _set_items(self, name: str, argument: Any) -> None:
-        items = _to_mark(self._stack)
+        if name == "SETITEM":
+            items = [self._stack.pop(-2), self._stack.pop()]
+        else:
+            items = _to_mark(self._stack)
         _fill(self._stack[-1], items)
 
     def _append(self, name: str, argument: Any) -> None:
-        item = self._stack.pop()
-        _extend(self._stack[-1], [item])
-
-    def _appends(self, name: str, argument: Any) -> None:
-        items = _to_mark(self._stack)
-        _extend(self._stack[-1], items)
+        items = [self._stack.pop()] if name == "APPEND" else _to_mark(self._stack)
+        target = self._stack[-1]
+        if isinstance(target, list):
+            target.extend(items)
+        elif not isinstance(target, _Blank):
+            raise CheckpointError("the pickle appends to what is no list")
 
     def _global(self, name: str, argument: Any) -> None:
         self._stack.append(_name(argument.replace(" ", ".", 1)))
@@ -284,17 +265,17 @@ class Machine:
 
 
 _ACTIONS: dict[str, Callable[[Machine, str, Any], None]] = {
-    "PROTO": Machine._nothing, "FRAME": Machine._nothing,
-    "PUT": Machine._put, "BINPUT": Machine._put, "LONG_BINPUT": Machine._put, "MEMOIZE": Machine._memoize,
-    "GET": Machine._get, "BINGET": Machine._get, "LONG_BINGET": Machine._get,
-    **dict.fromkeys(_CONSTANTS, Machine._constant), **dict.fromkeys(_EMPTY, Machine._empty),
-    "MARK": Machine._mark, "POP": Machine._pop, "POP_MARK": Machine._pop_mark, "DUP": Machine._duplicate,
-    "LIST": Machine._list, "FROZENSET": Machine._list, "TUPLE": Machine._tuple, "DICT": Machine._dict,
-    "TUPLE1": Machine._short_tuple, "TUPLE2": Machine._short_tuple, "TUPLE3": Machine._short_tuple,
-    "SETITEM": Machine._set_item, "SETITEMS": Machine._set_items,
-    "APPEND": Machine._append, "APPENDS": Machine._appends, "ADDITEMS": Machine._appends,
+    **dict.fromkeys(("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"), Machine._memoize),
+    **dict.fromkeys(("GET", "BINGET", "LONG_BINGET"), Machine._get),
+    **dict.fromkeys(_CONSTANTS, Machine._constant),
+    **dict.fromkeys(_EMPTY, Machine._empty),
+    **dict.fromkeys(("LIST", "FROZENSET", "TUPLE", "DICT"), Machine._collect),
+    **dict.fromkeys(("TUPLE1", "TUPLE2", "TUPLE3"), Machine._short_tuple),
+    **dict.fromkeys(("SETITEM", "SETITEMS"), Machine._set_items),
+    **dict.fromkeys(("APPEND", "APPENDS", "ADDITEMS"), Machine._append),
+    **dict.fromkeys(("REDUCE", "NEWOBJ"), Machine._reduce),
+    "POP": Machine._pop, "POP_MARK": Machine._pop_mark, "DUP": Machine._duplicate, "BUILD": Machine._build,
     "GLOBAL": Machine._global, "STACK_GLOBAL": Machine._stack_global, "BINPERSID": Machine._persistent,
-    "REDUCE": Machine._reduce, "NEWOBJ": Machine._reduce, "BUILD": Machine._build,
 }  # fmt: skip
 
 
@@ -436,8 +417,12 @@ def _fill(target: Any, items: list[Any]) -> None:
             target[key] = value
 
 
-def _extend(target: Any, items: list[Any]) -> None:
-    if isinstance(target, list):
-        target.extend(items)
-    elif not isinstance(target, _Blank):
-        raise CheckpointError("the pickle appends to what is no list")
+def _as_dict(items: list[Any]) -> dict[Any, Any]:
+    built: dict[Any, Any] = {}
+    _fill(built, items)
+    return built
+
+
+_COLLECTIONS: dict[str, Callable[[list[Any]], Any]] = {
+    "LIST": list, "FROZENSET": list, "TUPLE": tuple, "DICT": _as_dict,
+}  # fmt: skip

@@ -76,14 +76,9 @@ class Entry:
     @property
     def published(self) -> dict[str, Any]:
         """What a model of these weights says of its published score: `score`, `note`, and how it was measured."""
-        branches = [name for name in ("HRNet-OCR", "mmsegmentation") if name in self.source]
-        return {
-            "score": dict(self.score),
-            "note": self.note,
-            "branch": next(iter(branches), None),
-            "multi_scale": "multi-scale" in self.note,
-            "flip": "flip" in self.note,
-        }
+        branch = next((name for name in ("HRNet-OCR", "mmsegmentation") if name in self.source), None)
+        measured = {"multi_scale": "multi-scale" in self.note, "flip": "flip" in self.note}
+        return {"score": dict(self.score), "note": self.note, "branch": branch, **measured}
 
     @property
     def path(self) -> str:
@@ -147,7 +142,7 @@ def _row(entry: Entry) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _Net:
-    """The net of a builder, as weights are looked for; `None` for lineage and head: whatever the weights have."""
+    """The net of a builder that weights are looked for; `None` for lineage and head: whatever the weights have."""
 
     task: str | None
     representation: str
@@ -157,23 +152,19 @@ class _Net:
 
     def is_of(self, entry: Entry) -> bool:
         """Whether an entry's weights are those of this very net."""
-        if (entry.representation, entry.width) != (self.representation, self.width):
-            return False
-        if self.lineage not in (None, entry.lineage):
+        same_net = (entry.representation, entry.width) == (self.representation, self.width)
+        if not same_net or self.lineage not in (None, entry.lineage):
             return False
         if self.task is None:  # a trunk, or the pyramid of a detector
             return entry.task not in TASKS and entry.head == self.head
-        if entry.task != self.task:
-            return False
         any_head = self.head is None and TASKS[self.task].variants_alike
-        return any_head or entry.head == self.head
+        return entry.task == self.task and (any_head or entry.head == self.head)
 
     def __str__(self) -> str:
         text = f"HRNet{self.representation}{self.width} for task {self.task!r}"
-        if self.lineage:
-            text += f", lineage {self.lineage!r}"
-        if self.head:
-            text += f", head {self.head!r}"
+        for word in ("lineage", "head"):
+            if getattr(self, word):
+                text += f", {word} {getattr(self, word)!r}"
         return text
 
 
@@ -207,17 +198,19 @@ def find(
     if entry is not None:
         _check_fit(entry, net)
         return entry
-    fitting = [entry for entry in entries() if entry.data == name and net.is_of(entry)]
-    if not fitting and name == "imagenet":
-        fitting = [entry for entry in entries() if entry.trunk and entry.width == width]
+    fitting = _trained_on(name, net)
     if not fitting:
         raise ValueError(_nothing(name, net))
     size = tuple(input_shape or ())[:2]
+    return max(fitting, key=lambda e: (e.url is not None, tuple(e.input_size or ()) == size, _rank_key(e)))
 
-    def rank_key(entry: Entry) -> tuple[bool, bool, tuple[bool, float]]:
-        return entry.url is not None, tuple(entry.input_size or ()) == size, _rank_key(entry)
 
-    return max(fitting, key=rank_key)
+def _trained_on(data: str, net: _Net) -> list[Entry]:
+    """The entries of a data set that fit a net; of ImageNet also the trunks that the papers start from."""
+    fitting = [entry for entry in entries() if entry.data == data and net.is_of(entry)]
+    if not fitting and data == "imagenet":
+        return [entry for entry in entries() if entry.trunk and entry.width == net.width]
+    return fitting
 
 
 def best(name: str, *, tasks: Collection[str] = tuple(TASKS)) -> Entry:
@@ -308,10 +301,10 @@ def _nothing(name: str, net: _Net) -> str:
 
 def _rank_key(entry: Entry) -> tuple[bool, float]:
     """Larger is better; test-set and multi-scale figures are not compared with plain ones."""
-    is_plain = not entry.note
+    score = next(iter(entry.score.values()), 0.0)
     if "NME" in entry.score:  # an error: smaller is better
-        return is_plain, -entry.score["NME"]
-    return is_plain, next(iter(entry.score.values()), 0.0)
+        score = -entry.score["NME"]
+    return not entry.note, score
 
 
 def _aliases(entry: Entry) -> list[str]:
