@@ -56,14 +56,14 @@ def convert(
     destination = os.fspath(destination)
     if not destination.endswith(ENDINGS):
         raise ValueError(f"{destination}: expected a name that ends in {', '.join(ENDINGS)}")
-    model, report = _open(source, task=task, lineage=lineage, align_corners=align_corners, state=state)
+    model, report = _load(source, task=task, lineage=lineage, align_corners=align_corners, state=state)
     if classes is not None:
         builders.name_answers(model, _names(classes, info_of(model)))
     _write(model, destination, report.lineage)
     return model, report
 
 
-def _open(source: Any, *, state: str | None, **options: Any) -> tuple[keras.Model, LoadReport]:
+def _load(source: Any, *, state: str | None, **options: Any) -> tuple[keras.Model, LoadReport]:
     if isinstance(source, (str, os.PathLike)):
         path = os.fspath(source)
         if path.endswith(".keras"):

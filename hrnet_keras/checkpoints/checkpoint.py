@@ -19,7 +19,8 @@ from hrnet_keras.layers.model_info import ModelInfo, find_info
 from hrnet_keras.tasks import TASKS
 
 ENDINGS = (".pth", ".pt", ".tar", ".ckpt", ".bin", ".safetensors")  # of files that PyTorch's programs write
-_NAMED_ALIKE = frozenset({"official", "official_torch04", "timm"})  # lineages whose nets have the same names
+# Lineages whose nets have the official names.
+_NAMED_ALIKE = frozenset(naming.lineage for naming in NAMINGS.values() if not naming.marks)
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +36,7 @@ class Checkpoint:
         align_corners: what a file of this package says of its net; `None`: nothing.
         info: of the model in a `.keras` file, `None` for feature maps and other files.
         entry: of the zoo, where they are published.
-        is_stated: whether somebody said the lineage, the user, the file or the zoo; else the names tell it.
+        lineage_is_stated: whether somebody said the lineage, the user, the file or the zoo; else the names tell it.
         from_keras: whether the numbers are those of a model of Keras, whatever its lineage does to scales.
         weights_file: path of a `.weights.h5` file: only Keras can put it into a finished model, and nothing else is
             known of it; else `None`.
@@ -49,7 +50,7 @@ class Checkpoint:
     align_corners: bool | None = None
     info: ModelInfo | None = None
     entry: zoo.Entry | None = None
-    is_stated: bool = False
+    lineage_is_stated: bool = False
     from_keras: bool = False
     weights_file: str | None = None
 
@@ -117,7 +118,7 @@ class Checkpoint:
         if others:
             listed = ", ".join(map(repr, others))
             notes.append(f"taken from {self.tensors.key!r}; there is also {listed}: state={others[0]!r} takes that")
-        if self.naming == "official_torch04" and not self.is_stated and not self.tensors.versions:
+        if self.naming == "official_torch04" and not self.lineage_is_stated and not self.tensors.versions:
             notes.append(
                 "it has no step counters and scales below zero, so it was taken for a net of PyTorch 0.4.1, whose "
                 "scales in effect are abs(weight) + 1e-5 (lineage 'official_torch04'); where the counters of a later "
@@ -150,11 +151,11 @@ class Checkpoint:
         if lineage not in LINEAGES:
             raise ValueError(f"lineage={lineage!r}: expected one of {', '.join(map(repr, LINEAGES))}")
         if lineage == self.lineage:
-            return replace(self, is_stated=True)
+            return replace(self, lineage_is_stated=True)
         if self.task is None and self.naming in ("official", "mmdet"):  # a trunk alone, which all name so
-            return replace(self, lineage=lineage, is_stated=True)
+            return replace(self, lineage=lineage, lineage_is_stated=True)
         if {lineage, self.lineage} <= _NAMED_ALIKE:
-            return replace(self, naming=naming_for(lineage, self.task), lineage=lineage, is_stated=True)
+            return replace(self, naming=naming_for(lineage, self.task), lineage=lineage, lineage_is_stated=True)
         raise ValueError(
             f"{self.name}: names of {self.naming} (lineage {self.lineage!r}), lineage={lineage!r} was asked for"
         )
@@ -231,7 +232,7 @@ def _open_keras(path: str) -> Checkpoint:
         raise ValueError(f"{name}: {error}") from error
     info, task, lineage = find_info(model), task_of(model), lineage_of(model)
     return Checkpoint(
-        path, tensors, naming_for(lineage, task), task, lineage, info=info, is_stated=True, from_keras=True,
+        path, tensors, naming_for(lineage, task), task, lineage, info=info, lineage_is_stated=True, from_keras=True,
         align_corners=info is not None and info.align_corners,
     )  # fmt: skip
 
