@@ -4,7 +4,7 @@ import os
 from typing import TYPE_CHECKING
 
 from hrnet_keras.checkpoints import zoo
-from hrnet_keras.checkpoints.checkpoint import ENDINGS, read_keras
+from hrnet_keras.checkpoints.checkpoint import TORCH_ENDINGS, read_keras
 from hrnet_keras.converting import from_checkpoint
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def load(source: str | os.PathLike) -> "keras.Model":
         (None, None, None, 11)
     """
     path = os.fspath(source)
-    if path.endswith(ENDINGS):
+    if path.endswith(TORCH_ENDINGS):
         return from_checkpoint(path)[0]
     entry = zoo.named(path)
     if entry is not None:

@@ -8,9 +8,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from hrnet_keras.architecture import ARCHITECTURES, LINEAGES
+from hrnet_keras.architecture import ARCHITECTURES
 from hrnet_keras.checkpoints import zoo
-from hrnet_keras.checkpoints.lineages import NAMINGS, PYRAMID, identify, naming_for, to_torch_name
+from hrnet_keras.checkpoints.lineages import NAMINGS, PYRAMID, check_lineage_name, identify, naming_for, to_torch_name
 from hrnet_keras.checkpoints.model_weights import lineage_of, task_of, tensors_as_stored
 from hrnet_keras.checkpoints.pickled import CheckpointError
 from hrnet_keras.checkpoints.states import State, choose, places_in, state_of
@@ -18,7 +18,7 @@ from hrnet_keras.checkpoints.torch_file import read_state
 from hrnet_keras.layers.model_info import ModelInfo, find_info
 from hrnet_keras.tasks import TASKS
 
-ENDINGS = (".pth", ".pt", ".tar", ".ckpt", ".bin", ".safetensors")  # of files that PyTorch's programs write
+TORCH_ENDINGS = (".pth", ".pt", ".tar", ".ckpt", ".bin", ".safetensors")  # of files that PyTorch's programs write
 # Lineages whose nets have the official names.
 _NAMED_ALIKE = frozenset(naming.lineage for naming in NAMINGS.values() if not naming.marks)
 
@@ -148,8 +148,7 @@ class Checkpoint:
         Raises:
             ValueError: no such lineage, or not one of these names.
         """
-        if lineage not in LINEAGES:
-            raise ValueError(f"lineage={lineage!r}: expected one of {', '.join(map(repr, LINEAGES))}")
+        check_lineage_name(lineage)
         if lineage == self.lineage:
             return replace(self, lineage_is_stated=True)
         if self.task is None and self.naming in ("official", "mmdet"):  # a trunk alone, which all name so

@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable
 
+from hrnet_keras.architecture import LINEAGES
 from hrnet_keras.tasks import TASKS, Naming
 
 TRUNK = (
@@ -101,6 +102,12 @@ def _task_of(names: Collection[str]) -> str | None:
 
 def _any_begins(names: Iterable[str], beginnings: tuple[str, ...]) -> bool:
     return any(name.startswith(beginnings) for name in names)
+
+
+def check_lineage_name(lineage: str) -> None:
+    """Raises `ValueError` where there is no such lineage."""
+    if lineage not in LINEAGES:
+        raise ValueError(f"lineage={lineage!r}: expected one of {', '.join(map(repr, LINEAGES))}")
 
 
 def naming_for(lineage: str, task: str | None) -> str:

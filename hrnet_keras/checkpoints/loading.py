@@ -10,9 +10,8 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from hrnet_keras.architecture import LINEAGES
 from hrnet_keras.checkpoints.checkpoint import Checkpoint, Source, open_checkpoint
-from hrnet_keras.checkpoints.lineages import COUNTER
+from hrnet_keras.checkpoints.lineages import COUNTER, check_lineage_name
 from hrnet_keras.checkpoints.model_weights import (
     check_lineage,
     has_group_norms,
@@ -97,7 +96,7 @@ def load_torch_weights(
         UserWarning: where something had to be assumed (`LoadReport.notes`).
     """
     if lineage is not None:
-        _check_lineage_name(lineage)
+        check_lineage_name(lineage)
     checkpoint = open_checkpoint(source, lineage=lineage, state=state)
     report = load_checkpoint(model, checkpoint, strict=strict)
     for note in report.notes:
@@ -189,18 +188,13 @@ def save_torch_weights(model: keras.Model, path: str | os.PathLike, *, lineage: 
     path = os.fspath(path)
     if not path.endswith(".safetensors"):
         raise ValueError(f"path={path!r}: expected a name that ends in .safetensors")
-    _check_lineage_name(lineage)
+    check_lineage_name(lineage)
     check_lineage(model, lineage, f"saving {path}")
     tensors = tensors_of(model, lineage)
     info = find_info(model)
     aligned = info is not None and info.align_corners
     _write(path, tensors, {"lineage": lineage, "align_corners": aligned})
     return tuple(tensors)
-
-
-def _check_lineage_name(lineage: str) -> None:
-    if lineage not in LINEAGES:
-        raise ValueError(f"lineage={lineage!r}: expected one of {', '.join(map(repr, LINEAGES))}")
 
 
 def _check_kind(model: keras.Model, checkpoint: Checkpoint) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import keras
 
 from hrnet_keras.checkpoints import zoo
-from hrnet_keras.checkpoints.checkpoint import ENDINGS, Checkpoint, Source, open_checkpoint
+from hrnet_keras.checkpoints.checkpoint import TORCH_ENDINGS, Checkpoint, Source, open_checkpoint
 from hrnet_keras.checkpoints.lineages import NAMINGS, is_trunk
 from hrnet_keras.checkpoints.loading import LoadReport, load_checkpoint
 from hrnet_keras.checkpoints.model_weights import some, task_of
@@ -33,7 +33,7 @@ def resolve_weights(
     source: Source = weights
     if not isinstance(weights, Checkpoint):
         text = os.fspath(weights)
-        is_file_name = text.endswith((".weights.h5", ".keras", *ENDINGS))
+        is_file_name = text.endswith((".weights.h5", ".keras", *TORCH_ENDINGS))
         if is_file_name and not os.path.exists(text):
             raise ValueError(f"weights={weights!r}: no such file")
         if not is_file_name and not os.path.isfile(text):
