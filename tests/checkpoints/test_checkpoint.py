@@ -5,7 +5,7 @@ import pytest
 
 import hrnet_keras as hk
 from hrnet_keras.checkpoints import Checkpoint, checkpoint, open_checkpoint, read_tensors, zoo
-from hrnet_keras.converting import convert, from_checkpoint
+from hrnet_keras.converting import convert
 from hrnet_keras.layers.model_info import info_of, update_info
 from tests.checkpoints.published import CASES, filled
 
@@ -87,7 +87,7 @@ def test_it_opens_published_names(file, monkeypatch):
     opened = open_checkpoint(entry.name)
     assert opened.entry == entry and opened.lineage_is_stated and opened.name == str(path)
     kernel = read_tensors(path)["backbone.conv1.weight"].transpose(2, 3, 1, 0)
-    for model in (hk.load(entry.name), hk.HRNetV2pW18(weights=entry.name), from_checkpoint(entry)[0]):
+    for model in (hk.load(entry.name), hk.HRNetV2pW18(weights=entry.name)):
         assert model.name == "hrnetv2p_w18"
         np.testing.assert_array_equal(model.get_layer("conv1").kernel, kernel)
 
