@@ -12,7 +12,7 @@ import tensorflow as tf
 import worker
 
 import hrnet_keras as hk
-from hrnet_keras.checkpoints.loading import torch_names
+from hrnet_keras.checkpoints.model_weights import torch_names
 from hrnet_keras.layers.resizing import resize_bilinear
 from hrnet_keras.optimizers import TorchSGD
 from hrnet_keras.tasks.segmentation.decoding import decode

@@ -9,12 +9,12 @@ import keras
 
 from hrnet_keras.architecture import ARCHITECTURES, LINEAGES, REPRESENTATIONS, Conventions, bare_conventions
 from hrnet_keras.backbone import trunk
-from hrnet_keras.checkpoints.model_weights import task_of
-from hrnet_keras.checkpoints.starting import start_from
+from hrnet_keras.checkpoints.checkpoint import Checkpoint
+from hrnet_keras.checkpoints.pretrained import load_pretrained, resolve_weights
 from hrnet_keras.datasets import DatasetInfo
 from hrnet_keras.datasets.published import published
 from hrnet_keras.layers import ModelInfo, ModelInfoLayer, Normalize
-from hrnet_keras.layers.model_info import info_of, set_info, update_info
+from hrnet_keras.layers.model_info import find_info, info_of, set_info, update_info
 from hrnet_keras.layers.normalization import convert_to_group_norm
 from hrnet_keras.representations import aggregate
 from hrnet_keras.tasks import TASKS, HeadSpec, Task
@@ -110,13 +110,13 @@ def hrnet(
     _check_names(kind, representation, width, lineage, head, output_stride)
     _check_counts(kind, num_classes=num_classes, num_keypoints=num_keypoints)
     asked_count = num_classes or num_keypoints
-    start = None
+    checkpoint = None
     if weights is not None:
-        start = start_from(
+        checkpoint = resolve_weights(
             weights, task=task, representation=representation, width=width, lineage=lineage, head=head,
             align_corners=align_corners, input_shape=input_shape,
         )  # fmt: skip
-    spec = _NetSpec.of(kind, representation, width, start).asked(
+    spec = _NetSpec.of(kind, representation, width, checkpoint).asked(
         lineage=lineage, head=head, align_corners=align_corners, include_preprocessing=include_preprocessing,
         output_stride=output_stride, count=asked_count,
     )  # fmt: skip
@@ -133,12 +133,12 @@ def hrnet(
         outputs = kind.build(images, maps, head_spec)
         outputs = ModelInfoLayer(spec.info(kind, conventions), name=kind.output)(outputs)
     model = keras.Model(images, outputs, name=name or _model_name(representation, width, task, spec.head))
-    if start is None:
+    if checkpoint is None:
         return model
-    if start.has_group_norms:
+    if checkpoint.has_group_norms:
         model = convert_to_group_norm(model)
-    start.load(model, count=asked_count)
-    _name_published(model, start.entry)
+    load_pretrained(model, checkpoint, count=asked_count)
+    _name_published(model, checkpoint.entry)
     return model
 
 
@@ -163,10 +163,15 @@ class _NetSpec:
     brought: ModelInfo | None = None
 
     @classmethod
-    def of(cls, kind: Task | None, representation: str, width: str, start) -> "_NetSpec":
-        """The defaults, with what weights bring."""
-        spec = cls(kind, representation, width, count=0 if kind is None else kind.default_count)
-        return spec if start is None else spec.asked(brought=start.info, **start.options)
+    def of(cls, kind: Task | None, representation: str, width: str, checkpoint: Checkpoint | None) -> "_NetSpec":
+        """The defaults, with what a `Checkpoint` brings, where it is of the very net."""
+        if kind is None:
+            spec, task = cls(kind, representation, width), None
+        else:
+            spec, task = cls(kind, representation, width, count=kind.default_count), kind.name
+        if checkpoint is None or not checkpoint.is_for(task):
+            return spec
+        return spec.asked(brought=checkpoint.info, **checkpoint.options())
 
     def asked(self, **values: Any) -> "_NetSpec":
         """The same with the values that are not `None`."""
@@ -210,16 +215,20 @@ def name_outputs(model: keras.Model, data: DatasetInfo) -> None:
     set_info(model, info_of(model).with_dataset(data))
 
 
+# The fields of a zoo's `Entry` that a model of these weights says of itself.
+_PUBLISHED = ("codec", "crop_box", "input_size", "crop_ratio", "interpolation")
+
+
 def _name_published(model, entry):
     """Writes what is known of published weights into the info of a model for their task."""
-    if entry is None or task_of(model) != entry.task:
+    info = find_info(model)
+    if entry is None or info is None or info.task != entry.task:
         return
-    info, names = info_of(model), published(entry.data)
-    sizes = {"input_size": entry.input, "crop_ratio": entry.crop, "interpolation": entry.interpolation}
-    known = {"codec": entry.codec, "crop_box": entry.crop_box, **sizes}
+    names = published(entry.data)
+    fields = {word: getattr(entry, word) for word in _PUBLISHED if getattr(entry, word) is not None}
     if entry.score and info.count == entry.count:
-        known["published"] = entry.published
-    info = update_info(model, weights=entry.name, **{key: value for key, value in known.items() if value is not None})
+        fields["published"] = entry.published
+    info = update_info(model, weights=entry.name, **fields)
     if names is not None and info.num_classes == len(names.class_names):
         name_outputs(model, names)
     elif names is not None and info.num_keypoints in (len(names.point_names), 3 * len(names.point_names)):

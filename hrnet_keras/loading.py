@@ -1,13 +1,17 @@
 """Whatever holds a whole model -> a `keras.Model`."""
 
 import os
+from typing import TYPE_CHECKING
 
 from hrnet_keras.checkpoints import zoo
-from hrnet_keras.checkpoints.starting import CHECKPOINTS
-from hrnet_keras.converting import from_checkpoint, from_zoo
+from hrnet_keras.checkpoints.checkpoint import TORCH_ENDINGS, read_keras
+from hrnet_keras.converting import from_checkpoint
+
+if TYPE_CHECKING:
+    import keras
 
 
-def load(source):
+def load(source: str | os.PathLike) -> "keras.Model":
     """Opens a model with its weights, ready to predict with, to train further, or to build upon.
 
     Args:
@@ -29,23 +33,20 @@ def load(source):
         (None, None, None, 11)
     """
     path = os.fspath(source)
-    if path.endswith(CHECKPOINTS):
+    if path.endswith(TORCH_ENDINGS):
         return from_checkpoint(path)[0]
-    if any(entry.name == path for entry in zoo.entries()):
-        return from_zoo(path)
+    entry = zoo.named(path)
+    if entry is not None:
+        return from_checkpoint(entry)[0]
     return load_keras(path)
 
 
-def load_keras(path):
+def load_keras(path: str | os.PathLike) -> "keras.Model":
     """Loads a `.keras` file; raises `ValueError` where there is none or it is damaged."""
-    import keras
-
+    path = os.fspath(path)
     if not os.path.isfile(path) or not path.endswith(".keras"):
         raise ValueError(
             f"model {path}: expected a .keras file, a SavedModel directory, a keras.Model, a checkpoint of PyTorch or "
             "a published name (hrnet-keras models)"
         )
-    try:
-        return keras.saving.load_model(path, compile=False)
-    except Exception as error:  # Keras raises many kinds for a damaged file
-        raise ValueError(f"model {path}: not a readable .keras file ({str(error).splitlines()[0]})") from error
+    return read_keras(path, f"model {path}")

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 import hrnet_keras as hk
-from hrnet_keras.architecture import ARCHITECTURES
-from hrnet_keras.builders import HEADS, TASKS, hrnet, info_of
+from hrnet_keras.architecture import ARCHITECTURES, REPRESENTATIONS
+from hrnet_keras.builders import hrnet
 from hrnet_keras.counting import count_macs, count_parameters
+from hrnet_keras.layers.model_info import info_of
+from hrnet_keras.tasks import TASKS
 from tests.networks import NETWORKS, PYRAMID, macs, network_input, parameters, worst
 
 
@@ -153,9 +155,9 @@ def test_the_graph_normalises_what_the_official_loaders_normalise():
     assert np.abs(np.asarray(run(model, image)[0]) - expected).max() < 1e-5 * expected.std()
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", [*TASKS, None])
 def test_every_task_has_the_promised_output(task):
-    for representation in TASKS[task]:
+    for representation in REPRESENTATIONS if task is None else TASKS[task].representations:
         model = hrnet(representation, "W18SmallV1", task)
         features = [(None, None, None, 256)] * 5, (None, None, None, 16 * (15 if representation == "V2" else 1))
         expected = {
@@ -191,10 +193,10 @@ def test_layers_have_the_names_of_the_state_dict():
         (lambda: hk.HRNetV2W18("seg", weights="cityscape"), "weights='cityscape': expected None, the path of"),
         (lambda: hk.HRNetV2W18("seg", weights="no.weights.h5"), "weights='no.weights.h5': no such file"),
         (lambda: hk.HRNetV2W18("seg", lineage="mmseg"), "lineage='mmseg': expected one of 'official'"),
-        (lambda: hk.HRNetV2W18("seg", lineage="timm"), "lineage='timm' has no nets for task='seg': it has 'cls'"),
+        (lambda: hk.HRNetV2W18("seg", lineage="timm"), "lineage='timm' has no nets for task='seg': expected one of 'official'"),
         (lambda: hk.HRNetV2W18("seg", head="fcn"), "head='fcn': expected one of None, 'ocr'"),
         (lambda: hk.HRNetV1W18("seg", head="ocr"), "head='ocr' needs all four maps"),
-        (lambda: hk.HRNetV2W18("cls", align_corners=True), "align_corners=True is for task='seg' alone"),
+        (lambda: hk.HRNetV2W18("cls", align_corners=True), "align_corners=True: nets for task='cls' have no such choice"),
         (lambda: hk.HRNetV2W18("pose", num_classes=3), "num_classes=3 does not belong to task='pose'"),
         (lambda: hk.HRNetV2W18("seg", num_classes=0), "num_classes=0: expected a positive whole number"),
         (lambda: hk.HRNetV2W18("seg", output_stride=2), "output_stride=2: expected one of 1, 4"),
@@ -236,7 +238,7 @@ def test_public_builders_show_the_promised_signature():
     assert "HRNetV2-W48" in hk.HRNetV2W48.__doc__
 
 
-SAVED = [("V2", task, head) for task in ("cls", "seg", "landmark", "pose") for head in HEADS.get(task, (None,))]
+SAVED = [("V2", task.name, head) for task in TASKS.values() for head in task.variants]
 
 
 @pytest.mark.parametrize(("representation", "task", "head"), [*SAVED, ("V1", None, None), ("V2p", None, None)])

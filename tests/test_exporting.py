@@ -237,7 +237,7 @@ def test_export_takes_what_predict_takes(model, exported, tmp_path, monkeypatch)
     )
     model.save(tmp_path / "net.keras")
     assert os.listdir(hk.export(tmp_path / "net.keras", tmp_path / "one")) == [model.name]
-    monkeypatch.setattr("hrnet_keras.loading.from_zoo", lambda name: model)
+    monkeypatch.setattr("hrnet_keras.loading.from_checkpoint", lambda entry: (model, None))
     assert os.listdir(hk.export("HR18-WFLW", tmp_path / "two")) == [model.name]
     with pytest.raises(ValueError, match=r"is a folder, as of a SavedModel: expected the \.keras file"):
         hk.export(exported, tmp_path / "three")

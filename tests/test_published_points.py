@@ -45,7 +45,7 @@ def test_every_entry_says_how_it_is_read(small_net):
         flip = {"official": entry.task == "pose", "mmlab": True}
         reading = reading_of(model, size=(1, 1), flip=flip, symmetric=symmetric)
         assert reading.convention == entry.lineage and reading.codec == entry.codec, entry.name
-        assert reading.size == tuple(entry.input) and reading.flip == (entry.lineage == "mmlab" or entry.task == "pose")
+        assert reading.size == entry.input_size and reading.flip == (entry.lineage == "mmlab" or entry.task == "pose")
         assert reading.flip_pairs == names.flip_pairs and len(reading.flip_pairs) > 5
         assert info.point_names == tuple(names.point_names) and info.data == entry.data
         assert len(names.point_names) * (3 if entry.codec == "udp_combined" else 1) == entry.count

@@ -121,7 +121,7 @@ def test_points_name_the_score_of_the_published_weights(path):
     fitting = [
         entry for entry in zoo.entries()
         if (entry.task, entry.width, entry.data) == (recipe.model.task, width, recipe.data.name)
-        and (entry.lineage, entry.codec, entry.input) == (convention, codec, list(recipe.augment.input_size))
+        and (entry.lineage, entry.codec, entry.input_size) == (convention, codec, tuple(recipe.augment.input_size))
         and ("awing" in entry.name) == ("awing" in path.stem)
     ]  # fmt: skip
     assert recipe.model.lineage == (None if convention == "official" else convention)

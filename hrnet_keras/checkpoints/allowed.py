@@ -94,7 +94,7 @@ _ADVICE = (
 )
 
 
-def is_allowed(text):
+def is_allowed(text: str) -> bool:
     """Whether a file may mention a Python object, by its dotted name."""
     module, _, last = text.rpartition(".")
     if text in BLANKS or text in CONTAINERS or text in REBUILDERS or text in INERT_TYPES:
@@ -104,7 +104,7 @@ def is_allowed(text):
     return module in STORAGE_MODULES and (last in STORAGES or last in QUANTIZED)
 
 
-def refusal(text):
+def refusal(text: str) -> str:
     """Why a name is refused, and what to do about it."""
     text = text[:120]
     if text.startswith("__torch__."):

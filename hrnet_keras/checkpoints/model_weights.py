@@ -1,11 +1,12 @@
 """The weights of a finished Keras model under PyTorch's names and in its layout, and whose net it is."""
 
+from collections.abc import Iterator, Sequence
+
 import keras
 import numpy as np
 
-from hrnet_keras.architecture import bare_conventions
-from hrnet_keras.checkpoints.lineages import COUNTER, NAMINGS, naming_for, their_name
-from hrnet_keras.checkpoints.states import State
+from hrnet_keras.architecture import Conventions, bare_conventions
+from hrnet_keras.checkpoints.lineages import COUNTER, NAMINGS, PYRAMID, naming_for, to_torch_name
 from hrnet_keras.layers import AggregationConv2D
 from hrnet_keras.layers.model_info import find_info
 from hrnet_keras.layers.normalization import GroupNormalization
@@ -14,7 +15,7 @@ from hrnet_keras.tasks import TASKS
 IN_PLACE_EPSILON = np.float32(1e-5)  # of the in-place batch norm of PyTorch 0.4.1: gamma in effect = |weight| + epsilon
 
 
-def tensors_of(model, lineage=None):
+def tensors_of(model: keras.Model, lineage: str | None = None) -> dict[str, np.ndarray]:
     """A model's weights as `{PyTorch name: array in PyTorch's layout}`, step counters included.
 
     Args:
@@ -34,123 +35,138 @@ def tensors_of(model, lineage=None):
     naming = naming_for(lineage, task_of(model))
     tensors = {name: to_torch_layout(variable, name, lineage) for name, variable in torch_names(model, naming)}
     if NAMINGS[naming].counters:
-        counted = [name for name in tensors if name.endswith(".running_var")]
-        tensors |= {name.replace("running_var", COUNTER): np.zeros((), np.int64) for name in counted}
+        for name in list(tensors):
+            if name.endswith(".running_var"):
+                tensors[name.replace("running_var", COUNTER)] = np.zeros((), np.int64)
     return tensors
 
 
-def state_of_model(model):
-    """A model's own weights as a `State`: what a `.keras` file starts another model with, group norms included.
+def tensors_as_stored(model: keras.Model) -> dict[str, np.ndarray]:
+    """A model's weights under its own lineage's names, with the numbers as they are in Keras, group norms included.
 
     Raises:
         ValueError: a layer whose weights none of our models has; it is named.
     """
-    groups = has_group_norms(model)
-    strange = [la for la in model.layers if la.weights and not pytorch_weights(la) and not is_group_norm(la)]
-    if strange:
-        raise ValueError(f"layer {strange[0].name!r} ({type(strange[0]).__name__}) is none of this package")
+    for layer in model.layers:
+        if layer.weights and not pytorch_weights(layer) and not is_group_norm(layer):
+            raise ValueError(f"layer {layer.name!r} ({type(layer).__name__}) is none of this package")
     naming = naming_for(lineage_of(model), task_of(model))
-    tensors = {name: to_torch_layout(variable, name, "official") for name, variable in torch_names(model, naming)}
-    info = find_info(model)
-    says = {
-        "task": task_of(model), "lineage": lineage_of(model), "group_norms": groups, "info": info,
-        "align_corners": info is not None and info.align_corners,
-    }  # fmt: skip
-    return State(tensors, says=says, exact=True)
+    return {name: to_torch_layout(variable, name, "official") for name, variable in torch_names(model, naming)}
 
 
-def torch_names(model, naming):
+def torch_names(model: keras.Model, naming: str) -> list[tuple[str, keras.Variable]]:
     """Lists `(PyTorch name, Keras variable)` of every weight of a model, under a key of `NAMINGS`.
 
     Group norms are called as batch norms are; no published net has them.
     """
-    found = []
+    names = []
     for layer in model.layers:
-        theirs = their_name(layer.name, naming)
+        beginning = to_torch_name(layer.name, naming)
         weights = {"weight": layer.gamma, "bias": layer.beta} if is_group_norm(layer) else pytorch_weights(layer)
-        found += [(f"{theirs}.{leaf}", variable) for leaf, variable in weights.items()]
-    return found
+        names += [(f"{beginning}.{leaf}", variable) for leaf, variable in weights.items()]
+    return names
 
 
-def pytorch_weights(layer):
+def not_in_pytorch(model: keras.Model) -> Iterator[str]:
+    """Names of the weights of a model's layers that no state dict can fill."""
+    for layer in model.layers:
+        if not pytorch_weights(layer) and not is_group_norm(layer):
+            yield from (f"{layer.name}.{variable.name}" for variable in layer.weights)
+
+
+def pytorch_weights(layer: keras.Layer) -> dict[str, keras.Variable]:
     """`{PyTorch's leaf: variable}` of a layer that PyTorch's nets have; empty where they have none like it."""
     if isinstance(layer, keras.layers.BatchNormalization):
-        leaves = ("weight", "bias", "running_mean", "running_var")
-        found = dict(zip(leaves, (layer.gamma, layer.beta, layer.moving_mean, layer.moving_variance), strict=True))
+        weights = {
+            "weight": layer.gamma, "bias": layer.beta,
+            "running_mean": layer.moving_mean, "running_var": layer.moving_variance,
+        }  # fmt: skip
     elif isinstance(layer, (keras.layers.Conv2D, keras.layers.Dense, AggregationConv2D)):
-        found = {"weight": layer.kernel, **({"bias": layer.bias} if layer.bias is not None else {})}
+        weights = {"weight": layer.kernel}
+        if layer.bias is not None:
+            weights["bias"] = layer.bias
     else:
         return {}
-    whole = len(found) == len(layer.weights) and all(variable is not None for variable in found.values())
-    return found if whole else {}
+    if len(weights) != len(layer.weights) or any(variable is None for variable in weights.values()):
+        return {}
+    return weights
 
 
-def is_group_norm(layer):
+def is_group_norm(layer: keras.Layer) -> bool:
     """Whether a layer normalises by groups of channels."""
     return isinstance(layer, (GroupNormalization, keras.layers.GroupNormalization))
 
 
-def has_group_norms(model):
+def has_group_norms(model: keras.Model) -> bool:
     """Whether a model normalises by groups."""
     return any(is_group_norm(layer) for layer in model.layers)
 
 
-def task_of(model):
-    """The task of a model; `"det"` for a pyramid, `None` for other feature maps."""
+def task_of(model: keras.Model) -> str | None:
+    """The task of a model; `PYRAMID` for a pyramid, `None` for other feature maps."""
     info = find_info(model)
     if info is not None:
         return info.task
-    return "det" if any(layer.name == "reduction_conv" for layer in model.layers) else None
+    return PYRAMID if _has_layer(model, "reduction_conv") else None
 
 
-def lineage_of(model):
+def lineage_of(model: keras.Model) -> str:
     """The lineage that a model was built with; of feature maps, which don't say it, as far as their layers show it."""
     info = find_info(model)
     if info is not None:
         return info.lineage
-    mixing = next((layer for layer in model.layers if layer.name == "last_layer.0"), None)
-    return "mmlab" if mixing is not None and not mixing.use_bias else "official"
+    if _has_layer(model, "last_layer.0") and not model.get_layer("last_layer.0").use_bias:
+        return "mmlab"
+    return "official"
 
 
-def check_lineage(model, lineage, where):
-    """Refuses weights of a lineage under which the same tensors give other numbers than in this model."""
-    task, representation, head = _net_of(model)
-    if representation is None:
-        return
-    ours = _conventions(lineage_of(model), task, representation, head)
+def check_lineage(model: keras.Model, lineage: str, source: str) -> None:
+    """Refuses weights of a lineage under which the same tensors give other numbers than in this model.
+
+    Args:
+        model: a model of this package, or a part of one.
+        lineage: of the weights.
+        source: what to call the weights in messages.
+
+    Raises:
+        ValueError: the nets of the lineage resize, bias or align corners otherwise.
+    """
+    ours = _conventions(model, lineage_of(model))
     try:
-        theirs = _conventions(lineage, task, representation, head)
+        theirs = _conventions(model, lineage)
     except ValueError as error:
-        raise ValueError(f"{where}: {error}") from error
+        raise ValueError(f"{source}: {error}") from error
+    if ours is None or theirs is None:
+        return
     if (ours.upsampling, ours.mixing_bias) != (theirs.upsampling, theirs.mixing_bias):
         raise ValueError(
-            f"{where}: lineage {lineage!r} resizes and biases otherwise than the model, which was built with "
+            f"{source}: lineage {lineage!r} resizes and biases otherwise than the model, which was built with "
             f"lineage={lineage_of(model)!r}: build it with lineage={lineage!r}"
         )
     info = find_info(model)
     if lineage == "mmlab" and info is not None and info.align_corners:
         raise ValueError(
-            f"{where}: nets of lineage 'mmlab' never align corners, the model was built with align_corners=True"
+            f"{source}: nets of lineage 'mmlab' never align corners, the model was built with align_corners=True"
         )
 
 
-def _conventions(lineage, task, representation, head):
-    if task is None:
-        return bare_conventions(lineage, representation)
-    return TASKS[task].conventions_of(lineage, head)
-
-
-def _net_of(model):
-    """Task, representation and head of a model; the representation is `None` for a part of one."""
+def _conventions(model: keras.Model, lineage: str) -> Conventions | None:
+    """What a lineage expects of nets like this model; `None` for a part of one, which doesn't tell."""
     info = find_info(model)
     if info is not None:
-        return info.task, info.representation, info.head
-    names = {layer.name for layer in model.layers}
-    known = {"reduction_conv": "V2p", "last_layer.0": "V2"}
-    return None, next((known[name] for name in known if name in names), None), None
+        return TASKS[info.task].conventions_of(lineage, info.head)
+    if _has_layer(model, "reduction_conv"):
+        return bare_conventions(lineage, "V2p")
+    if _has_layer(model, "last_layer.0"):
+        return bare_conventions(lineage, "V2")
+    return None
 
 
-def to_keras_layout(value, name, variable, lineage):
+def _has_layer(model: keras.Model, name: str) -> bool:
+    return any(layer.name == name for layer in model.layers)
+
+
+def to_keras_layout(value: np.ndarray, name: str, variable: keras.Variable, lineage: str) -> np.ndarray:
     """A tensor of PyTorch's, by its name and its lineage, as the Keras variable holds it."""
     value = value.astype(np.float32, copy=False)
     if value.ndim == 4 and len(variable.shape) == 4:
@@ -162,7 +178,7 @@ def to_keras_layout(value, name, variable, lineage):
     return value
 
 
-def to_torch_layout(variable, name, lineage):
+def to_torch_layout(variable: keras.Variable, name: str, lineage: str) -> np.ndarray:
     """A Keras variable as a tensor of that name and lineage in PyTorch."""
     value = keras.ops.convert_to_numpy(variable).astype(np.float32)
     if value.ndim == 4:
@@ -174,7 +190,7 @@ def to_torch_layout(variable, name, lineage):
     return np.ascontiguousarray(value)
 
 
-def _before_epsilon(gamma, name):
+def _before_epsilon(gamma: np.ndarray, name: str) -> np.ndarray:
     """The weight w >= 0 with float32(w + epsilon) exactly gamma."""
     if (gamma < IN_PLACE_EPSILON).any():
         raise ValueError(
@@ -189,7 +205,9 @@ def _before_epsilon(gamma, name):
     return weight
 
 
-def some(names, count=8):
+def some(names: Sequence[str], count: int = 8) -> str:
     """The first names of a list, and how many more there are."""
-    more = f" and {len(names) - count} more" if len(names) > count else ""
-    return ", ".join(names[:count]) + more
+    text = ", ".join(names[:count])
+    if len(names) > count:
+        text += f" and {len(names) - count} more"
+    return text

@@ -8,7 +8,9 @@ names of Python objects are never looked up, only compared with the lists below.
 import io
 import math
 import pickletools
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -39,11 +41,11 @@ class _Blank:
 class StateDict(dict):
     """A dict that PyTorch wrote as an `OrderedDict`; `metadata`: `{module: {"version": number}}`, where it has it."""
 
-    metadata = None
+    metadata: Any = None
 
 
 @dataclass(frozen=True, eq=False)
-class _Storage:
+class Storage:
     """A run of `count` numbers in the file; `start` where it is a view of a longer one.
 
     `quantized`: its numbers mean nothing without a scale, so no tensor is made of them.
@@ -55,52 +57,74 @@ class _Storage:
     start: int = 0
     quantized: bool = False
 
-    def array(self, data, order):
-        """Its numbers, from the bytes of the storage with its key."""
+    def array(self, data: memoryview, order: str) -> np.ndarray:
+        """Its numbers, from the bytes of the storage with its key; `order`: `"<"` or `">"`, of their bytes."""
         stop = (self.start + self.count) * self.dtype.itemsize
         if self.start < 0 or self.count < 0 or stop > len(data):
             raise CheckpointError(f"storage {self.key!r} has {len(data)} bytes, the tensors in it need {stop}")
         numbers = np.frombuffer(data, self.dtype, self.count, self.start * self.dtype.itemsize)
-        swapped = order == ">" and self.dtype.itemsize > 1
-        return numbers.byteswap() if swapped else numbers
+        if order == ">" and self.dtype.itemsize > 1:
+            return numbers.byteswap()
+        return numbers
 
 
 @dataclass(frozen=True, eq=False)
 class Tensor:
     """Where a tensor lies in its storage; `offset` and `strides` count numbers."""
 
-    storage: _Storage
+    storage: Storage
     offset: int
-    shape: tuple
-    strides: tuple
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
     dtype: np.dtype | None = None
 
     @property
-    def place(self):
+    def place(self) -> tuple:
         """What two tensors have in common that are the same numbers of the file."""
         return self.storage.key, self.storage.start, self.offset, self.shape, self.strides
 
-    def view(self, numbers, name):
-        """The tensor as an array, from its storage's numbers."""
+    def view(self, numbers: np.ndarray, name: str) -> np.ndarray:
+        """The tensor as an array, from its storage's numbers.
+
+        Raises:
+            CheckpointError: it reaches outside of them.
+        """
         if self.dtype is not None:  # an untyped storage
-            numbers = numbers[: numbers.nbytes // self.dtype.itemsize * self.dtype.itemsize].view(self.dtype)
-        whole = (*self.shape, *self.strides, self.offset)
-        if not all(type(n) is int and 0 <= n < 2**62 for n in whole) or len(self.shape) != len(self.strides):
+            whole = numbers.nbytes // self.dtype.itemsize * self.dtype.itemsize
+            numbers = numbers[:whole].view(self.dtype)
+        if not self._is_possible():
             raise CheckpointError(f"tensor {name!r}: impossible shape {self.shape} or strides {self.strides}")
-        size = math.prod(self.shape)
-        last = self.offset + sum((n - 1) * step for n, step in zip(self.shape, self.strides, strict=True))
-        if len(self.shape) > 32 or (size and last >= len(numbers)) or size > max(len(numbers), 1):
+        if not self._fits(len(numbers)):
             raise CheckpointError(f"tensor {name!r}: shape {self.shape} does not fit its {len(numbers)} numbers")
-        if not size:
-            return np.zeros(self.shape, numbers.dtype) if math.prod(n or 1 for n in self.shape) < 2**62 else numbers[:0]
+        if math.prod(self.shape) == 0:
+            return self._empty(numbers)
         strides = tuple(step * numbers.dtype.itemsize for step in self.strides)
         return np.lib.stride_tricks.as_strided(numbers[self.offset :], self.shape, strides, writeable=False)
+
+    def _is_possible(self) -> bool:
+        if len(self.shape) != len(self.strides):
+            return False
+        return all(type(number) is int and 0 <= number < 2**62 for number in (*self.shape, *self.strides, self.offset))
+
+    def _fits(self, count: int) -> bool:
+        """Whether it lies inside of `count` numbers, and has no more than these: an expanded one could be huge."""
+        size = math.prod(self.shape)
+        if len(self.shape) > 32 or size > max(count, 1):
+            return False
+        last = self.offset + sum((n - 1) * step for n, step in zip(self.shape, self.strides, strict=True))
+        return size == 0 or last < count
+
+    def _empty(self, numbers: np.ndarray) -> np.ndarray:
+        """An array of no numbers; of its shape where NumPy can hold that."""
+        if math.prod(side or 1 for side in self.shape) < 2**62:
+            return np.zeros(self.shape, numbers.dtype)
+        return numbers[:0]
 
 
 # ---- the machine
 
 _MARK = object()
-_CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
+_CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "MARK": _MARK}
 _LITERALS = frozenset({
     "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT", "STRING", "BINSTRING",
     "SHORT_BINSTRING", "UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "BINBYTES", "SHORT_BINBYTES",
@@ -108,129 +132,180 @@ _LITERALS = frozenset({
 })  # fmt: skip
 _EMPTY = {"EMPTY_DICT": dict, "EMPTY_LIST": list, "EMPTY_SET": list, "EMPTY_TUPLE": tuple}
 _PLAIN_KEYS = (str, int, float, bool, bytes, type(None))
+_Kind = TypeVar("_Kind")
 
 
 class Machine:
-    """Runs the pickles of a file, one per `run`, with a stack and a memo and nothing else."""
+    """Runs the pickles of a file, one per `run`, with a stack and a memo and nothing else.
 
-    def __init__(self, data):
+    Attributes:
+        storages: `{key: Storage}` that the pickles so far have asked for.
+    """
+
+    def __init__(self, data: memoryview) -> None:
         self.stream = _Window(data)
-        self.storages = {}
+        self.storages: dict[str, Storage] = {}
         self.steps = 0
+        self._stack: list[Any] = []
+        self._memo: dict[int, Any] = {}
 
     @property
-    def position(self):
+    def position(self) -> int:
         """Where the last pickle ended."""
         return self.stream.position
 
-    def run(self):
+    def run(self) -> Any:
         """Runs one pickle; returns what it built."""
-        stack, memo = [], {}
-        for opcode, value, _ in pickletools.genops(self.stream):
+        self._stack = []
+        self._memo = {}
+        for opcode, argument, _ in pickletools.genops(self.stream):  # type: ignore[arg-type]
             self._count(1)
-            name = opcode.name
-            if name in _LITERALS:
-                stack.append(value)
-            elif name in ("BINPUT", "LONG_BINPUT", "PUT"):
-                memo[value] = stack[-1]
-            elif name in ("BINGET", "LONG_BINGET", "GET"):
-                stack.append(memo[value])
-            elif name == "MEMOIZE":
-                memo[len(memo)] = stack[-1]
-            elif name == "MARK":
-                stack.append(_MARK)
-            elif name in _CONSTANTS:
-                stack.append(_CONSTANTS[name])
-            elif name in _EMPTY:
-                stack.append(_EMPTY[name]())
-            elif name == "STOP":
-                return stack.pop()
-            elif name not in ("PROTO", "FRAME"):
-                self._act(name, value, stack)
+            if opcode.name == "STOP":
+                return self._stack.pop()
+            if opcode.name in _LITERALS:
+                self._stack.append(argument)
+            elif opcode.name in _ACTIONS:
+                _ACTIONS[opcode.name](self, opcode.name, argument)
+            elif opcode.name not in ("PROTO", "FRAME"):  # which say how the pickle was written
+                raise CheckpointError(f"the pickle uses the opcode {opcode.name}, which tensors do not need")
         raise CheckpointError("cut off in the middle of the pickle")
 
-    def _count(self, steps):
+    def _count(self, steps: int) -> None:
         """Bounds what a file can make us do and hold."""
         self.steps += steps
         if self.steps > MAX_STEPS or self.stream.position > MAX_PICKLE_BYTES:
             raise CheckpointError(f"a pickle of more than {MAX_STEPS} steps or {MAX_PICKLE_BYTES} bytes")
 
-    def _act(self, name, value, stack):
-        if name in ("TUPLE", "LIST", "DICT", "FROZENSET"):
-            items = _to_mark(stack)
-            stack.append(_as_dict(items) if name == "DICT" else tuple(items) if name == "TUPLE" else items)
-        elif name in ("TUPLE1", "TUPLE2", "TUPLE3"):
-            stack[-int(name[-1]) :] = [tuple(stack[-int(name[-1]) :])]
-        elif name in ("SETITEM", "SETITEMS"):
-            items = _to_mark(stack) if name == "SETITEMS" else [stack.pop(-2), stack.pop()]
-            _fill(stack[-1], items)
-        elif name in ("APPEND", "APPENDS", "ADDITEMS"):
-            items = _to_mark(stack) if name != "APPEND" else [stack.pop()]
-            if isinstance(stack[-1], list):
-                stack[-1].extend(items)
-            elif not isinstance(stack[-1], _Blank):
-                raise CheckpointError("the pickle appends to what is no list")
-        elif name == "GLOBAL":
-            stack.append(_name(value.replace(" ", ".", 1)))
-        elif name == "STACK_GLOBAL":
-            attribute, module = stack.pop(), stack.pop()
-            stack.append(_name(f"{module}.{attribute}"))
-        elif name == "BINPERSID":
-            stack.append(self._storage(stack.pop()))
-        elif name in ("REDUCE", "NEWOBJ"):
-            arguments, what = stack.pop(), stack.pop()
-            self._count(_length(arguments))
-            stack.append(_call(what, arguments))
-        elif name == "BUILD":
-            state = stack.pop()
-            if not isinstance(stack[-1], (_Blank, dict, Tensor)):
-                raise CheckpointError("the pickle sets the state of what has none")
-            if isinstance(stack[-1], StateDict) and isinstance(state, dict):
-                stack[-1].metadata = state.get("_metadata")
-        elif name == "POP":
-            stack.pop()
-        elif name == "POP_MARK":
-            _to_mark(stack)
-        elif name == "DUP":
-            stack.append(stack[-1])
-        else:
-            raise CheckpointError(f"the pickle uses the opcode {name}, which tensors do not need")
+    # What the opcodes do: `name` is the opcode's, `argument` what the pickle gives it.
 
-    def _storage(self, identity):
+    def _memoize(self, name: str, argument: Any) -> None:
+        key = len(self._memo) if name == "MEMOIZE" else argument
+        self._memo[key] = self._stack[-1]
+
+    def _get(self, name: str, argument: Any) -> None:
+        self._stack.append(self._memo[argument])
+
+    def _constant(self, name: str, argument: Any) -> None:
+        self._stack.append(_CONSTANTS[name])
+
+    def _empty(self, name: str, argument: Any) -> None:
+        self._stack.append(_EMPTY[name]())
+
+    def _collect(self, name: str, argument: Any) -> None:
+        self._stack.append(_COLLECTIONS[name](_to_mark(self._stack)))
+
+    def _short_tuple(self, name: str, argument: Any) -> None:
+        count = int(name[-1])
+        self._stack[-count:] = [tuple(self._stack[-count:])]
+
+    def _set_items(self, name: str, argument: Any) -> None:
+        if name == "SETITEM":
+            items = [self._stack.pop(-2), self._stack.pop()]
+        else:
+            items = _to_mark(self._stack)
+        _fill(self._stack[-1], items)
+
+    def _append(self, name: str, argument: Any) -> None:
+        items = [self._stack.pop()] if name == "APPEND" else _to_mark(self._stack)
+        target = self._stack[-1]
+        if isinstance(target, list):
+            target.extend(items)
+        elif not isinstance(target, _Blank):
+            raise CheckpointError("the pickle appends to what is no list")
+
+    def _global(self, name: str, argument: Any) -> None:
+        self._stack.append(_name(argument.replace(" ", ".", 1)))
+
+    def _stack_global(self, name: str, argument: Any) -> None:
+        attribute = self._stack.pop()
+        module = self._stack.pop()
+        self._stack.append(_name(f"{module}.{attribute}"))
+
+    def _persistent(self, name: str, argument: Any) -> None:
+        self._stack.append(self._storage(self._stack.pop()))
+
+    def _reduce(self, name: str, argument: Any) -> None:
+        arguments = self._stack.pop()
+        function = self._stack.pop()
+        self._count(_length(arguments))
+        self._stack.append(_call(function, arguments))
+
+    def _build(self, name: str, argument: Any) -> None:
+        state = self._stack.pop()
+        target = self._stack[-1]
+        if not isinstance(target, (_Blank, dict, Tensor)):
+            raise CheckpointError("the pickle sets the state of what has none")
+        if isinstance(target, StateDict) and isinstance(state, dict):
+            target.metadata = state.get("_metadata")
+
+    def _pop(self, name: str, argument: Any) -> None:
+        self._stack.pop()
+
+    def _pop_mark(self, name: str, argument: Any) -> None:
+        _to_mark(self._stack)
+
+    def _duplicate(self, name: str, argument: Any) -> None:
+        self._stack.append(self._stack[-1])
+
+    def _storage(self, identity: Any) -> Storage:
+        """The storage that a persistent id means: `("storage", type, key, device, count[, view])`."""
         if not isinstance(identity, tuple) or len(identity) not in (5, 6) or identity[0] != "storage":
             raise CheckpointError("a reference that is no storage of tensors")
         _, kind, key, _, count, *view = identity
-        module, _, name = kind.text.rpartition(".") if isinstance(kind, _Name) else ("", "", "")
-        stored = allowed.STORAGES.get(name) or allowed.QUANTIZED.get(name)
-        if module not in allowed.STORAGE_MODULES or stored is None:
-            raise CheckpointError(f"storage {key!r} is of an unknown type")
+        dtype, quantized = _storage_type(kind, key)
         if not isinstance(key, str) or type(count) is not int:
             raise CheckpointError("a storage without key or length")
-        dtype, quantized = np.dtype(allowed.DTYPES[stored]), name in allowed.QUANTIZED
-        known = self.storages.setdefault(key, _Storage(key, dtype, count, quantized=quantized))
-        if (known.dtype, known.quantized) != (dtype, quantized):
+        storage = self.storages.setdefault(key, Storage(key, dtype, count, quantized=quantized))
+        if (storage.dtype, storage.quantized) != (dtype, quantized):
             raise CheckpointError(f"storage {key!r} is of two types")
         if view and view[0] is not None:
             _, start, length = view[0]
-            return _Storage(key, dtype, int(length), int(start), quantized)
-        return known
+            return Storage(key, dtype, int(length), int(start), quantized)
+        return storage
+
+
+_ACTIONS: dict[str, Callable[[Machine, str, Any], None]] = {
+    **dict.fromkeys(("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"), Machine._memoize),
+    **dict.fromkeys(("GET", "BINGET", "LONG_BINGET"), Machine._get),
+    **dict.fromkeys(_CONSTANTS, Machine._constant),
+    **dict.fromkeys(_EMPTY, Machine._empty),
+    **dict.fromkeys(("LIST", "FROZENSET", "TUPLE", "DICT"), Machine._collect),
+    **dict.fromkeys(("TUPLE1", "TUPLE2", "TUPLE3"), Machine._short_tuple),
+    **dict.fromkeys(("SETITEM", "SETITEMS"), Machine._set_items),
+    **dict.fromkeys(("APPEND", "APPENDS", "ADDITEMS"), Machine._append),
+    **dict.fromkeys(("REDUCE", "NEWOBJ"), Machine._reduce),
+    "POP": Machine._pop, "POP_MARK": Machine._pop_mark, "DUP": Machine._duplicate, "BUILD": Machine._build,
+    "GLOBAL": Machine._global, "STACK_GLOBAL": Machine._stack_global, "BINPERSID": Machine._persistent,
+}  # fmt: skip
+
+
+def _storage_type(kind: Any, key: Any) -> tuple[np.dtype, bool]:
+    """The type of a storage's numbers, and whether they are quantized; `kind`: the name that the pickle gives."""
+    module, name = "", ""
+    if isinstance(kind, _Name):
+        module, _, name = kind.text.rpartition(".")
+    stored = allowed.STORAGES.get(name) or allowed.QUANTIZED.get(name)
+    if module not in allowed.STORAGE_MODULES or stored is None:
+        raise CheckpointError(f"storage {key!r} is of an unknown type")
+    return np.dtype(allowed.DTYPES[stored]), name in allowed.QUANTIZED
 
 
 class _Window(io.RawIOBase):
     """A buffer as `pickletools` reads it: no copies but of what is asked for."""
 
-    def __init__(self, data):
-        self.data, self.position = data, 0
+    def __init__(self, data: memoryview) -> None:
+        self.data = data
+        self.position = 0
 
-    def tell(self):
+    def tell(self) -> int:
         return self.position
 
-    def read(self, size=-1):
-        found = bytes(self.data[self.position : self.position + size])
-        self.position += len(found)
-        return found
+    def read(self, size: int = -1) -> bytes:
+        part = bytes(self.data[self.position : self.position + size])
+        self.position += len(part)
+        return part
 
-    def readline(self, size=-1):
+    def readline(self, size: int | None = -1) -> bytes:
         line = bytes(self.data[self.position : self.position + 4096])
         end = line.find(b"\n") + 1
         if not end:
@@ -239,34 +314,30 @@ class _Window(io.RawIOBase):
         return line[:end]
 
 
-def _name(text):
+def _name(text: str) -> _Name:
     """A name that a file may mention; any other is refused."""
     if not allowed.is_allowed(text):
         raise CheckpointError(allowed.refusal(text))
     return _Name(text)
 
 
-def _call(what, arguments):
+def _call(function: Any, arguments: Any) -> Any:
     """What a call with these arguments would build; nothing is called."""
-    if not isinstance(what, _Name) or not isinstance(arguments, tuple):
-        if isinstance(what, _Blank):
+    if not isinstance(function, _Name) or not isinstance(arguments, tuple):
+        if isinstance(function, _Blank):
             return _Blank()
         raise CheckpointError("the pickle calls what is no name")
-    text = what.text
+    text = function.text
     if text in allowed.BLANKS or text in allowed.INERT_TYPES:
         return _Blank()
     if text in allowed.CONTAINERS:
         return _container(text, arguments)
-    if text in ("torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state"):
-        return arguments[0] if isinstance(arguments[0], _Blank) else _expect(arguments[0], Tensor)
-    if text == "torch._tensor._rebuild_from_type_v2":
-        return _call(_expect(arguments[0], _Name), _expect(arguments[2], tuple))
     if text in allowed.REBUILDERS:
         return _rebuilt(text, arguments)
     raise CheckpointError(f"the pickle calls {text!r}, which is no function")
 
 
-def _container(text, arguments):
+def _container(text: str, arguments: tuple) -> StateDict | list | tuple:
     """The dict, list or tuple that a call builds."""
     if text == "collections.defaultdict":  # called with what makes its values, and filled afterwards
         return StateDict()
@@ -276,49 +347,56 @@ def _container(text, arguments):
         return tuple(items)
     if kind in ("list", "deque"):
         return list(items)
-    found = StateDict()
+    built = StateDict()
     for key, value in items:
-        _fill(found, [key, value])
-    return found
+        _fill(built, [key, value])
+    return built
 
 
-def _rebuilt(text, arguments):
+def _rebuilt(text: str, arguments: tuple) -> Any:
     """The tensor that one of PyTorch's functions would rebuild."""
-    storage, offset, shape, strides, *more = arguments
+    if text in ("torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state"):
+        if isinstance(arguments[0], _Blank):
+            return arguments[0]
+        return _expect(arguments[0], Tensor)
+    if text == "torch._tensor._rebuild_from_type_v2":
+        return _call(_expect(arguments[0], _Name), _expect(arguments[2], tuple))
+    storage, offset, shape, strides, *rest = arguments
     dtype = None
     if text == "torch._utils._rebuild_tensor_v3":
-        word = _expect(more[2], _Name).text.removeprefix("torch.")
+        word = _expect(rest[2], _Name).text.removeprefix("torch.")
         if word not in allowed.DTYPES:
             return _Blank()
         dtype = np.dtype(allowed.DTYPES[word])
-    if _expect(storage, _Storage).quantized:
+    if _expect(storage, Storage).quantized:
         raise CheckpointError(f"storage {storage.key!r} is quantized: its numbers mean nothing without a scale")
-    shape, strides = tuple(_expect(shape, (tuple, list))), tuple(_expect(strides, (tuple, list)))
+    shape = tuple(_expect(shape, (tuple, list)))
+    strides = tuple(_expect(strides, (tuple, list)))
     return Tensor(storage, offset, shape, strides, dtype)
 
 
-def _length(arguments):
+def _length(arguments: Any) -> int:
     """How many items a call copies."""
     if not isinstance(arguments, tuple):
         return 0
     return sum(len(value) for value in arguments if isinstance(value, (tuple, list, dict)))
 
 
-def kind_of(value):
+def kind_of(value: Any) -> str:
     """What to call a value in messages."""
     if isinstance(value, dict):
         return "dict"
     return {_Blank: "blank object", Tensor: "tensor"}.get(type(value), type(value).__name__)
 
 
-def _expect(value, kind):
-    if not isinstance(value, kind):
-        wanted = kind[0] if isinstance(kind, tuple) else kind
-        raise CheckpointError(f"expected a {wanted.__name__.strip('_').lower()}, found a {kind_of(value)}")
-    return value
+def _expect(value: Any, kind: type[_Kind] | tuple[type[_Kind], ...]) -> _Kind:
+    if isinstance(value, kind):
+        return value
+    wanted = kind[0] if isinstance(kind, tuple) else kind
+    raise CheckpointError(f"expected a {wanted.__name__.strip('_').lower()}, found a {kind_of(value)}")
 
 
-def _to_mark(stack):
+def _to_mark(stack: list[Any]) -> list[Any]:
     """Takes everything above the last mark off the stack, and the mark."""
     for i in range(len(stack) - 1, -1, -1):
         if stack[i] is _MARK:
@@ -328,7 +406,8 @@ def _to_mark(stack):
     raise CheckpointError("the pickle looks for a mark that is not there")
 
 
-def _fill(target, items):
+def _fill(target: Any, items: list[Any]) -> None:
+    """Puts keys and values, one after the other, into a dict."""
     if isinstance(target, _Blank):
         return
     if not isinstance(target, dict):
@@ -338,7 +417,12 @@ def _fill(target, items):
             target[key] = value
 
 
-def _as_dict(items):
-    found = {}
-    _fill(found, items)
-    return found
+def _as_dict(items: list[Any]) -> dict[Any, Any]:
+    built: dict[Any, Any] = {}
+    _fill(built, items)
+    return built
+
+
+_COLLECTIONS: dict[str, Callable[[list[Any]], Any]] = {
+    "LIST": list, "FROZENSET": list, "TUPLE": tuple, "DICT": _as_dict,
+}  # fmt: skip

@@ -2,10 +2,11 @@
 
 import re
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from hrnet_keras.checkpoints.lineages import nets_in, plain_name, prefix_of
+from hrnet_keras.checkpoints.lineages import nets_in, prefix_of, without_wrappers
 from hrnet_keras.checkpoints.pickled import CheckpointError
 
 DEPTH = 8  # of dicts inside dicts; five occur
@@ -26,9 +27,13 @@ class Place:
         metadata: what PyTorch noted beside them, or `None`.
     """
 
-    keys: tuple
-    tensors: dict
-    metadata: dict | None = None
+    keys: tuple[str, ...]
+    tensors: dict[str, Any]
+    metadata: Any = None
+
+    def names(self) -> list[str]:
+        """The tensors' names without what wrappers put into them."""
+        return [without_wrappers(name) for name in self.tensors]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,76 +42,91 @@ class Net:
 
     Attributes:
         place: where its tensors are.
-        prefix: of its plain names.
+        prefix: of its names, without what wrappers put into them.
         others: the keys of other nets in the file, where none was asked for.
     """
 
     place: Place
     prefix: str = ""
-    others: tuple = ()
+    others: tuple[str, ...] = ()
 
     @property
-    def key(self):
+    def key(self) -> str:
         """What people call it: the keys and the prefix with dots between (`"state_dict.student"`)."""
         return ".".join((*self.place.keys, *filter(None, self.prefix.split("."))))
 
-    def members(self):
-        """`{plain name: tensor}` of its own tensors."""
-        plain = {plain_name(name): tensor for name, tensor in self.place.tensors.items()}
-        return {n.removeprefix(self.prefix): tensor for n, tensor in plain.items() if n.startswith(self.prefix)}
+    def members(self) -> dict[str, Any]:
+        """`{name: tensor}` of its own tensors, as the program of the net names them."""
+        tensors = zip(self.place.names(), self.place.tensors.values(), strict=True)
+        return {name.removeprefix(self.prefix): tensor for name, tensor in tensors if name.startswith(self.prefix)}
 
 
-class State(dict):
-    """A net's tensors by plain name, with those that stand beside it, and what the file says of them.
+class State(dict[str, Any]):
+    """A net's tensors by name, with those that stand beside it, and what the file says of them.
 
     Attributes:
         key: where in the file it was; `""` where nothing is around it.
         others: the keys of other nets in the file, where none was asked for.
         beside: names that are no part of the net, such as loss buffers.
-        versions: version numbers that PyTorch noted of its modules, as a set.
-        says: what a file of this package says of the net: `lineage`, `align_corners`; of a `.keras` file all its info.
-        exact: whether the numbers are as in Keras, whatever the lineage does to scales.
+        versions: version numbers that PyTorch noted of its modules.
+        says: what a file of this package says of the net: `lineage`, `align_corners`.
     """
 
-    def __init__(self, tensors=(), **about):
-        super().__init__(tensors)
-        self.key = about.get("key", "")
-        self.others = tuple(about.get("others", ()))
-        self.beside = frozenset(about.get("beside", ()))
-        self.versions = frozenset(about.get("versions", ()))
-        self.says = about.get("says") or {}
-        self.exact = about.get("exact", False)
+    def __init__(
+        self,
+        tensors: Mapping[str, Any] | None = None,
+        *,
+        key: str = "",
+        others: Iterable[str] = (),
+        beside: Iterable[str] = (),
+        versions: Iterable[int] = (),
+        says: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(tensors or {})
+        self.key = key
+        self.others = tuple(others)
+        self.beside = frozenset(beside)
+        self.versions = frozenset(versions)
+        self.says = says or {}
 
-    def without(self, beginnings):
+    def without(self, beginnings: tuple[str, ...]) -> "State":
         """The same without the tensors whose names begin so."""
         kept = {name: value for name, value in self.items() if not name.startswith(beginnings)}
         return State(kept, **vars(self))
 
 
-def places_in(content, is_tensor):
+def places_in(content: Any, is_tensor: Callable[[Any], bool]) -> list[Place]:
     """Lists the `Place`s of a file's content (dicts, lists and tuples inside each other), the outer ones first.
 
     What belongs to an optimizer is left out.
     """
-    found, seen, waiting = [], set(), deque([((), content)])
+    places: list[Place] = []
+    seen: set[int] = set()
+    waiting: deque[tuple[tuple[str, ...], Any]] = deque([((), content)])
     while waiting:
-        keys, value = waiting.popleft()
-        if id(value) in seen or len(keys) > DEPTH or (keys and keys[-1].startswith("optim")):
+        keys, container = waiting.popleft()
+        of_optimizer = bool(keys) and keys[-1].startswith("optim")
+        if id(container) in seen or len(keys) > DEPTH or of_optimizer:
             continue
-        seen.add(id(value))
-        items = value.items() if isinstance(value, Mapping) else enumerate(value)
+        seen.add(id(container))
         tensors = {}
-        for key, item in items:
+        for key, item in _items(container):
             if is_tensor(item) and isinstance(key, str):
                 tensors[key] = item
             elif isinstance(item, (Mapping, list, tuple)):
                 waiting.append(((*keys, str(key)), item))
         if tensors:
-            found.append(Place(keys, tensors, getattr(value, "metadata", None)))
-    return found
+            places.append(Place(keys, tensors, getattr(container, "metadata", None)))
+    return places
 
 
-def choose(places, wanted=None):
+def _items(container: Any) -> Iterable[tuple[Any, Any]]:
+    if isinstance(container, Mapping):
+        return container.items()
+    return enumerate(container)
+
+
+def choose(places: list[Place], wanted: str | None = None) -> Net:
     """Chooses the net among a file's tensors.
 
     Plain weights go before averaged ones, and the keys under which programs keep their net before others.
@@ -123,85 +143,94 @@ def choose(places, wanted=None):
     """
     if not places:
         raise CheckpointError("no tensors")
-    nets = _distinct([Net(place, prefix) for place in places for prefix in nets_in(_plain_names(place))])
+    if wanted is not None:
+        return _most_likely(_asked_for(places, wanted))
+    nets = _hrnets(places)
     if not nets:
-        nets = [_largest(places)] if wanted is None else [Net(p, prefix_of(_plain_names(p))) for p in places]
-    fitting = nets if wanted is None else _fitting(nets, wanted)
-    best = min(map(_rank, fitting))
-    leading = [net for net in fitting if _rank(net) == best]
+        largest = max(places, key=lambda place: len(place.tensors))
+        return Net(largest, prefix_of(largest.names()))
+    chosen = _most_likely(nets)
+    others = tuple(net.key for net in nets if net is not chosen)
+    return Net(chosen.place, chosen.prefix, others)
+
+
+def _hrnets(places: list[Place]) -> list[Net]:
+    """The HRNets, without those that are the same tensors again under another key."""
+    nets = [Net(place, prefix) for place in places for prefix in nets_in(place.names())]
+    distinct: list[Net] = []
+    seen = set()
+    for net in sorted(nets, key=_rank_key):  # so the plainest key stays
+        tensors = net.members()
+        same = frozenset((name, getattr(tensor, "place", id(tensor))) for name, tensor in tensors.items())
+        if same not in seen:
+            distinct.append(net)
+        seen.add(same)
+    return [net for net in nets if net in distinct]
+
+
+def _asked_for(places: list[Place], wanted: str) -> list[Net]:
+    nets = _hrnets(places)
+    if not nets:
+        nets = [Net(place, prefix_of(place.names())) for place in places]
+    exact = [net for net in nets if net.key == wanted]
+    if exact:
+        return exact
+    fitting = [net for net in nets if wanted and f".{wanted}." in f".{net.key}."]
+    if not fitting:
+        raise CheckpointError(f"state={wanted!r}: nothing there of that name: expected {_listed(nets)}")
+    return fitting
+
+
+def _most_likely(nets: list[Net]) -> Net:
+    best = min(map(_rank_key, nets))
+    leading = [net for net in nets if _rank_key(net) == best]
     if len(leading) > 1:
         first = leading[0].key
         raise CheckpointError(
             f"it holds {len(leading)} nets: {_listed(leading)}: choose one: state={first!r} of load_torch_weights or "
             f"convert, --state {first} of hrnet-keras convert"
         )
-    chosen = leading[0]
-    others = () if wanted is not None else tuple(net.key for net in nets if net is not chosen)
-    return Net(chosen.place, chosen.prefix, others)
+    return leading[0]
 
 
-def state_of(net, arrays, says=None):
+def state_of(net: Net, arrays: Mapping[str, Any], says: dict[str, Any] | None = None) -> State:
     """The `State` of a net from the arrays of its place, by their names in the file.
 
     Raises:
         CheckpointError: two names that are the same but for their wrappers.
     """
-    tensors, beside = {}, set()
-    for name, array in arrays.items():
-        now = plain_name(name)
-        plain = now.removeprefix(net.prefix)
-        if plain in tensors:
-            raise CheckpointError(f"{plain!r} is there twice, inside a wrapper and outside")
-        tensors[plain] = array
-        if not now.startswith(net.prefix):
-            beside.add(plain)
+    tensors: dict[str, Any] = {}
+    beside = set()
+    for name_in_file, array in arrays.items():
+        whole = without_wrappers(name_in_file)
+        name = whole.removeprefix(net.prefix)
+        if name in tensors:
+            raise CheckpointError(f"{name!r} is there twice, inside a wrapper and outside")
+        tensors[name] = array
+        if not whole.startswith(net.prefix):
+            beside.add(name)
     versions = _versions(net.place.metadata)
     return State(tensors, key=net.key, others=net.others, beside=beside, versions=versions, says=says)
 
 
-def _plain_names(place):
-    return [plain_name(name) for name in place.tensors]
-
-
-def _largest(places):
-    place = max(places, key=lambda place: len(place.tensors))
-    return Net(place, prefix_of(_plain_names(place)))
-
-
-def _distinct(nets):
-    """The nets without those that are the same tensors again under another key."""
-    found, seen = [], set()
-    for net in sorted(nets, key=_rank):  # so the plainest key stays
-        tensors = net.members()
-        same = frozenset((name, getattr(tensor, "place", id(tensor))) for name, tensor in tensors.items())
-        if same not in seen:
-            found.append(net)
-        seen.add(same)
-    return [net for net in nets if net in found]
-
-
-def _fitting(nets, wanted):
-    exact = [net for net in nets if net.key == wanted]
-    fitting = exact or [net for net in nets if wanted and f".{wanted}." in f".{net.key}."]
-    if not fitting:
-        raise CheckpointError(f"state={wanted!r}: nothing there of that name: expected {_listed(nets)}")
-    return fitting
-
-
-def _rank(net):
+def _rank_key(net: Net) -> tuple[bool, bool]:
     """Small for what is most likely meant."""
-    averaged = bool(_AVERAGED & set(re.split(r"[._]", net.key.lower())))
-    last = net.place.keys[-1] if net.place.keys else ""
-    return averaged, last not in MAIN
+    words = set(re.split(r"[._]", net.key.lower()))
+    last = "".join(net.place.keys[-1:])
+    return bool(_AVERAGED & words), last not in MAIN
 
 
-def _listed(nets):
+def _listed(nets: list[Net]) -> str:
     return " and ".join(f"{net.key!r} ({len(net.members())} tensors)" for net in nets[:6])
 
 
-def _versions(metadata):
+def _versions(metadata: Any) -> set[int]:
     """The version numbers of the normalising modules; PyTorch's own batch norm has 2 since it counts its steps."""
+    versions: set[int] = set()
     if not isinstance(metadata, dict):
-        return set()
-    entries = [entry for name, entry in metadata.items() if str(name).rpartition(".")[2].startswith("bn")]
-    return {entry["version"] for entry in entries if isinstance(entry, dict) and isinstance(entry.get("version"), int)}
+        return versions
+    for name, entry in metadata.items():
+        is_norm = str(name).rpartition(".")[2].startswith("bn")
+        if is_norm and isinstance(entry, dict) and isinstance(entry.get("version"), int):
+            versions.add(entry["version"])
+    return versions

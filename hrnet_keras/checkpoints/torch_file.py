@@ -11,19 +11,25 @@ import os
 import struct
 import zipfile
 import zlib
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
 
 from hrnet_keras.checkpoints import allowed
-from hrnet_keras.checkpoints.pickled import CheckpointError, Machine, Tensor, kind_of
-from hrnet_keras.checkpoints.states import choose, places_in, state_of
+from hrnet_keras.checkpoints.pickled import CheckpointError, Machine, Storage, Tensor, kind_of
+from hrnet_keras.checkpoints.states import Net, State, choose, places_in, state_of
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 LEGACY_PROTOCOL = 1001
 CONTAINERS = (dict, list, tuple)
 OWN_METADATA = "hrnet_keras"  # key under which a .safetensors file of this package says what its tensors don't
+ReadStorage = Callable[[Storage], np.ndarray]  # the numbers of a storage of the file
+Contents = tuple[Net, dict[str, np.ndarray], dict[str, Any]]  # the net, its arrays, what the file says of it
 
 
-def read_tensors(path, *, state=None):
+def read_tensors(path: str | os.PathLike, *, state: str | None = None) -> dict[str, np.ndarray]:
     """Reads the tensors of a checkpoint file.
 
     Args:
@@ -42,19 +48,19 @@ def read_tensors(path, *, state=None):
 
     Source: the formats as `torch.save` of PyTorch 0.4 to 2.13 writes them.
     """
-    return _reading(path, state)[1]
+    return _read_file(path, state)[1]
 
 
-def read_state(path, *, state=None):
-    """`read_tensors` as a `states.State`: by plain name, with what the file says of them."""
-    net, arrays, says = _reading(path, state)
+def read_state(path: str | os.PathLike, *, state: str | None = None) -> State:
+    """`read_tensors` as a `states.State`: by the names that the net's program has, with what the file says of them."""
+    net, arrays, says = _read_file(path, state)
     try:
         return state_of(net, arrays, says)
     except CheckpointError as error:
         raise CheckpointError(f"{os.fspath(path)}: {error}") from error
 
 
-def _reading(path, state):
+def _read_file(path: str | os.PathLike, state: str | None) -> Contents:
     """The net that was chosen, its arrays by their names in the file, and what a file of this package says of it."""
     path = os.fspath(path)
     try:
@@ -64,7 +70,9 @@ def _reading(path, state):
             data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         return _read(path, data, state)
     except CheckpointError as error:
-        raise error if str(error).startswith(path) else CheckpointError(f"{path}: {error}") from error.__cause__
+        if str(error).startswith(path):
+            raise
+        raise CheckpointError(f"{path}: {error}") from error.__cause__
     except OSError as error:
         raise CheckpointError(f"{path}: {error.strerror or error}") from error
     except MemoryError as error:
@@ -73,7 +81,7 @@ def _reading(path, state):
         raise CheckpointError(f"{path}: damaged ({type(error).__name__}: {error})") from error
 
 
-def _read(path, data, state):
+def _read(path: str, data: mmap.mmap, state: str | None) -> Contents:
     if data[:4] == b"PK\x03\x04":
         return _chosen(*_open_zip(data), state)
     if data[8:9] == b"{" and int.from_bytes(data[:8], "little") <= len(data):
@@ -83,7 +91,7 @@ def _read(path, data, state):
     raise CheckpointError(_no_checkpoint(data))
 
 
-def _no_checkpoint(data):
+def _no_checkpoint(data: mmap.mmap) -> str:
     """What a file is that is none of the three."""
     start = bytes(data[:64]).removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if start.startswith((b"<!doctype", b"<html", b"<?xml")):
@@ -97,7 +105,7 @@ def _no_checkpoint(data):
     return f"expected a file of torch.save or of safetensors, found one that begins {start[:12]!r}"
 
 
-def _read_safetensors(path, data, state):
+def _read_safetensors(path: str, data: mmap.mmap, state: str | None) -> Contents:
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
@@ -110,24 +118,27 @@ def _read_safetensors(path, data, state):
     return net, arrays, dict(json.loads(header.get("__metadata__", {}).get(OWN_METADATA, "{}")))
 
 
-def _chosen(content, storages, state):
+def _chosen(content: Any, read: ReadStorage, state: str | None) -> Contents:
     """Chooses the net in what a pickle built and gives its tensors their numbers."""
-    places = places_in(content, lambda value: isinstance(value, Tensor)) if isinstance(content, CONTAINERS) else []
+    places = []
+    if isinstance(content, CONTAINERS):
+        places = places_in(content, lambda value: isinstance(value, Tensor))
     if not places:
         kind = "an empty dict" if content == {} else f"a {kind_of(content)}"
         raise CheckpointError(f"expected a dict of tensors, found {kind} without any (an optimizer's are no net's)")
     net = choose(places, state)
     tensors = net.place.tensors
-    unique = {id(tensor.storage): tensor.storage for tensor in tensors.values()}
+    storages = {id(tensor.storage): tensor.storage for tensor in tensors.values()}
     with ThreadPoolExecutor(2) as pool:  # checking the sums of a zip file's members is most of the work
-        arrays = dict(zip(unique, pool.map(storages, unique.values()), strict=True))
-    return net, {name: tensor.view(arrays[id(tensor.storage)], name) for name, tensor in tensors.items()}, {}
+        numbers = dict(zip(storages, pool.map(read, storages.values()), strict=True))
+    arrays = {name: tensor.view(numbers[id(tensor.storage)], name) for name, tensor in tensors.items()}
+    return net, arrays, {}
 
 
 # ---- the two containers
 
 
-def _open_zip(data):
+def _open_zip(data: mmap.mmap) -> tuple[Any, ReadStorage]:
     """Returns what the pickle of a zip archive built, and a function from its storages to arrays."""
     members = _members(data)
     pickles = [name for name in members if name.endswith("/data.pkl") and name.count("/") == 1]
@@ -136,46 +147,51 @@ def _open_zip(data):
     root = pickles[0].removesuffix("data.pkl")
     if f"{root}constants.pkl" in members:
         raise CheckpointError(allowed.refusal("__torch__."))
-    order = "<"
+    order = b"little"
     if f"{root}byteorder" in members:
-        stated = bytes(_member(data, members[f"{root}byteorder"]))
-        if stated not in (b"little", b"big"):
-            raise CheckpointError(f"byteorder {stated[:12]!r}: expected b'little' or b'big'")
-        order = "<" if stated == b"little" else ">"
-    found = Machine(_member(data, members[pickles[0]])).run()
+        order = bytes(_member(data, members[f"{root}byteorder"]))
+    if order not in _BYTE_ORDERS:
+        raise CheckpointError(f"byteorder {order[:12]!r}: expected b'little' or b'big'")
+    content = Machine(_member(data, members[pickles[0]])).run()
 
-    def storage(wanted):
-        name = f"{root}data/{wanted.key}"
+    def read(storage: Storage) -> np.ndarray:
+        name = f"{root}data/{storage.key}"
         if name not in members:
             raise CheckpointError(f"no member {name!r}, which the pickle asks for")
-        return wanted.array(_member(data, members[name]), order)
+        return storage.array(_member(data, members[name]), _BYTE_ORDERS[order])
 
-    return found, storage
+    return content, read
 
 
-def _members(data):
-    """`{name: (info, where its bytes begin, whether it has a checksum)}`; PyTorch can write a file without any."""
+_BYTE_ORDERS = {b"little": "<", b"big": ">"}
+_Member = tuple[zipfile.ZipInfo, int, bool]  # what the archive says, where its bytes begin, whether it has a checksum
+
+
+def _members(data: mmap.mmap) -> dict[str, _Member]:
+    """The members of an archive by name; PyTorch can write a file without any checksum."""
     with zipfile.ZipFile(_Map(data)) as archive:
-        members = {}
-        for info in archive.infolist():
-            if info.filename in members:
-                raise CheckpointError(f"two members named {info.filename!r}")
-            members[info.filename] = (info, _start(data, info))
-    without_sums = all(info.CRC == 0 for info, _ in members.values() if info.file_size)
-    return {name: (info, start, not without_sums) for name, (info, start) in members.items()}
+        infos = archive.infolist()
+    has_sums = any(info.CRC != 0 for info in infos if info.file_size)
+    members: dict[str, _Member] = {}
+    for info in infos:
+        if info.filename in members:
+            raise CheckpointError(f"two members named {info.filename!r}")
+        members[info.filename] = (info, _start(data, info), has_sums)
+    return members
 
 
-def _start(data, info):
+def _start(data: mmap.mmap, info: zipfile.ZipInfo) -> int:
     """Where a member's bytes begin; its own header must name it as the archive's list does."""
     head = data[info.header_offset : info.header_offset + 30]
-    name_length, extra_length = struct.unpack("<HH", head[26:30]) if len(head) == 30 else (0, 0)
-    begin = info.header_offset + 30
-    if head[:4] != b"PK\x03\x04" or data[begin : begin + name_length] != info.orig_filename.encode():
-        raise CheckpointError(f"member {info.filename!r} is not where the archive says")
-    return begin + name_length + extra_length
+    begin = info.header_offset + len(head)
+    if len(head) == 30 and head[:4] == b"PK\x03\x04":
+        name_length, extra_length = struct.unpack("<HH", head[26:])
+        if data[begin : begin + name_length] == info.orig_filename.encode():
+            return begin + name_length + extra_length
+    raise CheckpointError(f"member {info.filename!r} is not where the archive says")
 
 
-def _member(data, member):
+def _member(data: mmap.mmap, member: _Member) -> memoryview:
     """The bytes of a member as a view of the file; its checksum must be right where there are any."""
     info, start, has_sum = member
     if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size or info.flag_bits & 1:
@@ -191,61 +207,77 @@ def _member(data, member):
 class _Map(io.RawIOBase):
     """A mapped file as `zipfile` wants it."""
 
-    def __init__(self, data):
-        self.data, self.position = data, 0
+    def __init__(self, data: mmap.mmap) -> None:
+        self.data = data
+        self.position = 0
 
-    def seekable(self):
+    def seekable(self) -> bool:
         return True
 
-    def readable(self):
+    def readable(self) -> bool:
         return True
 
-    def tell(self):
+    def tell(self) -> int:
         return self.position
 
-    def seek(self, offset, whence=io.SEEK_SET):
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self.position, io.SEEK_END: len(self.data)}[whence]
         self.position = max(0, base + offset)
         return self.position
 
-    def read(self, size=-1):
-        end = len(self.data) if size is None or size < 0 else self.position + size
-        found = self.data[self.position : end]
-        self.position += len(found)
-        return found
+    def read(self, size: int | None = -1) -> bytes:
+        end = len(self.data)
+        if size is not None and size >= 0:
+            end = self.position + size
+        part = self.data[self.position : end]
+        self.position += len(part)
+        return part
 
 
-def _open_legacy(data):
+def _open_legacy(data: mmap.mmap) -> tuple[Any, ReadStorage]:
     """The same for the format of before PyTorch 1.6: five pickles in a row, then the storages."""
     view = memoryview(data)
     machine = Machine(view)
-    magic, protocol, system = machine.run(), machine.run(), machine.run()
+    order = _legacy_order(machine)
+    content = machine.run()
+    keys = machine.run()
+    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
+        raise CheckpointError("expected a list of storages behind the tensors")
+    parts = _legacy_storages(view, machine, keys, order)
+
+    def read(storage: Storage) -> np.ndarray:
+        if storage.key not in parts:
+            raise CheckpointError(f"storage {storage.key!r} is not in the file")
+        return storage.array(parts[storage.key], order)
+
+    return content, read
+
+
+def _legacy_order(machine: Machine) -> str:
+    """Reads what stands before the tensors: magic number, protocol, description of the machine; the bytes' order."""
+    magic, protocol, system = (machine.run() for _ in range(3))
     if magic != LEGACY_MAGIC:
         raise CheckpointError("a pickle, but not one of torch.save")
     if protocol != LEGACY_PROTOCOL:
         raise CheckpointError(f"protocol {protocol!r}: expected {LEGACY_PROTOCOL}")
     if not isinstance(system, dict):
         raise CheckpointError("the description of the writing machine is no dict")
-    order = "<" if system.get("little_endian", True) else ">"
-    found, keys = machine.run(), machine.run()
-    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
-        raise CheckpointError("expected a list of storages behind the tensors")
-    position, places = machine.position, {}
+    return "<" if system.get("little_endian", True) else ">"
+
+
+def _legacy_storages(view: memoryview, machine: Machine, keys: list[str], order: str) -> dict[str, memoryview]:
+    """`{key: bytes}` of the storages behind the pickles, each after the count of its numbers; nothing may follow."""
+    parts: dict[str, memoryview] = {}
+    position = machine.position
     for key in keys:
-        if position + 8 > len(data) or key not in machine.storages:
+        start = position + 8
+        if start > len(view) or key not in machine.storages:
             raise CheckpointError(f"cut off: storage {key!r} is not there")
-        (count,) = struct.unpack(f"{order}q", view[position : position + 8])
-        size = machine.storages[key].dtype.itemsize * count
-        if count < 0 or position + 8 + size > len(data):
+        (count,) = struct.unpack(f"{order}q", view[position:start])
+        position = start + machine.storages[key].dtype.itemsize * count
+        if count < 0 or position > len(view):
             raise CheckpointError(f"cut off: storage {key!r} of {count} numbers ends behind the end of the file")
-        places[key] = view[position + 8 : position + 8 + size]
-        position += 8 + size
-    if position != len(data):
-        raise CheckpointError(f"{len(data) - position} bytes too many behind the last storage")
-
-    def storage(wanted):
-        if wanted.key not in places:
-            raise CheckpointError(f"storage {wanted.key!r} is not in the file")
-        return wanted.array(places[wanted.key], order)
-
-    return found, storage
+        parts[key] = view[start:position]
+    if position != len(view):
+        raise CheckpointError(f"{len(view) - position} bytes too many behind the last storage")
+    return parts

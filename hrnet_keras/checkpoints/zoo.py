@@ -4,9 +4,14 @@ import functools
 import hashlib
 import json
 import os
+import sys
 import time
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection
+from dataclasses import asdict, dataclass, field, replace
 from importlib import resources
+from typing import Any
+
+from hrnet_keras.tasks import TASKS
 
 HOME = "HRNET_KERAS_HOME"
 TRIES = 4
@@ -25,15 +30,15 @@ class Entry:
 
     Attributes:
         name: what `weights=` takes.
-        task: `"cls"`, `"seg"`, `"landmark"`, `"pose"`, `"det"`, or `None` for a trunk alone.
+        task: name of a task, `"det"` for detectors, or `None` for a trunk alone.
         representation, width, lineage, head, framework, align_corners: how the builder is to build its net.
         data: data set it was trained on.
         count: classes, joints or points; `None` where only the file says.
-        input: `(height, width)` it was trained or scored at.
+        input_size: `(height, width)` it was trained or scored at.
         codec: how its heat maps encode points.
         crop_box: which box its crops of faces were taken from, where it isn't the one around the landmarks.
-        crop, interpolation: of the picture preparation it was scored with (classification). Every net takes RGB with
-            ImageNet's mean and standard deviation, which the builders put into the graph.
+        crop_ratio, interpolation: of the picture preparation it was scored with (classification). Every net takes RGB
+            with ImageNet's mean and standard deviation, which the builders put into the graph.
         score: published figures, percent (AP and PCKh as published); `note`: what they were measured under.
         trunk: the file that other tasks start from.
         file: its published file name; ours where only a web form is known.
@@ -56,12 +61,12 @@ class Entry:
     framework: str | None = None
     align_corners: bool | None = None
     count: int | None = None
-    input: tuple[int, int] | None = None
+    input_size: tuple[int, int] | None = None
     codec: str | None = None
     crop_box: str | None = None
-    crop: float | None = None
+    crop_ratio: float | None = None
     interpolation: str | None = None
-    score: dict = field(default_factory=dict)
+    score: dict[str, float] = field(default_factory=dict)
     note: str = ""
     trunk: bool = False
     url: str | None = None
@@ -69,57 +74,116 @@ class Entry:
     sha256: str | None = None
 
     @property
-    def published(self):
+    def published(self) -> dict[str, Any]:
         """What a model of these weights says of its published score: `score`, `note`, and how it was measured."""
         branch = next((name for name in ("HRNet-OCR", "mmsegmentation") if name in self.source), None)
-        found = {"score": dict(self.score), "note": self.note, "branch": branch}
-        return found | {"multi_scale": "multi-scale" in self.note, "flip": "flip" in self.note}
+        measured = {"multi_scale": "multi-scale" in self.note, "flip": "flip" in self.note}
+        return {"score": dict(self.score), "note": self.note, "branch": branch, **measured}
 
     @property
-    def path(self):
+    def path(self) -> str:
         """Where the file lies, or will lie, on this machine."""
         return os.path.join(home(), "weights", self.source.split(" ")[0].replace("/", "_"), self.file)
 
+    @property
+    def starts_others(self) -> bool:
+        """Whether nets of other tasks start from its trunk."""
+        return self.task not in TASKS or TASKS[self.task].starts_others
+
 
 @functools.cache
-def entries():
-    """All published weights that are known, as `Entry`."""
+def entries() -> tuple[Entry, ...]:
+    """All published weights that are known."""
     text = resources.files("hrnet_keras.checkpoints").joinpath("zoo.json").read_text(encoding="utf-8")
-    return tuple(Entry(**row) for row in json.loads(text))
+    rows = json.loads(text)
+    for row in rows:
+        if "input_size" in row:
+            row["input_size"] = tuple(row["input_size"])
+    return tuple(Entry(**row) for row in rows)
 
 
-def list_weights(task=None):
+def named(name: str) -> Entry | None:
+    """The entry of that very name, `None` where there is none."""
+    return next((entry for entry in entries() if entry.name == name), None)
+
+
+def list_weights(task: str | None = None) -> list[dict[str, Any]]:
     """Lists the published weights.
 
     Args:
         task: only of this task; default: all.
 
     Returns:
-        One dict per file with the fields of `hrnet_keras.checkpoints.zoo.Entry`, `aliases` (short names that mean this
-        one in some builder) and `cached` (whether the file is on this machine).
+        One dict per file with the fields of `hrnet_keras.checkpoints.zoo.Entry` (`input_size` and `crop_ratio` as
+        `input` and `crop`), `aliases` (short names that mean this one in some builder) and `cached` (whether the file
+        is on this machine).
 
     Raises:
         ValueError: no such task.
 
     Example:
         >>> import hrnet_keras as hk
-        >>> [row["name"] for row in hk.list_weights("landmark") if "wflw" in row["aliases"]]
+        >>> [row["name"] for row in hk.list_weights() if "wflw" in row["aliases"]]
         ['hrnetv2_w18_wflw_256x256_dark']
     """
     tasks = sorted({entry.task for entry in entries() if entry.task})
     if task is not None and task not in tasks:
         raise ValueError(f"task={task!r}: expected one of {', '.join(map(repr, tasks))}")
-    rows = [entry for entry in entries() if task is None or entry.task == task]
-    return [asdict(e) | {"aliases": _aliases(e), "cached": os.path.exists(e.path)} for e in rows]
+    return [_row(entry) for entry in entries() if task in (None, entry.task)]
 
 
-def find(name, *, task, representation, width, lineage=None, head=None, input_shape=None):
+def _row(entry: Entry) -> dict[str, Any]:
+    row = asdict(entry)
+    size = row.pop("input_size")
+    row["input"] = None if size is None else list(size)
+    row["crop"] = row.pop("crop_ratio")
+    return row | {"aliases": _aliases(entry), "cached": os.path.exists(entry.path)}
+
+
+@dataclass(frozen=True)
+class _Net:
+    """The net of a builder that weights are looked for; `None` for lineage and head: whatever the weights have."""
+
+    task: str | None
+    representation: str
+    width: str
+    lineage: str | None
+    head: str | None
+
+    def is_of(self, entry: Entry) -> bool:
+        """Whether an entry's weights are those of this very net."""
+        same_net = (entry.representation, entry.width) == (self.representation, self.width)
+        if not same_net or self.lineage not in (None, entry.lineage):
+            return False
+        if self.task is None:  # a trunk, or the pyramid of a detector
+            return entry.task not in TASKS and entry.head == self.head
+        any_head = self.head is None and TASKS[self.task].variants_alike
+        return entry.task == self.task and (any_head or entry.head == self.head)
+
+    def __str__(self) -> str:
+        text = f"HRNet{self.representation}{self.width} for task {self.task!r}"
+        for word in ("lineage", "head"):
+            if getattr(self, word):
+                text += f", {word} {getattr(self, word)!r}"
+        return text
+
+
+def find(
+    name: str,
+    *,
+    task: str | None,
+    representation: str,
+    width: str,
+    lineage: str | None = None,
+    head: str | None = None,
+    input_shape: tuple[int | None, ...] | None = None,
+) -> Entry:
     """Finds the published weights that a name means for a builder.
 
     Args:
         name: of an entry, or an alias: the data set it was trained on, `"imagenet"` among them. An alias means the
-            entry of best score for the same task and net; `"imagenet"` for another task than cls is the trunk that the
-            papers start from.
+            entry of best score for the same task and net; `"imagenet"` for a task that starts from others' weights is
+            the trunk that the papers start from.
         task, representation, width, lineage, head: of the net; `None` for lineage and head: whatever the weights have.
         input_shape: where its height and width are numbers, entries trained at that size go first.
 
@@ -129,36 +193,46 @@ def find(name, *, task, representation, width, lineage=None, head=None, input_sh
     Raises:
         ValueError: nothing of that name, or nothing that fits this net; the message lists what does.
     """
-    named = next((entry for entry in entries() if entry.name == name), None)
-    if named is not None:
-        _check_fit(named, task, representation, width, lineage)
-        return named
-    fitting = [e for e in entries() if e.data == name and _fits(e, task, representation, width, lineage, head)]
-    if not fitting and name == "imagenet":
-        fitting = [entry for entry in entries() if entry.trunk and entry.width == width]
+    net = _Net(task, representation, width, lineage, head)
+    entry = named(name)
+    if entry is not None:
+        _check_fit(entry, net)
+        return entry
+    fitting = _trained_on(name, net)
     if not fitting:
-        raise ValueError(_nothing(name, task, representation, width, lineage, head))
+        raise ValueError(_nothing(name, net))
     size = tuple(input_shape or ())[:2]
-    return max(fitting, key=lambda e: (e.url is not None, tuple(e.input or ()) == size, _merit(e)))
+    return max(fitting, key=lambda e: (e.url is not None, tuple(e.input_size or ()) == size, _rank_key(e)))
 
 
-def best(name, *, tasks):
+def _trained_on(data: str, net: _Net) -> list[Entry]:
+    """The entries of a data set that fit a net; of ImageNet also the trunks that the papers start from."""
+    fitting = [entry for entry in entries() if entry.data == data and net.is_of(entry)]
+    if not fitting and data == "imagenet":
+        return [entry for entry in entries() if entry.trunk and entry.width == net.width]
+    return fitting
+
+
+def best(name: str, *, tasks: Collection[str] = tuple(TASKS)) -> Entry:
     """The published weights of a name, or, for a data set's name, those of best score over all plain nets.
 
     Raises:
         ValueError: nothing of that name for these tasks.
     """
-    known = [entry for entry in entries() if entry.task in tasks]
-    found = [e for e in known if e.name == name or (e.data == name and e.head is None and e.url)]
-    if not found:
-        words = sorted({entry.data for entry in known})
+    candidates = [entry for entry in entries() if entry.task in tasks]
+    fitting = [
+        entry for entry in candidates
+        if entry.name == name or (entry.data == name and entry.head is None and entry.url)
+    ]  # fmt: skip
+    if not fitting:
+        words = sorted({entry.data for entry in candidates})
         raise ValueError(
             f"weights={name!r}: expected a published name for {' or '.join(tasks)}, or one of {', '.join(words)}"
         )
-    return max(found, key=_merit)
+    return max(fitting, key=_rank_key)
 
 
-def fetch(entry):
+def fetch(entry: Entry) -> str:
     """Brings the file of an entry to this machine, unless it is there, and checks it.
 
     Downloads resume where they were cut off, are moved into place only when whole and right, and wait for another
@@ -195,152 +269,171 @@ def fetch(entry):
     return entry.path
 
 
-def home():
+def home() -> str:
     """The folder of downloads."""
     return os.path.expanduser(os.environ.get(HOME) or os.path.join("~", ".cache", "hrnet_keras"))
 
 
-def _fits(entry, task, representation, width, lineage, head):
-    same = entry.representation == representation and entry.width == width
-    asked = entry.task == task or (entry.task == "det" and task is None and representation == "V2p")
-    headed = entry.head == head or (head is None and entry.task == "cls")  # of "ssld" nets only biases are another
-    return same and asked and headed and lineage in (None, entry.lineage)
-
-
-def _check_fit(entry, task, representation, width, lineage):
-    own = entry.task == task and entry.representation == representation
-    start = entry.task in ("cls", "det", None) and task != "cls"
-    if entry.width != width or not (own or start) or (own and lineage not in (None, entry.lineage)):
+def _check_fit(entry: Entry, net: _Net) -> None:
+    is_own = (entry.task, entry.representation) == (net.task, net.representation)
+    starts_from_others = net.task is None or not TASKS[net.task].starts_others
+    may_start = entry.starts_others and starts_from_others
+    fits = entry.width == net.width and (is_own or may_start)
+    if is_own and net.lineage not in (None, entry.lineage):
+        fits = False
+    if not fits:
+        wanted = str(replace(net, head=None))
         raise ValueError(
             f"weights={entry.name!r} is an HRNet{entry.representation}{entry.width} for task {entry.task!r}, lineage "
-            f"{entry.lineage!r}: it does not fit HRNet{representation}{width} for task {task!r}"
-            + (f", lineage {lineage!r}" if lineage else "")
+            f"{entry.lineage!r}: it does not fit {wanted}"
         )
 
 
-def _nothing(name, task, representation, width, lineage, head):
-    here = [e for e in entries() if _fits(e, task, representation, width, lineage, head)]
-    words = sorted({entry.data for entry in here} | {"imagenet"})
-    known = sorted({entry.data for entry in entries()})
-    what = f"HRNet{representation}{width} for task {task!r}" + "".join(
-        f", {key} {value!r}" for key, value in (("lineage", lineage), ("head", head)) if value
-    )
-    if name in known:
-        return f"weights={name!r}: none published for {what}; there is {', '.join(map(repr, words))}"
+def _nothing(name: str, net: _Net) -> str:
+    words = ", ".join(map(repr, sorted({entry.data for entry in entries() if net.is_of(entry)} | {"imagenet"})))
+    if any(entry.data == name for entry in entries()):
+        return f"weights={name!r}: none published for {net}; there is {words}"
     return (
-        f"weights={name!r}: expected None, the path of a checkpoint, or a published name; for {what}: "
-        f"{', '.join(map(repr, words))} (all: hrnet-keras models)"
+        f"weights={name!r}: expected None, the path of a checkpoint, or a published name; for {net}: "
+        f"{words} (all: hrnet-keras models)"
     )
 
 
-def _merit(entry):
+def _rank_key(entry: Entry) -> tuple[bool, float]:
     """Larger is better; test-set and multi-scale figures are not compared with plain ones."""
-    plain = not entry.note
-    if "NME" in entry.score:
-        return plain, -entry.score["NME"]
-    return plain, next((value for key, value in entry.score.items()), 0.0)
+    score = next(iter(entry.score.values()), 0.0)
+    if "NME" in entry.score:  # an error: smaller is better
+        score = -entry.score["NME"]
+    return not entry.note, score
 
 
-def _aliases(entry):
+def _aliases(entry: Entry) -> list[str]:
     """The words that mean this entry in the builder of its own net."""
+    task = entry.task if entry.task in TASKS else None
     try:
-        net = {"task": None if entry.task == "det" else entry.task, "width": entry.width}
-        chosen = find(entry.data, representation=entry.representation, head=entry.head, **net)
+        chosen = find(entry.data, task=task, representation=entry.representation, width=entry.width, head=entry.head)
     except ValueError:
         return []
-    return [entry.data] if chosen is entry or (entry.trunk and entry.data == "imagenet") else []
+    if chosen is entry or (entry.trunk and entry.data == "imagenet"):
+        return [entry.data]
+    return []
 
 
 # ---- getting a file
 
 
-def _download(entry):
-    import requests
-
-    part, reason = f"{entry.path}.part", "?"
-    for attempt in range(TRIES):
-        if attempt:
-            time.sleep(PAUSE * 2 ** (attempt - 1))
-        try:
-            _continue(entry, part)
-            break
-        except requests.exceptions.HTTPError as error:
-            reason = f"the server answers {error.response.status_code}"
-            if error.response.status_code < 500:
-                raise _unreachable(entry, reason) from error
-        except requests.exceptions.RequestException as error:
-            reason = _plain(error)
-    else:
-        raise _unreachable(entry, reason)
+def _download(entry: Entry) -> None:
+    part = f"{entry.path}.part"
+    _fetch_part(entry, part)
     try:
-        _check(entry, part, entry.url)
+        _check(entry, part, str(entry.url))
     except DownloadError:
         os.remove(part)
         raise
     os.replace(part, entry.path)
 
 
-def _check(entry, path, origin):
-    found = sha256_of(path) if entry.sha256 else ""
-    if not found.startswith(entry.sha256 or ""):
+def _fetch_part(entry: Entry, part: str) -> None:
+    """Tries until the whole file is there; an answer that says no (4xx) ends it at once."""
+    import requests
+
+    reason = "?"
+    for attempt in range(TRIES):
+        if attempt:
+            time.sleep(PAUSE * 2 ** (attempt - 1))
+        try:
+            _continue(entry, part)
+            return
+        except requests.exceptions.HTTPError as error:
+            response: Any = error.response
+            reason = f"the server answers {response.status_code}"
+            if response.status_code < 500:
+                raise _unreachable(entry, reason) from error
+        except requests.exceptions.RequestException as error:
+            reason = _reason(error)
+    raise _unreachable(entry, reason)
+
+
+def _check(entry: Entry, path: str, origin: str) -> None:
+    if not entry.sha256:
+        return
+    digest = sha256_of(path)
+    if not digest.startswith(entry.sha256):
         raise DownloadError(
-            f"{path} ({origin}) is not the published file: its SHA-256 begins {found[: len(entry.sha256)]}, expected "
+            f"{path} ({origin}) is not the published file: its SHA-256 begins {digest[: len(entry.sha256)]}, expected "
             f"{entry.sha256}"
         )
 
 
-def _continue(entry, part):
+def _continue(entry: Entry, part: str) -> None:
     """Appends what is missing of a file; raises where the connection breaks before the end."""
     import requests
 
-    have = os.path.getsize(part) if os.path.exists(part) else 0
-    headers = {"Range": f"bytes={have}-"} if have else {}
-    with requests.get(entry.url, headers=headers, stream=True, timeout=TIMEOUT) as answer:
-        if answer.status_code == 416 and have:  # nothing behind what is here, or another file by now
-            whole = answer.headers.get("Content-Range", "").rpartition("/")[2]
-            if whole == str(have):
-                return
-            os.remove(part)
-            raise requests.exceptions.ConnectionError("the part that is here does not fit the server's file")
-        answer.raise_for_status()
-        if answer.status_code != 206:
-            have = 0
-        size = answer.headers.get("Content-Length")
-        total = None if size is None else have + int(size)
-        with open(part, "ab" if have else "wb") as file:
-            for chunk in answer.iter_content(CHUNK):
-                file.write(chunk)
-                have += len(chunk)
-                _show(entry, have, total)
-    if total is not None and have < total:
-        raise requests.exceptions.ConnectionError(f"cut off after {have} of {total} bytes")
+    start = os.path.getsize(part) if os.path.exists(part) else 0
+    headers = {"Range": f"bytes={start}-"} if start else {}
+    with requests.get(str(entry.url), headers=headers, stream=True, timeout=TIMEOUT) as response:
+        if response.status_code == 416 and start:
+            _check_whole(response, part, start)
+            return
+        response.raise_for_status()
+        if response.status_code != 206:  # the server sends the file from its beginning
+            start = 0
+        _append(entry, response, part, start)
 
 
-def _show(entry, have, total):
-    import sys
+def _check_whole(response: Any, part: str, size: int) -> None:
+    """Nothing is behind the part that is here: it is the whole file, or of another file by now."""
+    whole = response.headers.get("Content-Range", "").rpartition("/")[2]
+    if whole == str(size):
+        return
+    import requests
 
-    if sys.stderr.isatty():
-        of = f" of {total / 1e6:.0f}" if total else ""
-        end = "\n" if have == total else ""
-        print(f"\r{entry.file}: {have / 1e6:.0f}{of} MB", end=end, file=sys.stderr, flush=True)
+    os.remove(part)
+    raise requests.exceptions.ConnectionError("the part that is here does not fit the server's file")
 
 
-def _unreachable(entry, reason):
+def _append(entry: Entry, response: Any, part: str, start: int) -> None:
+    import requests
+
+    length = response.headers.get("Content-Length")
+    total = None if length is None else start + int(length)
+    size = start
+    with open(part, "ab" if start else "wb") as file:
+        for chunk in response.iter_content(CHUNK):
+            file.write(chunk)
+            size += len(chunk)
+            _show(entry, size, total)
+    if total is not None and size < total:
+        raise requests.exceptions.ConnectionError(f"cut off after {size} of {total} bytes")
+
+
+def _show(entry: Entry, size: int, total: int | None) -> None:
+    if not sys.stderr.isatty():
+        return
+    whole = f" of {total / 1e6:.0f}" if total else ""
+    end = "\n" if size == total else ""
+    print(f"\r{entry.file}: {size / 1e6:.0f}{whole} MB", end=end, file=sys.stderr, flush=True)
+
+
+def _unreachable(entry: Entry, reason: str) -> DownloadError:
     return DownloadError(
         f"can't download {entry.url} ({reason}). Fetch it on another machine and put it at {entry.path}"
     )
 
 
-def _plain(error):
+def _reason(error: Exception) -> str:
     kind = type(error).__name__
-    known = {"ConnectTimeout": "no answer in time", "ReadTimeout": "no answer in time"}
-    return known.get(kind) or (str(error) if "cut off" in str(error) else f"no connection: {kind}")
+    if kind in ("ConnectTimeout", "ReadTimeout"):
+        return "no answer in time"
+    if "cut off" in str(error):
+        return str(error)
+    return f"no connection: {kind}"
 
 
-def sha256_of(path):
+def sha256_of(path: str) -> str:
     """Hexadecimal SHA-256 of a file."""
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     with open(path, "rb") as file:
         for chunk in iter(lambda: file.read(CHUNK), b""):
-            found.update(chunk)
-    return found.hexdigest()
+            digest.update(chunk)
+    return digest.hexdigest()

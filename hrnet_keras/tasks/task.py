@@ -37,7 +37,8 @@ class Naming:
         lineage: whose conventions its nets follow.
         trunk: what stands before the trunk's names.
         parts: our layer -> theirs, for what is not trunk and not named alike.
-        marks: beginnings of names; a file with one of them is of this naming.
+        marks: beginnings of names; a file with one of them is of this naming. Without any: the names are the official
+            ones.
         counters: whether it writes `num_batches_tracked`.
     """
 
@@ -68,11 +69,15 @@ class Task:
         marks: beginnings of tensors' names by which a checkpoint shows that it is for this task.
         augment: dataclass of what a recipe's section `augment` may say, with `check()` and `export_metadata()`.
         loss: dataclass of what its section `loss` may say, with `check()`; the first key is `name`.
+        head_layers: beginnings of the names of its head's layers, as the official programs have them.
         variant_of: tells from the names of a checkpoint's tensors which variant of the head it has.
-        namings: `{program: Naming}` of the programs that write its checkpoints.
+        namings: `{program: Naming}` of the programs that name its tensors otherwise than the official ones, or mean
+            others by them.
         output_strides: that a model can be built with, the default first.
         may_align_corners: whether nets with aligned corners exist.
         starts_others: whether its weights start nets of other tasks, as ImageNet's do.
+        variants_alike: whether published weights of all variants answer to the name of their data set, as their nets
+            differ in biases alone.
         input_keys: words of an example that its predictor is told beside the picture.
         saved_as: ending of the file that a result is saved as (`".png"`, `".json"`), `None` where there is none.
         takes_sizes: whether pictures can be shown to the net at a size of one's choice.
@@ -91,12 +96,14 @@ class Task:
     marks: tuple[str, ...]
     augment: type
     loss: type
+    head_layers: tuple[str, ...]
     variant_conventions: dict[str | None, dict[str, Conventions]] = field(default_factory=dict)
     variant_of: Callable[[Collection[str]], str | None] = lambda names: None
     namings: dict[str, Naming] = field(default_factory=dict)
     output_strides: tuple[int, ...] = (1,)
     may_align_corners: bool = False
     starts_others: bool = False
+    variants_alike: bool = False
     input_keys: tuple[str, ...] = ()
     saved_as: str | None = None
     takes_sizes: bool = False

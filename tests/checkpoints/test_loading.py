@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 import hrnet_keras as hk
-from hrnet_keras.checkpoints.lineages import NAMINGS, identify, their_name, without_wrapper
-from hrnet_keras.checkpoints.loading import torch_names
+from hrnet_keras.checkpoints.checkpoint import open_checkpoint
+from hrnet_keras.checkpoints.lineages import NAMINGS, identify, to_torch_name
+from hrnet_keras.checkpoints.model_weights import torch_names
 from tests.networks import NETWORKS
 
 
@@ -25,10 +26,10 @@ def test_nothing_of_a_reference_state_dict_is_missing_or_left_over(case, golden)
     network = NETWORKS[case]
     meta, _ = golden(network.kind, case)
     theirs = {name: tuple(shape) for name, shape in meta["state_dict"] if not name.endswith("num_batches_tracked")}
-    found = identify([name for name, _ in meta["state_dict"]])
+    naming, task = identify([name for name, _ in meta["state_dict"]])
     stated = network.options.get("lineage", "official")
-    assert found.lineage == {"timm": "official"}.get(stated, stated) and found.task == network.net[2]
-    ours = {name: variable for name, variable in torch_names(network.build(), found.naming)}
+    assert NAMINGS[naming].lineage == {"timm": "official"}.get(stated, stated) and task == network.net[2]
+    ours = {name: variable for name, variable in torch_names(network.build(), naming)}
     assert set(ours) == set(theirs)
     for name, variable in ours.items():
         assert np.prod(variable.shape) == np.prod(theirs[name]), name
@@ -81,7 +82,7 @@ def test_a_state_dict_of_something_else_is_refused(model):
 def test_gammas_of_pytorch_04_are_absolute(model, tensors):
     tensors = {name: value for name, value in tensors.items() if not name.endswith("num_batches_tracked")}
     tensors["bn1.weight"] = -tensors["bn1.weight"]
-    assert identify(tensors).lineage == "official_torch04"
+    assert identify(tensors) == ("official_torch04", "seg")
     with pytest.warns(UserWarning, match=r"taken for a net of PyTorch 0\.4\.1.* say lineage='official'"):
         report = hk.load_torch_weights(model, tensors)
     assert report.lineage == "official_torch04" and "say lineage='official'" in report.summary()
@@ -113,8 +114,8 @@ def test_which_of_two_nets_was_taken_is_said(model, tensors):
 
 
 def test_mmlabs_names():
-    assert their_name("stage2.0.branches.0.0.conv1", "mmseg") == "backbone.stage2.0.branches.0.0.conv1"
-    assert their_name("last_layer.3", "mmseg") == "decode_head.conv_seg"
+    assert to_torch_name("stage2.0.branches.0.0.conv1", "mmseg") == "backbone.stage2.0.branches.0.0.conv1"
+    assert to_torch_name("last_layer.3", "mmseg") == "decode_head.conv_seg"
     names = [name for name, _ in torch_names(hk.HRNetV2W18SmallV1("seg", head="ocr", lineage="mmlab"), "mmseg")]
     for name in ("decode_head.0.conv_seg.bias", "decode_head.1.bottleneck.bn.weight", "decode_head.1.conv_seg.weight",
                  "decode_head.1.object_context_block.query_project.1.conv.weight",
@@ -146,8 +147,7 @@ def test_mmlabs_names():
     ],
 )
 def test_names_tell_program_and_task(names, naming, task):
-    found = identify(names)
-    assert (found.naming, found.task, found.lineage) == (naming, task, NAMINGS[naming].lineage)
+    assert identify(names) == (naming, task)
 
 
 def test_names_of_two_programs_are_refused():
@@ -156,11 +156,12 @@ def test_names_of_two_programs_are_refused():
 
 
 def test_wrappers_are_taken_off():
-    found = without_wrapper(
-        ["module.model.conv1.weight", "module.model.last_layer.3.bias", "module.loss.criterion.weight"]
-    )
-    assert list(found.values()) == ["conv1.weight", "last_layer.3.bias", "loss.criterion.weight"]
-    assert list(without_wrapper(["model.backbone.conv1.weight"]).values()) == ["backbone.conv1.weight"]
+    def names(*wrapped):
+        return list(open_checkpoint({name: np.zeros(1) for name in wrapped}).tensors)
+
+    found = names("module.model.conv1.weight", "module.model.last_layer.3.bias", "module.loss.criterion.weight")
+    assert found == ["conv1.weight", "last_layer.3.bias", "loss.criterion.weight"]
+    assert names("model.backbone.conv1.weight") == ["backbone.conv1.weight"]
 
 
 def test_what_the_official_training_writes(model, tensors):

@@ -6,7 +6,7 @@ import pytest
 
 import hrnet_keras as hk
 from hrnet_keras.checkpoints import read_tensors
-from hrnet_keras.checkpoints.loading import open_source
+from hrnet_keras.checkpoints.checkpoint import open_checkpoint
 from tests.checkpoints.published import CASES, filled
 from tests.networks import NETWORKS, network_input, worst
 
@@ -49,4 +49,4 @@ def test_a_published_file_gives_the_published_numbers(published, golden, weights
     legacy = read_tensors(filled(published, meta, weights_rule, "legacy", tmp_path))
     for name, value in read_tensors(path).items():
         np.testing.assert_array_equal(legacy[name], value, err_msg=name)
-    assert len(legacy) == len(open_source(path)[0])
+    assert len(legacy) == len(open_checkpoint(path).tensors)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hrnet_keras.checkpoints import CheckpointError
-from hrnet_keras.checkpoints.loading import identity_of, open_source
+from hrnet_keras.checkpoints.checkpoint import checkpoint_of, open_checkpoint
 from tests.checkpoints.wrapped import CHOSEN, FILE, OTHERS, REFUSED, RIGHT, SEG_NAMES, WRONG
 
 with tarfile.open(fileobj=io.BytesIO(lzma.decompress(FILE.read_bytes()))) as _archive:
@@ -17,21 +17,21 @@ with tarfile.open(fileobj=io.BytesIO(lzma.decompress(FILE.read_bytes()))) as _ar
 
 @pytest.fixture
 def opened(tmp_path):
-    """`opened(name, state)` -> the `State` of that file."""
+    """`opened(name, state)` -> the `Checkpoint` of that file."""
 
     def get(name, state=None):
         path = tmp_path / name
         path.write_bytes(CONTENTS[name])
-        return open_source(path, state)[0]
+        return open_checkpoint(path, state=state)
 
     return get
 
 
 @pytest.mark.parametrize("name", [name for name in CONTENTS if name not in REFUSED])
 def test_the_net_is_found_and_is_the_right_one(name, opened):
-    found = opened(name)
-    identity = identity_of(found)
-    assert (identity.naming, identity.task) == OTHERS.get(name, ("official", "seg"))
+    checkpoint = opened(name)
+    assert (checkpoint.naming, checkpoint.task) == OTHERS.get(name, ("official", "seg"))
+    found = checkpoint.tensors
     counters = ("num_batches_tracked", "steps", "n_averaged")
     own = {key: value for key, value in found.items() if key not in found.beside and not key.endswith(counters)}
     assert {float(np.asarray(value, np.float32).reshape(-1)[0]) for value in own.values()} == {RIGHT}
@@ -48,7 +48,7 @@ def test_what_cannot_be_read_says_what_to_do(name, opened):
 
 @pytest.mark.parametrize(("name", "state"), CHOSEN)
 def test_of_several_nets_people_choose(name, state, opened):
-    found = opened(name, state)
+    found = opened(name, state).tensors
     key, number = CHOSEN[name, state]
     assert found.key == key and found["conv1.weight"] == number
     assert len(found.others) == (state is None)  # what nobody asked about has to be said
@@ -64,12 +64,12 @@ def test_a_state_that_is_not_there_is_named_with_those_that_are(opened):
 def test_the_same_choice_in_a_dict_that_pytorch_has_loaded():
     net = {name: np.full(1, RIGHT) for name in SEG_NAMES}
     other = {name: np.full(1, WRONG) for name in SEG_NAMES}
-    assert open_source({"epoch": 3, "loss": np.float32(0), "state_dict": net})[0].keys() == net.keys()
-    assert open_source({"model": net, "ema": other}, "ema")[0]["conv1.weight"] == WRONG
+    assert open_checkpoint({"epoch": 3, "loss": np.float32(0), "state_dict": net}).tensors.keys() == net.keys()
+    assert open_checkpoint({"model": net, "ema": other}, state="ema").tensors["conv1.weight"] == WRONG
     with pytest.raises(
         ValueError, match=r"the given tensors: it holds 2 nets: 'a' \(5 tensors\) and 'b' \(5 tensors\)"
     ):
-        open_source({"a": net, "b": other})
+        open_checkpoint({"a": net, "b": other})
 
 
 def test_version_numbers_of_batch_norms_tell_pytorch_04_apart():
@@ -84,7 +84,8 @@ def test_version_numbers_of_batch_norms_tell_pytorch_04_apart():
         (negative, {1}, "official_torch04"),
         (negative, (), "official_torch04"),
     ):
-        state, _ = open_source(tensors)
+        state = open_checkpoint(tensors).tensors
         state.versions = frozenset(versions)
-        assert identity_of(state).lineage == lineage, (versions, lineage)
-        assert identity_of(state, "official").lineage == "official"
+        checkpoint = checkpoint_of(state, "net.pth")
+        assert checkpoint.lineage == lineage, (versions, lineage)
+        assert checkpoint.as_lineage("official").lineage == "official"

@@ -208,7 +208,7 @@ def test_choices_narrow_what_a_word_means():
     assert zoo.find("cityscapes", **net, head="ocr").name == "hrnet_ocr_cs_8162_torch11"
     assert zoo.find("cityscapes", **net, lineage="mmlab").name == "fcn_hr48_512x1024_160k_cityscapes"
     pose = {"task": "pose", "representation": "V1", "width": "W32"}
-    assert zoo.find("coco", **pose, input_shape=(256, 192, 3)).input == [256, 192]
+    assert zoo.find("coco", **pose, input_shape=(256, 192, 3)).input_size == (256, 192)
 
 
 def test_what_does_not_fit_is_said():

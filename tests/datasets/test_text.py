@@ -10,6 +10,7 @@ from hrnet_keras.datasets import DataError
 from hrnet_keras.datasets.folder import read_classes
 from hrnet_keras.datasets.point_files import read_csv, read_json
 from hrnet_keras.datasets.text import read_text
+from hrnet_keras.layers.model_info import ModelInfo
 from tests import point_files
 
 NAMES = "straße 128 64 128\r\nAuto\r\n"
@@ -34,7 +35,7 @@ def test_names_of_classes_for_every_purpose(tmp_path, kind):
     file.write_bytes(READABLE[kind])
     names, palette = read_classes(file)
     assert names == ("straße", "Auto") and palette[0] == (128, 64, 128)
-    info = _names(str(file), {"num_classes": 2})
+    info = _names(str(file), ModelInfo("seg", num_classes=2))
     assert (info.class_names, info.palette, info.name) == (names, palette, "classes")
 
 
@@ -48,12 +49,12 @@ def test_other_encodings_are_named(tmp_path, kind):
             read(file)
         assert "\n" not in str(caught.value)
     with pytest.raises(ValueError, match=rf"a\.txt: {reason}"):
-        _names(str(file), {"num_classes": 2})
+        _names(str(file), ModelInfo("seg", num_classes=2))
 
 
 def test_more_names_than_a_label_map_holds_are_for_convert_only(tmp_path):
     (tmp_path / "classes.txt").write_text("\n".join(f"class {i}" for i in range(256)))
-    assert len(_names(str(tmp_path / "classes.txt"), {"num_classes": 256}).class_names) == 256
+    assert len(_names(str(tmp_path / "classes.txt"), ModelInfo("seg", num_classes=256)).class_names) == 256
     with pytest.raises(DataError, match=r"names 256 classes: expected 1\.\.255"):
         datasets.load("folder", "train", tmp_path)
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hrnet_keras.layers import BatchNormalization, Conv2D, AggregationConv2D, Resize
+from hrnet_keras.layers import AggregationConv2D, BatchNormalization, Conv2D, Resize
 
 
 def direct(x, kernel, stride):

@@ -2,7 +2,7 @@
 
 from hrnet_keras.architecture import NEAREST
 from hrnet_keras.tasks.classification.recipe import Augment, Loss
-from hrnet_keras.tasks.task import Task
+from hrnet_keras.tasks.task import Naming, Task
 
 
 def _variant_of(names):
@@ -22,7 +22,10 @@ TASK = Task(
     marks=("classifier.",),
     augment=Augment,
     loss=Loss,
+    head_layers=("incre_modules.", "final_layer.", "classifier."),
     variant_of=_variant_of,
+    namings={"timm": Naming("timm")},
     starts_others=True,
+    variants_alike=True,
     may_lack_classes=True,
 )

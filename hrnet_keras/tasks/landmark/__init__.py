@@ -1,6 +1,7 @@
 """Where are the points of this face? (`landmark`)"""
 
 from hrnet_keras.architecture import OFFICIAL_DENSE, Conventions
+from hrnet_keras.tasks.keypoints.namings import NAMINGS
 from hrnet_keras.tasks.landmark.recipe import Augment, Loss
 from hrnet_keras.tasks.task import Task
 
@@ -16,6 +17,8 @@ TASK = Task(
     marks=("head.0.", "head.conv_layers.", "keypoint_head.final_layer.0."),
     augment=Augment,
     loss=Loss,
+    head_layers=("head.0.",),
+    namings=NAMINGS,
     input_keys=("centers", "scales", "boxes"),
     saved_as=".json",
     nothing_found="no face found",

@@ -1,6 +1,7 @@
 """Where are the joints of this person? (`pose`)"""
 
 from hrnet_keras.architecture import NEAREST
+from hrnet_keras.tasks.keypoints.namings import NAMINGS
 from hrnet_keras.tasks.pose.recipe import Augment, Loss
 from hrnet_keras.tasks.task import Task
 
@@ -16,6 +17,8 @@ TASK = Task(
     marks=("final_layer.weight", "head.final_layer.", "keypoint_head.final_layer.weight"),
     augment=Augment,
     loss=Loss,
+    head_layers=("final_layer.",),
+    namings=NAMINGS,
     input_keys=("boxes", "centers", "scales", "box_scores"),
     saved_as=".json",
 )

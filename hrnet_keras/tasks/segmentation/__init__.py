@@ -1,6 +1,7 @@
 """What is at every pixel? (`seg`)"""
 
 from hrnet_keras.architecture import OFFICIAL_DENSE, Conventions
+from hrnet_keras.tasks.segmentation.namings import NAMINGS
 from hrnet_keras.tasks.segmentation.recipe import Augment, Loss
 from hrnet_keras.tasks.task import Task
 
@@ -30,7 +31,9 @@ TASK = Task(
     marks=("last_layer.", "decode_head.", "aux_head.", "cls_head."),
     augment=Augment,
     loss=Loss,
+    head_layers=("last_layer.", "cls_head.", "aux_head.", "conv3x3_ocr."),
     variant_of=_variant_of,
+    namings=NAMINGS,
     output_strides=(1, 4),
     may_align_corners=True,
     saved_as=".png",
