@@ -1,5 +1,6 @@
 """A model and a data set -> the task's official figures."""
 
+import itertools
 import os
 import sys
 
@@ -8,10 +9,11 @@ from hrnet_keras.checkpoints import zoo
 from hrnet_keras.datasets.published import scored_on
 from hrnet_keras.layers.model_info import ModelInfo, info_of
 from hrnet_keras.loading import load
-from hrnet_keras.prediction import open_model
-from hrnet_keras.saved_model import saved_info
-from hrnet_keras.tasks import TASKS, task_named
+from hrnet_keras.predictor import HELD, open_predictor
+from hrnet_keras.runtime import saved_info
+from hrnet_keras.tasks import task_named
 from hrnet_keras.tasks.agreement import in_data_order, places_of
+from hrnet_keras.tasks.processing import PredictOptions
 from hrnet_keras.writing import stems_inside
 
 
@@ -54,36 +56,51 @@ def evaluate(
         model, dataset = _opened(model, dataset, split, root, options)
     elif options:
         raise TypeError(f"options {sorted(options)} belong to a data set given by name")
-    answer, info = open_model(model, protocol=protocol, info=dataset.info)
-    metrics = task_named(info.task).module("metrics")
-    places = places_of(info, dataset.info)
+    predictor = open_predictor(model, PredictOptions(protocol=protocol, data=dataset.info))
+    task = task_named(predictor.info.task)
+    metrics = task.module("metrics")
+    places = places_of(predictor.info, dataset.info)
     metric = metrics.Metric(dataset.info)
-    examples = task_named(info.task).module("pipeline").evaluation(dataset)
-    needs = TASKS[info.task].input_keys
-    count = len(dataset) if limit is None else min(limit, len(dataset))
-    stems = None if save is None else _stems(save, dataset, info.task)
-    for done, example in zip(range(1, count + 1), examples, strict=False):
-        found = answer(example["image"], **{word: example[word] for word in needs if word in example})
-        found = in_data_order(found, places)
-        metric.update(found, example)
-        if save is not None:
-            task_named(info.task).module("inference").write(found, stems[done - 1], dataset.to_file)
+    count = len(dataset)
+    if limit is not None:
+        count = min(limit, count)
+    stems = None
+    if save is not None:
+        stems = _stems(save, dataset, task)
+    requests = _requests(predictor, task, itertools.islice(datasets.read_ahead(dataset), count))
+    for done, (example, result) in enumerate(predictor(requests), start=1):
+        words = in_data_order(result, places).to_dict()
+        metric.update(words, example)
+        if stems is not None:
+            task.module("inference").write(words, stems[done - 1], dataset.to_file)
         if verbose and sys.stderr.isatty():
             print(f"\r{done}/{count} pictures", end="\n" if done == count else "", file=sys.stderr, flush=True)
-    result = metric.result()
+    figures = metric.result()
     if verbose:
-        print(metrics.table(result))
-        _print_published(info, dataset, options)
-    return result
+        print(metrics.table(figures))
+        _print_published(predictor.info, dataset, options)
+    return figures
+
+
+def _requests(predictor, task, examples):
+    """What the net is to be shown of every example, and the example without its picture, of which many may wait."""
+    held = 0
+    for example in examples:
+        prompts = {word: example[word] for word in task.input_keys if word in example}
+        request = predictor.preprocess(example["image"], **prompts)
+        held += example["image"].nbytes
+        yield {word: value for word, value in example.items() if word != "image"}, request
+        if held > HELD:
+            yield None
+            held = 0
 
 
 def _stems(folder, dataset, task):
     """Where the answers about the examples of a data set go, in its order: paths without their ending."""
-    ending = TASKS[task].saved_as
-    if ending is None:
-        raise ValueError(f"save={str(folder)!r}: a model of task {task!r} writes no answers: expected None")
+    if task.saved_as is None:
+        raise ValueError(f"save={str(folder)!r}: a model of task {task.name!r} writes no answers: expected None")
     keep = [file for file in (*dataset.image_files, *dataset.label_files) if isinstance(file, (str, os.PathLike))]
-    return stems_inside(os.fspath(folder), dataset.names, ending, keep=keep)
+    return stems_inside(os.fspath(folder), dataset.names, task.saved_as, keep=keep)
 
 
 def _opened(model, name, split, root, options):

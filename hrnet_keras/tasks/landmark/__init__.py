@@ -15,5 +15,6 @@ TASK = Task(
     marks=("head.0.", "head.conv_layers.", "keypoint_head.final_layer.0."),
     input_keys=("centers", "scales", "boxes"),
     saved_as=".json",
+    predict_options=("refine_iterations", "box_format"),
     nothing_found="no face found",
 )
