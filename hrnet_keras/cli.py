@@ -145,13 +145,13 @@ def _train(words):
 
 def _evaluate(words):
     from hrnet_keras.datasets import NAMES
-    from hrnet_keras.tasks.segmentation.protocol import RULES
+    from hrnet_keras.tasks.segmentation.protocol import MODES
 
     parser = _parser(
         "evaluate",
         "Scores a model by its task's official protocol and prints the table.",
         f"data sets: {', '.join(NAMES)}",
-        f"rules of segmentation (--rule): {', '.join(RULES)}. whole: the picture at once; windows and sliding: in"
+        f"rules of segmentation (--rule): {', '.join(MODES)}. whole: the picture at once; windows and sliding: in"
         " windows of --window; cityscapes: whole, in windows above scale 1; fixed: resized to --window. Default: that"
         " of the weights' published score, else of the data set's",
     )
@@ -165,7 +165,7 @@ def _evaluate(words):
     add("--scales", metavar="[SCALE,...]", type=list[float], help="scales whose scores are added")
     add("--flip", action="store_true", help="also look at the mirrored picture")
     add("--no-flip", action="store_true", help="don't, even where the published score was measured so")
-    add("--rule", metavar="RULE", type=Literal[RULES], help=f"how pictures are looked at: {', '.join(RULES)}")
+    add("--rule", metavar="RULE", type=Literal[MODES], help=f"how pictures are looked at: {', '.join(MODES)}")
     add("--window", metavar="[HEIGHT,WIDTH]", type=tuple[int, int], parts="height, width", help="of the windows")
     add("--base-size", metavar="PIXELS", type=int, help="long side at scale 1")
     add("--option", metavar="{NAME: VALUE,...}", type=dict, help="further options of the data set")

@@ -5,7 +5,6 @@ import math
 import tensorflow as tf
 
 from hrnet_keras import datasets
-from hrnet_keras.tasks.segmentation.serving import endpoints as endpoints
 from hrnet_keras.transforms import color, crop as cropping, decode, geometry, order
 
 # Of a `DataRecipe`, that mean something here.
