@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import functools
 import itertools
+import logging
 import os
 import re
 import signal
@@ -52,7 +53,7 @@ def main(arguments=None):
         print(f"hrnet-keras {__version__}")
         return 0
     try:
-        with _terminated_as_interrupted():
+        with _terminated_as_interrupted(), _logging_to_stderr():
             _run(words[0], words[1:], debug)
         sys.stdout.flush()
     except KeyboardInterrupt as error:
@@ -92,6 +93,19 @@ def _terminated_as_interrupted():
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextlib.contextmanager
+def _logging_to_stderr():
+    """While it lasts, what the library logs is printed as the command's own messages."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("hrnet-keras: %(message)s"))
+    logger = logging.getLogger("hrnet_keras")
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
 
 
 def _load_tensorflow(*, quietly):
@@ -172,34 +186,19 @@ def _evaluate(words):
     add("--save", metavar="FOLDER", type=str, help="for the answers, as PNG or JSON files")
     add("--json", metavar="FILE", type=str, help="also write the result to this file")
     options = parser.parse_args(words)
-    from hrnet_keras.evaluation import check_limit, evaluate
+    from hrnet_keras.evaluation import evaluate
 
-    check_limit(options.limit)  # before a model is loaded
-    model = _what_to_score(options)
-    changes = {"rule": options.rule, "window": options.window, "base_size": options.base_size}
+    changes = {"mode": options.rule, "window": options.window, "base_size": options.base_size}
     changes |= {"scales": options.scales and tuple(options.scales), "flip": _yes_or_no(options.flip, options.no_flip)}
     changes = {key: value for key, value in changes.items() if value is not None}
-    result = evaluate(model, options.dataset, root=options.root, split=options.split, limit=options.limit,
+    result = evaluate(options.model, options.dataset, weights=options.weights, root=options.root,
+                      split=options.split, limit=options.limit,
                       protocol=changes or None, save=options.save, **(options.option or {}))  # fmt: skip
     if options.json:
         import json
 
         with open(options.json, "w", encoding="utf-8") as file:
             json.dump(result, file, indent=1)
-
-
-def _what_to_score(options):
-    """The model, or the name of the published weights that are asked for."""
-    from hrnet_keras.checkpoints.zoo import best, entries
-
-    if options.weights is not None and options.model is not None:
-        raise ValueError("evaluate: expected a model or --weights, not both")
-    if options.weights is not None:
-        return best(options.weights, tasks=("cls", "seg", "landmark", "pose")).name
-    is_published = any(entry.name == options.model for entry in entries())
-    if options.model is None or (options.dataset is None and not is_published):
-        raise ValueError("evaluate: expected MODEL and DATASET, or --weights NAME")
-    return options.model
 
 
 def _yes_or_no(yes, no):
@@ -217,10 +216,13 @@ def _predict(words):
     parser.add_argument("--size", type=str | None, default=None, metavar="HEIGHT WIDTH", help=_SIZE)
     options = parser.parse_args(_with_one_word(words, "--size"))
     size = None if options.size is None else _size(options.size)
-    from hrnet_keras.answer_files import answer_files
+    from hrnet_keras.prediction_files import write_predictions
 
-    answer_files(options.model, options.images, options.output, boxes=options.boxes, size=size,
-                 label_maps=options.label_maps, points=options.json)  # fmt: skip
+    files = write_predictions(options.model, options.images, options.output, boxes=options.boxes, size=size,
+                              label_maps=options.label_maps, points=options.json)  # fmt: skip
+    for file in files:
+        remarks = f": {'; '.join(file.remarks)}" if file.remarks else ""
+        print(f"{file.path}{remarks}", flush=True)
 
 
 def _with_one_word(words, option):

@@ -3,6 +3,9 @@
 import itertools
 import os
 import sys
+from typing import Any
+
+import keras
 
 from hrnet_keras import datasets
 from hrnet_keras.checkpoints import zoo
@@ -11,15 +14,25 @@ from hrnet_keras.layers.model_info import ModelInfo, info_of
 from hrnet_keras.loading import load
 from hrnet_keras.predictor import HELD, open_predictor
 from hrnet_keras.runtime import saved_info
-from hrnet_keras.tasks import task_named
+from hrnet_keras.tasks import TASKS, task_named
 from hrnet_keras.tasks.agreement import in_data_order, places_of
 from hrnet_keras.tasks.processing import PredictOptions
 from hrnet_keras.writing import stems_inside
 
 
 def evaluate(
-    model, dataset=None, *, split=None, root=None, limit=None, protocol=None, save=None, verbose=True, **options
-):
+    model: keras.Model | str | os.PathLike[str] | None = None,
+    dataset: datasets.Dataset | str | None = None,
+    *,
+    weights: str | None = None,
+    split: str | None = None,
+    root: str | os.PathLike[str] | None = None,
+    limit: int | None = None,
+    protocol: Any = None,
+    save: str | os.PathLike[str] | None = None,
+    verbose: bool = True,
+    **options: Any,
+) -> dict[str, Any]:
     """Scores a model by its task's official protocol.
 
     Classes and points are matched by name: where the data set has them in another order than the model, the model's
@@ -28,6 +41,7 @@ def evaluate(
     Args:
         model: `keras.Model`, path of a `.keras` file or checkpoint, SavedModel directory, or published name.
         dataset: a `Dataset`, or the name of one; default: the one that the model was trained on.
+        weights: instead of a model: a published name, or that of a data set: its best published weights.
         split: of a data set given by name; default: the one that its published scores are of, mostly `"val"`.
         root: folder of its files.
         limit: number of pictures, from the front; default all.
@@ -51,7 +65,9 @@ def evaluate(
             model that does not say what it was trained on, an answer that is no finite number, answers that can't be
             told apart or would overwrite the data set's files (before anything is scored).
     """
-    check_limit(limit)
+    if limit is not None and limit < 1:  # before a model is loaded
+        raise ValueError(f"limit={limit}: expected a number of pictures, 1 or more")
+    model = _what_to_score(model, dataset, weights)
     if dataset is None or isinstance(dataset, str):
         model, dataset = _opened(model, dataset, split, root, options)
     elif options:
@@ -95,6 +111,17 @@ def _requests(predictor, task, examples):
             held = 0
 
 
+def _what_to_score(model, dataset, weights):
+    """The model, or the name of the published weights that are asked for."""
+    if weights is not None and model is not None:
+        raise ValueError("evaluate: expected a model or --weights, not both")
+    if weights is not None:
+        return zoo.best(weights, tasks=tuple(TASKS)).name
+    if model is None:
+        raise ValueError("evaluate: expected MODEL and DATASET, or --weights NAME")
+    return model
+
+
 def _stems(folder, dataset, task):
     """Where the answers about the examples of a data set go, in its order: paths without their ending."""
     if task.saved_as is None:
@@ -128,9 +155,3 @@ def _print_published(info, dataset, options):
     if published and info.data == dataset.info.name:
         score = ", ".join(f"{name} {value:g}" for name, value in published["score"].items())
         print(f"published: {score}{' (' + published['note'] + ')' if published['note'] else ''}")
-
-
-def check_limit(limit):
-    """Raises `ValueError` where so many pictures can't be scored."""
-    if limit is not None and limit < 1:
-        raise ValueError(f"limit={limit}: expected a number of pictures, 1 or more")

@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
+import keras
 import numpy as np
 from PIL import Image
 
@@ -38,9 +39,7 @@ class Prediction:
         orientation: 1, or how the picture's EXIF data says that its pixels are to be turned to be upright, 2..8.
     """
 
-    def __init__(
-        self, image: np.ndarray, path: str | None, info: ModelInfo, result: Result, orientation: int = STORED
-    ):
+    def __init__(self, image: np.ndarray, path: str | None, info: ModelInfo, result: Result, orientation: int = STORED):
         self._image: np.ndarray | None = image
         self.path, self.info, self.result, self.orientation = path, info, result, orientation
 
@@ -111,9 +110,19 @@ class Prediction:
 
 
 def predict(
-    model, images, *, scores: bool = False, boxes=None, size: int | tuple[int, int] | None = None, protocol=None,
-    refine_iterations: int | None = None, box_format: str | None = None, stream: bool = False,
-    unreadable: str = "raise", passes: int | None = None, box_kind: str | None = None,
+    model: keras.Model | str | os.PathLike[str],
+    images,
+    *,
+    scores: bool = False,
+    boxes=None,
+    size: int | tuple[int, int] | None = None,
+    protocol=None,
+    refine_iterations: int | None = None,
+    box_format: str | None = None,
+    stream: bool = False,
+    unreadable: str = "raise",
+    passes: int | None = None,
+    box_kind: str | None = None,
 ) -> "list[Prediction] | Iterator[Prediction]":  # fmt: skip
     """Answers a model's question about pictures.
 

@@ -1,79 +1,118 @@
-"""What the command `predict` does: pictures -> files of answers, one picture at a time."""
+"""Pictures -> files of drawn predictions, label maps and points, one picture at a time."""
 
+import logging
 import os
-import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from PIL import Image
 
 from hrnet_keras.datasets.boxes import boxes_for
-from hrnet_keras.loading import load
-from hrnet_keras.prediction import answers, open_model, pictures_of
-from hrnet_keras.tasks import TASKS, task_named
+from hrnet_keras.prediction import Prediction, check_takes_boxes, pictures_of, predict_pictures
+from hrnet_keras.predictor import open_predictor
+from hrnet_keras.tasks import task_named
+from hrnet_keras.tasks.processing import PredictOptions
 from hrnet_keras.transforms.upright import STORED
 from hrnet_keras.writing import check_targets, stems_for
 
+logger = logging.getLogger("hrnet_keras")
 
-def answer_files(model, images, output="predictions", *, boxes=None, label_maps=False, points=False, size=None):
-    """Writes the drawn answer about every picture, and prints its path; what is written stays, whatever comes after.
+
+@dataclass(frozen=True)
+class WrittenFile:
+    """A file that has been written.
+
+    Attributes:
+        path: of it.
+        remarks: what it does not show by itself.
+    """
+
+    path: str
+    remarks: tuple[str, ...] = ()
+
+
+def write_predictions(
+    model: str, images: list[str], output: str = "predictions", *, boxes: str | None = None, label_maps: bool = False,
+    points: bool = False, size: int | tuple[int, int] | None = None,
+) -> Iterator[WrittenFile]:  # fmt: skip
+    """Writes the drawn prediction about every picture; what is written stays, whatever comes after.
 
     Args:
         model: a `.keras` file, SavedModel directory, checkpoint or published name.
         images: paths and glob patterns.
-        output: folder of the answers: they keep the pictures' tree below their common folder. Of one picture also the
+        output: folder of the files: they keep the pictures' tree below their common folder. Of one picture also the
             file that is to be drawn.
         boxes: json text or file of the boxes to look at (`datasets.boxes.boxes_for`).
         label_maps: also writes the class ids as `<name>_labels.png`.
         points: also writes points, scores and boxes as `<name>.json`.
         size: as in `prediction.predict`.
 
+    Yields:
+        Every file once it is written.
+
     Raises:
-        ValueError: other answers are asked for than the model gives; answers could not be told apart or would overwrite
-            what was given (before anything is answered); at the end, where pictures could not be read: each was named
-            on standard error.
+        ValueError: other files are asked for than the model's task has; files could not be told apart or would
+            overwrite what was given (before anything is predicted); at the end, where pictures could not be read: each
+            was logged as an error.
     """
-    model = model if os.path.isdir(model) else load(model)
-    answer, info = open_model(model, size=size)
-    _check_asked(info.task, boxes, label_maps, points)
+    predictor = open_predictor(model, PredictOptions(size=size))
+    task = task_named(predictor.info.task)
+    _check_asked(task, boxes, label_maps, points)
     pictures = _different(pictures_of(images))
-    told = None if boxes is None else boxes_for(pictures, boxes)
-    inference = task_named(info.task).module("inference")
-    more = (["_labels.png"] if label_maps else []) + ([TASKS[info.task].saved_as] if points else [])
+    boxes_of_pictures = None if boxes is None else boxes_for(pictures, boxes)
+    endings = []
+    if label_maps:
+        endings.append("_labels.png")
+    if points:
+        endings.append(task.saved_as)
     keep = [boxes] if boxes is not None and os.path.isfile(boxes) else []
-    drawings, stems = _places(pictures, output, more, keep)
+    drawings, stems = _places(pictures, output, endings, keep)
     for path in drawings:
         os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
     places = dict(zip(pictures, zip(drawings, stems, strict=True), strict=True))
     unread = []
 
-    def name_unread(path, error):
+    def log_unread(path, error):
         unread.append(path)
-        print(f"hrnet-keras: {error}", file=sys.stderr, flush=True)
+        logger.error("%s", error)
 
-    # A single picture's error is the command's own: it needs no account at the end.
-    for found in answers(answer, info, pictures, told, unreadable=name_unread if len(pictures) > 1 else None):
-        drawing, stem = places[found.path]
-        remarks = _remarks(found, asked_size=size is not None, looked_for=boxes is None)
-        _say(found.save(drawing), *remarks)
-        if label_maps:
-            inference.write({"label_map": found.label_map}, f"{stem}_labels")
-            _say(f"{stem}_labels.png", *_stored(found))
-        if points:
-            inference.write({"points": found.points, "scores": found.scores, "boxes": found.boxes}, stem)
-            _say(f"{stem}{TASKS[info.task].saved_as}", *_stored(found))
+    # A single picture's error is the caller's own: it needs no account at the end.
+    unreadable = log_unread if len(pictures) > 1 else None
+    for prediction in predict_pictures(
+        predictor, pictures, boxes_of_pictures, one_by_one=True, unreadable=unreadable
+    ):  # fmt: skip
+        drawing, stem = places[prediction.path]
+        remarks = _remarks(prediction, asked_size=size is not None, looked_for=boxes is None)
+        yield WrittenFile(str(prediction.save(drawing)), tuple(remarks))
+        yield from _write_numbers(prediction, stem, label_maps, points)
     if unread:
         raise ValueError(f"{len(unread)} of {len(pictures)} pictures could not be answered; the others are in {output}")
 
 
+def _write_numbers(prediction: Prediction, stem: str, label_maps: bool, points: bool) -> Iterator[WrittenFile]:
+    """Writes the files of numbers that are asked for."""
+    task = task_named(prediction.info.task)
+    write = task.module("inference").write
+    remarks = ()
+    if prediction.orientation != STORED:
+        remarks = ("of the pixels as stored, not turned by EXIF",)
+    if label_maps:
+        write({"label_map": prediction.label_map}, f"{stem}_labels")
+        yield WrittenFile(f"{stem}_labels.png", remarks)
+    if points:
+        write({"points": prediction.points, "scores": prediction.scores, "boxes": prediction.boxes}, stem)
+        yield WrittenFile(f"{stem}{task.saved_as}", remarks)
+
+
 def _check_asked(task, boxes, label_maps, points):
-    """Raises `ValueError` where other answers are asked for than a model of the task gives."""
-    written = TASKS[task].saved_as  # label maps as pictures, points as json
-    if label_maps and written != ".png":
-        more = ": --json writes its points" if written == ".json" else ""
-        raise ValueError(f"--label-maps: a model of task {task!r} answers none{more}")
-    if points and written != ".json":
-        raise ValueError(f"--json: writes points, a model of task {task!r} answers none")
-    if boxes is not None and "boxes" not in TASKS[task].input_keys:
-        raise ValueError(f"--boxes: a model of task {task!r} looks at whole pictures: expected none")
+    """Raises `ValueError` where other files are asked for than a model of the task has."""
+    if label_maps and task.saved_as != ".png":
+        hint = ": --json writes its points" if task.saved_as == ".json" else ""
+        raise ValueError(f"--label-maps: a model of task {task.name!r} answers none{hint}")
+    if points and task.saved_as != ".json":
+        raise ValueError(f"--json: writes points, a model of task {task.name!r} answers none")
+    if boxes is not None:
+        check_takes_boxes(task.name, "--boxes")
 
 
 def _different(pictures):
@@ -84,13 +123,13 @@ def _different(pictures):
     return list(different.values())
 
 
-def _places(pictures, output, more, keep):
-    """Of every picture the file to draw, and the path without ending of the other files; `more` are their endings."""
+def _places(pictures, output, endings, keep):
+    """Of every picture the file to draw, and the path without ending of the other files; `endings` are theirs."""
     if not _is_file(output, pictures):
-        stems = stems_for(pictures, output, [".png", *more], keep=keep)
+        stems = stems_for(pictures, output, [".png", *endings], keep=keep)
         return [f"{stem}.png" for stem in stems], stems
     stem = os.path.splitext(output)[0]
-    check_targets([output, *(stem + ending for ending in more)], os.path.dirname(output) or ".", [*pictures, *keep])
+    check_targets([output, *(stem + ending for ending in endings)], os.path.dirname(output) or ".", [*pictures, *keep])
     return [output], [stem]
 
 
@@ -109,21 +148,11 @@ def _is_file(output, pictures):
     return True
 
 
-def _remarks(found, *, asked_size, looked_for):
+def _remarks(prediction: Prediction, *, asked_size: bool, looked_for: bool) -> Iterator[str]:
     """What a drawing does not show by itself."""
-    nobody = TASKS[found.info.task].nothing_found
-    if looked_for and nobody is not None and not len(found.points):
-        yield nobody
-    if not asked_size and hasattr(found, "shown_size"):
-        height, width = found.shown_size
+    nothing_found = task_named(prediction.info.task).nothing_found
+    if looked_for and nothing_found is not None and not len(prediction.points):
+        yield nothing_found
+    if not asked_size and hasattr(prediction, "shown_size"):
+        height, width = prediction.shown_size
         yield f"shown to the net at {width}x{height} (width x height; --size chooses another)"
-
-
-def _stored(found):
-    """What files of numbers say of a photograph that is stored turned."""
-    if found.orientation != STORED:
-        yield "of the pixels as stored, not turned by EXIF"
-
-
-def _say(path, *remarks):
-    print(f"{path}: {'; '.join(remarks)}" if remarks else path, flush=True)

@@ -158,7 +158,8 @@ def _rows_of_batch(shape: tuple[int, ...]) -> int:
 
 
 def open_predictor(
-    model: "keras.Model | str | os.PathLike[str]", options: PredictOptions = PredictOptions()  # noqa: B008 (frozen)
+    model: keras.Model | str | os.PathLike[str],
+    options: PredictOptions = PredictOptions(),  # noqa: B008 (frozen)
 ) -> Predictor:
     """Opens whatever the verbs take as a model.
 

@@ -15,13 +15,12 @@ import keras
 
 from hrnet_keras.exporting.deployable import deployable_of
 
-
 # Format -> the module of its writer: `write(deployable, folder)`.
 WRITERS = {"saved_model": "saved_model"}
 
 
 def export(
-    model: "keras.Model | str | os.PathLike[str]", directory: str | os.PathLike[str], *, version: int | None = None,
+    model: keras.Model | str | os.PathLike[str], directory: str | os.PathLike[str], *, version: int | None = None,
     format: str = "saved_model",
 ) -> str:  # fmt: skip
     """Writes a SavedModel into `directory/<version>/`: it does with a picture what `predict` does.

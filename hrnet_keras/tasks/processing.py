@@ -71,7 +71,7 @@ class Processor(Protocol):
         ...
 
     def decode(self, raw: Arrays, mirrored: Arrays | None) -> Arrays:
-        """Raw outputs of a batch, and of its mirror image, as arrays with an entry per row; batched, as it is costly."""
+        """Raw outputs of a batch, and of its mirror image, as arrays with an entry per row."""
         ...
 
     def postprocess(self, decoded: Arrays, back: Any) -> Result | Request:

@@ -18,7 +18,7 @@ class Result:
         return {name: value for name, value in values.items() if value is not None}
 
     def turned(self, orientation: int, size: tuple[int, int]) -> Self:
-        """The result about the picture turned as `transforms.upright.turned` does; `size` is its (height, width) before."""
+        """The result about the picture turned by `transforms.upright.turned`, of `size` (height, width) before it."""
         del orientation, size
         return self
 

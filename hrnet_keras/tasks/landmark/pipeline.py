@@ -3,7 +3,6 @@
 import functools
 
 import numpy as np
-import tensorflow as tf
 
 from hrnet_keras import datasets
 from hrnet_keras.tasks.keypoints import affine, augment

@@ -76,7 +76,9 @@ class PoseProcessor(HeatmapProcessor):
             ValueError: a box that can't be, or no boxes: this version does not look for persons.
         """
         if boxes is None:
-            raise ValueError("pose needs the boxes of the persons: expected boxes=[(left, top, right, bottom), ...] in pixels")
+            raise ValueError(
+                "pose needs the boxes of the persons: expected boxes=[(left, top, right, bottom), ...] in pixels"
+            )
         if self.data is None:
             boxes = checked_boxes(boxes, image.shape[:2])
         boxes = np.asarray(boxes, np.float64).reshape(-1, 4)

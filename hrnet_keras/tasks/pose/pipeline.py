@@ -2,8 +2,6 @@
 
 import functools
 
-import numpy as np
-
 from hrnet_keras import datasets
 from hrnet_keras.tasks.keypoints import augment
 from hrnet_keras.tasks.keypoints.samples import affine_sample, check_chance, map_size, samples as samples, stream

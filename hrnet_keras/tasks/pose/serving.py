@@ -11,7 +11,7 @@ from hrnet_keras.tasks.processing import Signature
 
 
 def signatures(model, info: ModelInfo) -> list[Signature]:
-    """The signatures of an exported pose model: see `keypoints.serving.signatures`; `boxes` are those of the persons."""
+    """The signatures of an exported pose model, see `keypoints.serving`; `boxes` are those of the persons."""
     spec = KeypointSpec.of(info, model.input_shape[1:3], DEFAULTS)
 
     @tf.function  # written once for all that call it

@@ -1,6 +1,5 @@
 """One picture of any size -> class ids at its own size."""
 
-import dataclasses
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -127,7 +126,7 @@ class WholeProcessor:
 class ProtocolProcessor:
     """A `tasks.processing.Processor` that follows a `Protocol`; its results are `LabelMap`.
 
-    What one window or scale adds does not fit into rows of one size, so it asks the runtime itself, a picture at a time.
+    Windows and scales of a picture are of several sizes, so it asks the runtime itself, a picture at a time.
 
     Attributes:
         runtime: of the model.
@@ -198,9 +197,7 @@ def checked_size(size: Any) -> tuple[int, int] | int | None:
     return int(numbers[0]), int(numbers[1])
 
 
-def shown_size(
-    own: tuple[int, int], size: tuple[int, int] | int | None, largest: int | None
-) -> tuple[int, int]:
+def shown_size(own: tuple[int, int], size: tuple[int, int] | int | None, largest: int | None) -> tuple[int, int]:
     """Height and width at which the net sees a picture of `own` (height, width).
 
     Args:
