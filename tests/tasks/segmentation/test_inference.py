@@ -119,7 +119,7 @@ def test_large_pictures_are_answered_in_strips_with_the_same_answer(model, monke
     assert resized.count == 4 and set(found.to_dict()) == {"label_map", "scores"}
     np.testing.assert_allclose(found.scores, at_once.scores, atol=1e-6)
     sure = at_once.scores > 0.2 + 1e-4  # of five classes
-    np.testing.assert_array_equal(found.label_map[sure], at_once["label_map"][sure])
+    np.testing.assert_array_equal(found.label_map[sure], at_once.label_map[sure])
 
 
 class Called:
