@@ -54,7 +54,12 @@ def measured(task, root, ways, rounds):
         command = [sys.executable, __file__, "--worker", task, name, root]
         environment = {**os.environ, "PYTHONPATH": str(clone), "TF_CPP_MIN_LOG_LEVEL": "3"}
         workers[way] = subprocess.Popen(
-            command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            command,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
         )
         workers[way].stdout.readline()  # warm
     seconds = {way: [] for way in ways}

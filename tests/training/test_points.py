@@ -61,7 +61,9 @@ def test_a_model_knows_how_it_is_to_be_asked(tmp_path, tiny_net, task):
         assert [tuple(pair) for pair in info.flip_pairs] == list(dataset.info.flip_pairs)
         assert [tuple(pair) for pair in info.edges] == list(dataset.info.edges)
         assert info.crop_box == "tight" and info.stretch_first is True
-    read = KeypointSpec.of(builders.info_of(model), model.input_shape[1:3], tasks.task_named(task).module("inference").DEFAULTS)
+    read = KeypointSpec.of(
+        builders.info_of(model), model.input_shape[1:3], tasks.task_named(task).module("inference").DEFAULTS
+    )
     assert (read.convention, read.codec, read.size, read.flip) == ("mmlab", "dark", (64, 64), True)
     example = dataset.example(next(i for i in range(6) if len(dataset.annotations(i)["points"])))
     points = [hk.predict(net, example["image"], boxes=example["boxes"])[0].points for net in (model, folder)]
