@@ -65,8 +65,7 @@ def evaluate(
             model that does not say what it was trained on, an answer that is no finite number, answers that can't be
             told apart or would overwrite the data set's files (before anything is scored).
     """
-    if limit is not None and limit < 1:  # before a model is loaded
-        raise ValueError(f"limit={limit}: expected a number of pictures, 1 or more")
+    _check_limit(limit)  # before a model is loaded
     model = _what_to_score(model, dataset, weights)
     if dataset is None or isinstance(dataset, str):
         model, dataset = _opened(model, dataset, split, root, options)
@@ -74,9 +73,8 @@ def evaluate(
         raise TypeError(f"options {sorted(options)} belong to a data set given by name")
     predictor = open_predictor(model, PredictOptions(protocol=protocol, data=dataset.info))
     task = task_named(predictor.info.task)
-    metrics = task.module("metrics")
     places = places_of(predictor.info, dataset.info)
-    metric = metrics.Metric(dataset.info)
+    metric = task.module("metrics").Metric(dataset.info)
     count = len(dataset)
     if limit is not None:
         count = min(limit, count)
@@ -84,18 +82,23 @@ def evaluate(
     if save is not None:
         stems = _stems(save, dataset, task)
     requests = _requests(predictor, task, itertools.islice(datasets.read_ahead(dataset), count))
-    for done, (example, result) in enumerate(predictor(requests), start=1):
+    for i, (example, result) in enumerate(predictor(requests)):
         words = in_data_order(result, places).to_dict()
         metric.update(words, example)
         if stems is not None:
-            task.module("inference").write(words, stems[done - 1], dataset.to_file)
-        if verbose and sys.stderr.isatty():
-            print(f"\r{done}/{count} pictures", end="\n" if done == count else "", file=sys.stderr, flush=True)
+            task.module("inference").write(words, stems[i], dataset.to_file)
+        if verbose:
+            _print_progress(i + 1, count)
     figures = metric.result()
     if verbose:
-        print(metrics.table(figures))
+        print(task.module("metrics").table(figures))
         _print_published(predictor.info, dataset, options)
     return figures
+
+
+def _print_progress(done, count):
+    if sys.stderr.isatty():
+        print(f"\r{done}/{count} pictures", end="\n" if done == count else "", file=sys.stderr, flush=True)
 
 
 def _requests(predictor, task, examples):
@@ -109,6 +112,11 @@ def _requests(predictor, task, examples):
         if held > HELD:
             yield None
             held = 0
+
+
+def _check_limit(limit):
+    if limit is not None and limit < 1:
+        raise ValueError(f"limit={limit}: expected a number of pictures, 1 or more")
 
 
 def _what_to_score(model, dataset, weights):
@@ -132,19 +140,26 @@ def _stems(folder, dataset, task):
 
 def _opened(model, name, split, root, options):
     """The model, loaded where it was a file, and the data set that it is to be scored on."""
-    entry = next((entry for entry in zoo.entries() if entry.name == model), None)
-    if entry is not None:  # loaded later: a data set that isn't there is said before hundreds of megabytes are fetched
-        info = ModelInfo(entry.task, data=entry.data, lineage=entry.lineage)
-    elif isinstance(model, (str, os.PathLike)) and os.path.isdir(model):
-        info = saved_info(os.fspath(model))
+    if isinstance(model, (str, os.PathLike)):
+        model, info = _model_and_info(os.fspath(model))
     else:
-        model = load(model) if isinstance(model, (str, os.PathLike)) else model
         info = info_of(model)
     name = name or info.data
     if name is None:
         raise ValueError("dataset=None: expected one, as the model does not say what it was trained on")
     name, usual, own = scored_on(name, info.convention or info.lineage)
     return model, datasets.load(name, split or usual, root, **{**own, **options})
+
+
+def _model_and_info(source):
+    """A model that is named, loaded where its info can't be had otherwise, and its info."""
+    entry = next((entry for entry in zoo.entries() if entry.name == source), None)
+    if entry is not None:  # loaded later: a data set that isn't there is said before hundreds of megabytes are fetched
+        return source, ModelInfo(entry.task, data=entry.data, lineage=entry.lineage)
+    if os.path.isdir(source):
+        return source, saved_info(source)
+    model = load(source)
+    return model, info_of(model)
 
 
 def _print_published(info, dataset, options):
@@ -154,4 +169,5 @@ def _print_published(info, dataset, options):
         print("on the annotated boxes; the published score is of a detector's: --option '{detections: FILE}'")
     if published and info.data == dataset.info.name:
         score = ", ".join(f"{name} {value:g}" for name, value in published["score"].items())
-        print(f"published: {score}{' (' + published['note'] + ')' if published['note'] else ''}")
+        note = f" ({published['note']})" if published["note"] else ""
+        print(f"published: {score}{note}")

@@ -59,13 +59,11 @@ def write_predictions(
     task = task_named(predictor.info.task)
     _check_asked(task, boxes, label_maps, points)
     pictures = _different(pictures_of(images))
-    boxes_of_pictures = None if boxes is None else boxes_for(pictures, boxes)
-    endings = []
-    if label_maps:
-        endings.append("_labels.png")
-    if points:
-        endings.append(task.saved_as)
-    keep = [boxes] if boxes is not None and os.path.isfile(boxes) else []
+    boxes_of_pictures, keep = None, []
+    if boxes is not None:
+        boxes_of_pictures = boxes_for(pictures, boxes)
+        keep = [boxes] * os.path.isfile(boxes)
+    endings = ["_labels.png"] * label_maps + [".json"] * points
     drawings, stems = _places(pictures, output, endings, keep)
     for path in drawings:
         os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
@@ -91,8 +89,7 @@ def write_predictions(
 
 def _write_numbers(prediction: Prediction, stem: str, label_maps: bool, points: bool) -> Iterator[WrittenFile]:
     """Writes the files of numbers that are asked for."""
-    task = task_named(prediction.info.task)
-    write = task.module("inference").write
+    write = task_named(prediction.info.task).module("inference").write
     remarks = ()
     if prediction.orientation != STORED:
         remarks = ("of the pixels as stored, not turned by EXIF",)
@@ -101,7 +98,7 @@ def _write_numbers(prediction: Prediction, stem: str, label_maps: bool, points: 
         yield WrittenFile(f"{stem}_labels.png", remarks)
     if points:
         write({"points": prediction.points, "scores": prediction.scores, "boxes": prediction.boxes}, stem)
-        yield WrittenFile(f"{stem}{task.saved_as}", remarks)
+        yield WrittenFile(f"{stem}.json", remarks)
 
 
 def _check_asked(task, boxes, label_maps, points):

@@ -367,14 +367,14 @@ def test_help_speaks_no_python(name, capsys):
 def test_help_lists_what_there_is(capsys):
     from hrnet_keras.datasets import NAMES
     from hrnet_keras.demo import SHOWS
-    from hrnet_keras.tasks.segmentation.protocol import RULES
+    from hrnet_keras.tasks.segmentation.protocol import MODES
 
     printed = {}
     for name in ("evaluate", "demo", "train"):
         with pytest.raises(SystemExit):
             cli.main([name, "--help"])
         printed[name] = capsys.readouterr().out
-    assert all(re.search(rf"\b{word}\b", printed["evaluate"]) for word in (*NAMES, *RULES))
+    assert all(re.search(rf"\b{word}\b", printed["evaluate"]) for word in (*NAMES, *MODES))
     assert all(re.search(rf"\b{task}\b", printed["demo"]) for task in SHOWS)
     assert "--train.learning_rate  a number (default: 0.01)\n        at the start." in printed["train"]
     assert "--data.crop  two whole numbers (height, width) (default: [512, 1024])" in printed["train"]

@@ -207,11 +207,11 @@ def warp(picture, inverses, size):
     rows = tf.concat([tf.reshape(inverses, (-1, 6)), tf.zeros((tf.shape(inverses)[0], 2), inverses.dtype)], axis=1)
 
     def one(row):
-        found = tf.raw_ops.ImageProjectiveTransformV3(
+        crop = tf.raw_ops.ImageProjectiveTransformV3(
             images=picture, transforms=row[None], output_shape=size, interpolation="BILINEAR", fill_mode="CONSTANT",
             fill_value=0.0,
         )  # fmt: skip
-        return tf.floor(found[0] + 0.5)
+        return tf.floor(crop[0] + 0.5)
 
     return tf.map_fn(one, tf.cast(rows, tf.float32), fn_output_signature=tf.TensorSpec((*size, 3), tf.float32))
 

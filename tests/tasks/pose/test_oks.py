@@ -85,8 +85,8 @@ def test_areas_of_crops(golden, people):
     areas = arrays["in_all_boxes_cx_cy_sw_sh_area_score"][:, 4]
     np.testing.assert_allclose(crop_areas(boxes), areas, rtol=1e-6)
     found = score(people, arrays, areas=lambda here: areas[here]).results
-    assert [one["score"] for one in found] == [one["score"] for one in score(people, arrays).found]
-    tiny = score(people, arrays, areas=lambda here: areas[here] / 1e6).found
+    assert [one["score"] for one in found] == [one["score"] for one in score(people, arrays).results]
+    tiny = score(people, arrays, areas=lambda here: areas[here] / 1e6).results
     assert len(tiny) == 118  # in crops of nearly no area nobody is alike
 
 
