@@ -67,10 +67,11 @@ def evaluate(
     """
     _check_limit(limit)  # before a model is loaded
     model = _what_to_score(model, dataset, weights)
-    if dataset is None or isinstance(dataset, str):
+    if dataset is not None and not isinstance(dataset, str):
+        if options:
+            raise TypeError(f"options {sorted(options)} belong to a data set given by name")
+    else:
         model, dataset = _opened(model, dataset, split, root, options)
-    elif options:
-        raise TypeError(f"options {sorted(options)} belong to a data set given by name")
     predictor = open_predictor(model, PredictOptions(protocol=protocol, data=dataset.info))
     task = task_named(predictor.info.task)
     places = places_of(predictor.info, dataset.info)
@@ -138,7 +139,7 @@ def _stems(folder, dataset, task):
     return stems_inside(os.fspath(folder), dataset.names, task.saved_as, keep=keep)
 
 
-def _opened(model, name, split, root, options):
+def _opened(model, name, split, root, options) -> tuple[Any, datasets.Dataset]:
     """The model, loaded where it was a file, and the data set that it is to be scored on."""
     if isinstance(model, (str, os.PathLike)):
         model, info = _model_and_info(os.fspath(model))

@@ -268,7 +268,7 @@ def _request(
 def _read_ahead(pictures: Iterable) -> Iterator[tuple[Any, Future]]:
     """Every picture and the future of its pixels and orientation."""
     ahead = 0 if isinstance(pictures, collections.abc.Iterator) else 1
-    waiting = collections.deque()
+    waiting: collections.deque[tuple[Any, Future]] = collections.deque()
     with ThreadPoolExecutor(1) as pool:
         for picture in pictures:
             waiting.append((picture, pool.submit(_read, picture)))

@@ -90,7 +90,7 @@ def write_predictions(
 def _write_numbers(prediction: Prediction, stem: str, label_maps: bool, points: bool) -> Iterator[WrittenFile]:
     """Writes the files of numbers that are asked for."""
     write = task_named(prediction.info.task).module("inference").write
-    remarks = ()
+    remarks: tuple[str, ...] = ()
     if prediction.orientation != STORED:
         remarks = ("of the pixels as stored, not turned by EXIF",)
     if label_maps:

@@ -76,11 +76,9 @@ class Predictor:
             else:
                 pictures.append(_Picture(*item))
                 batches.add(pictures[-1])
-            while pictures and pictures[0].result is not None:
-                yield pictures[0].key, pictures.popleft().result
+            yield from _answered(pictures)
         batches.finish()
-        for picture in pictures:
-            yield picture.key, picture.result
+        yield from _answered(pictures)
 
     def run(self, batch: np.ndarray) -> Arrays:
         """What the processor decodes of the net's outputs for rows `(n, height, width, 3)`: arrays of `n` entries."""
@@ -103,6 +101,16 @@ class _Picture:
     request: Request
     decoded: list[Arrays] = field(default_factory=list)
     result: Result | None = None
+
+
+def _answered(pictures: deque[_Picture]) -> Iterator[tuple[Any, Result]]:
+    """Takes away the first pictures, as far as they have results."""
+    while pictures:
+        first = pictures[0]
+        if first.result is None:
+            return
+        pictures.popleft()
+        yield first.key, first.result
 
 
 class _Batches:
@@ -171,12 +179,10 @@ def open_predictor(
         ValueError: a model that is none, or options that the task does not have.
     """
     if isinstance(model, (str, os.PathLike)) and os.path.isdir(model):
-        runtime = SavedModelRuntime(os.fspath(model))
-    elif isinstance(model, (str, os.PathLike)):
-        runtime = KerasRuntime(load(os.fspath(model)))
-    else:
-        runtime = KerasRuntime(model)
-    return predictor_of(runtime, options)
+        return predictor_of(SavedModelRuntime(os.fspath(model)), options)
+    if isinstance(model, (str, os.PathLike)):
+        model = load(os.fspath(model))
+    return predictor_of(KerasRuntime(model), options)
 
 
 def predictor_of(runtime: Runtime, options: PredictOptions) -> Predictor:

@@ -9,7 +9,7 @@ from PIL import Image
 from hrnet_keras.layers.model_info import ModelInfo
 from hrnet_keras.transforms import resizing
 
-FILTERS = {"bilinear": Image.BILINEAR, "bicubic": Image.BICUBIC}
+FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
 
 @dataclass(frozen=True)

@@ -73,9 +73,9 @@ class KeypointSpec:
         codec = info.codec
         if codec is None:
             codec = "official" if convention == "official" else "msra"
-        size = info.input_size or defaults.size
-        if None not in input_size:
-            size = input_size
+        height, width = input_size
+        if height is None or width is None:
+            height, width = info.input_size or defaults.size
         pairs = _flip_pairs(info, data)
         flip = _flip_asked(protocol, pairs)
         if flip is None:
@@ -83,10 +83,10 @@ class KeypointSpec:
         return cls(
             convention=convention,
             codec=codec,
-            size=(size[0], size[1]),
-            count=points_of(info.num_keypoints, codec),
+            size=(height, width),
+            count=points_of(info.num_keypoints or 0, codec),
             flip=flip,
-            flip_pairs=tuple(tuple(pair) for pair in pairs),
+            flip_pairs=tuple((first, second) for first, second in pairs),
             shift=codec not in defaults.symmetric,
         )
 

@@ -128,11 +128,11 @@ class FaceProcessor(HeatmapProcessor):
         padded = scales * affine.PADDING
         if self.spec.convention == "official":
             side = self.spec.size[0]
-            crops = [
+            official = [
                 crop(image, center, scale, side=side, stretch_first=self.stretch_first)
                 for center, scale in zip(centers, padded, strict=True)
             ]
-            return Request(np.stack(crops), CropParams(image, centers, scales, iterations))
+            return Request(np.stack(official), CropParams(image, centers, scales, iterations))
         sides = affine.fix_aspect(np.repeat(padded[:, None], 2, axis=1), self.spec.aspect_ratio)
         crops, backs = self.affine_crops(image, centers, sides)
         return Request(crops, CropParams(image, centers, scales, iterations, backs))

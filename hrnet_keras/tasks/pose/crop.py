@@ -26,7 +26,7 @@ def centers_and_scales(
 
     Source: `_box2cs` and the MPII reader of the official pose repository.
     """
-    if getattr(info, "crop_drop", None) is None or example.get("centers") is None:
+    if info is None or info.crop_drop is None or example.get("centers") is None:
         return affine.center_scale(example["boxes"], aspect_ratio)
     centers, scales = np.array(example["centers"], np.float64), np.asarray(example["scales"], np.float64)
     is_stated = centers[:, 0] != NO_CENTER  # one that is not stated is neither moved nor padded

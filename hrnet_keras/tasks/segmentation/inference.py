@@ -99,7 +99,7 @@ class WholeProcessor:
         else:
             shown = shown_size(own, self.size, self.largest)
         if shown != own:
-            image = resize(image, shown, Image.BILINEAR)
+            image = resize(image, shown, Image.Resampling.BILINEAR)
         return Request(image[None], Sizes(own, shown))
 
     def decode(self, raw: Arrays, mirrored: Arrays | None) -> Arrays:
@@ -115,7 +115,7 @@ class WholeProcessor:
         size = back.shown if is_at_input else back.own
         maps = decode_at(logits, size, align_corners=self.align_corners, scores=self.scores)
         if size != back.own:
-            maps = {name: resize(values, back.own, Image.NEAREST) for name, values in maps.items()}
+            maps = {name: resize(values, back.own, Image.Resampling.NEAREST) for name, values in maps.items()}
         shown = None
         if back.shown != back.own and not any(self.input_size):
             shown = back.shown
@@ -188,7 +188,7 @@ def checked_size(size: Any) -> tuple[int, int] | int | None:
     """`None`, a tuple of height and width, or a long side; raises `ValueError` for anything else."""
     if size is None:
         return None
-    numbers = [size] if np.isscalar(size) else list(size)
+    numbers: list[Any] = [size] if np.isscalar(size) else list(size)
     are_whole = all(isinstance(number, (int, np.integer)) and not isinstance(number, bool) for number in numbers)
     if not are_whole or len(numbers) not in (1, 2) or min(numbers) < 1:
         raise ValueError(f"size={size!r}: expected (height, width), or one number for the long side, in pixels")
@@ -205,15 +205,16 @@ def shown_size(own: tuple[int, int], size: tuple[int, int] | int | None, largest
         size: as `checked_size` gives it.
         largest: pixels that it may have where no size is given, or `None`.
     """
+    height, width = own
     if isinstance(size, tuple):
         return size
     if size is not None:
         factor = size / max(own)
-        return tuple(max(1, int(side * factor + 0.5)) for side in own)
-    if largest is None or own[0] * own[1] <= largest:
-        return tuple(own)
-    factor = (largest / (own[0] * own[1])) ** 0.5
-    return tuple(max(1, int(side * factor)) for side in own)
+        return max(1, int(height * factor + 0.5)), max(1, int(width * factor + 0.5))
+    if largest is None or height * width <= largest:
+        return height, width
+    factor = (largest / (height * width)) ** 0.5
+    return max(1, int(height * factor)), max(1, int(width * factor))
 
 
 def flip_pairs_of(info: ModelInfo, data: DatasetInfo | None = None) -> tuple[tuple[int, int], ...]:

@@ -98,7 +98,7 @@ def published_protocol(data: str, published: dict[str, Any] | None = None) -> Pr
         A `Protocol`; the plain one for a data set without published scores.
     """
     published = published or {}
-    of_branch = BRANCHES.get(published.get("branch"), {})
+    of_branch = BRANCHES.get(published.get("branch", ""), {})
     protocol = of_branch.get(data) or PUBLISHED.get(data, Protocol())
     if published.get("multi_scale"):
         to_2 = data != "cityscapes" and protocol.combine == "exp"

@@ -35,14 +35,14 @@ def score_map(
     size = image.shape[:2]
     image, filled = _prepared(image, protocol)
     forward_crop = _crop_scorer(forward, protocol, align_corners, flip_pairs)
-    total = None
+    total = np.zeros(1, np.float32)
     for scale in protocol.scales:
         scaled = _resized(image, _scaled_size(image.shape[:2], scale, protocol), False)
         scores = _scores_of_scale(scaled, scale, forward_crop, protocol, padding)
         scores = _resized(scores, image.shape[:2], align_corners)
         if protocol.combine == "softmax":
             scores = _mean_probability(scores, protocol.flip) / len(protocol.scales)
-        total = scores if total is None else total + scores
+        total = total + scores
     return _resized(total[: filled[0], : filled[1]], size, align_corners)
 
 
