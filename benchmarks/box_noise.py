@@ -105,15 +105,15 @@ def main():
     from speed import replace_between
 
     from hrnet_keras import datasets
-    from hrnet_keras.loading import load
-    from hrnet_keras.tasks.landmark.inference import answerer
+    from hrnet_keras.predictor import open_predictor
+    from hrnet_keras.tasks.processing import PredictOptions
 
     faces = {"annotation": "faces"} if options.dataset == "toytown" else {}
     dataset = datasets.load(options.dataset, options.split, options.root, **faces)
-    answer = answerer(load(options.model), info=dataset.info)
+    predictor = open_predictor(options.model, PredictOptions(data=dataset.info))
 
     def locate(image, centers, scales):
-        return answer(image, centers=centers, scales=scales)["points"]
+        return predictor.predict_one(image, centers=centers, scales=scales).points
 
     count = min(options.limit, len(dataset))
     text = table(measure(locate, (dataset.example(i) for i in range(count)), crop_box=dataset.info.crop_box))

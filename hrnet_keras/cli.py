@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import functools
 import itertools
+import logging
 import os
 import re
 import signal
@@ -95,6 +96,19 @@ def _terminated_as_interrupted():
         signal.signal(signal.SIGTERM, before)
 
 
+@contextlib.contextmanager
+def _logging_to_stderr():
+    """While it lasts, what the library logs is printed as the command's own messages."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("hrnet-keras: %(message)s"))
+    logger = logging.getLogger("hrnet_keras")
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+
+
 def _load_tensorflow(*, quietly):
     """Imports TensorFlow without the lines that it writes past Python's standard error, whatever its log level."""
     if "tensorflow" in sys.modules or not quietly:
@@ -146,13 +160,13 @@ def _train(words):
 
 def _evaluate(words):
     from hrnet_keras.datasets import NAMES
-    from hrnet_keras.tasks.segmentation.protocol import RULES
+    from hrnet_keras.tasks.segmentation.protocol import MODES
 
     parser = _parser(
         "evaluate",
         "Scores a model by its task's official protocol and prints the table.",
         f"data sets: {', '.join(NAMES)}",
-        f"rules of segmentation (--rule): {', '.join(RULES)}. whole: the picture at once; windows and sliding: in"
+        f"rules of segmentation (--rule): {', '.join(MODES)}. whole: the picture at once; windows and sliding: in"
         " windows of --window; cityscapes: whole, in windows above scale 1; fixed: resized to --window. Default: that"
         " of the weights' published score, else of the data set's",
     )
@@ -166,41 +180,26 @@ def _evaluate(words):
     add("--scales", metavar="[SCALE,...]", type=list[float], help="scales whose scores are added")
     add("--flip", action="store_true", help="also look at the mirrored picture")
     add("--no-flip", action="store_true", help="don't, even where the published score was measured so")
-    add("--rule", metavar="RULE", type=Literal[RULES], help=f"how pictures are looked at: {', '.join(RULES)}")
+    add("--rule", metavar="RULE", type=Literal[MODES], help=f"how pictures are looked at: {', '.join(MODES)}")
     add("--window", metavar="[HEIGHT,WIDTH]", type=tuple[int, int], parts="height, width", help="of the windows")
     add("--base-size", metavar="PIXELS", type=int, help="long side at scale 1")
     add("--option", metavar="{NAME: VALUE,...}", type=dict, help="further options of the data set")
     add("--save", metavar="FOLDER", type=str, help="for the answers, as PNG or JSON files")
     add("--json", metavar="FILE", type=str, help="also write the result to this file")
     options = parser.parse_args(words)
-    from hrnet_keras.evaluation import check_limit, evaluate
+    from hrnet_keras.evaluation import evaluate
 
-    check_limit(options.limit)  # before a model is loaded
-    model = _what_to_score(options)
-    changes = {"rule": options.rule, "window": options.window, "base_size": options.base_size}
+    changes = {"mode": options.rule, "window": options.window, "base_size": options.base_size}
     changes |= {"scales": options.scales and tuple(options.scales), "flip": _yes_or_no(options.flip, options.no_flip)}
     changes = {key: value for key, value in changes.items() if value is not None}
-    result = evaluate(model, options.dataset, root=options.root, split=options.split, limit=options.limit,
+    result = evaluate(options.model, options.dataset, weights=options.weights, root=options.root,
+                      split=options.split, limit=options.limit,
                       protocol=changes or None, save=options.save, **(options.option or {}))  # fmt: skip
     if options.json:
         import json
 
         with open(options.json, "w", encoding="utf-8") as file:
             json.dump(result, file, indent=1)
-
-
-def _what_to_score(options):
-    """The model, or the name of the published weights that are asked for."""
-    from hrnet_keras.checkpoints.zoo import best, entries
-
-    if options.weights is not None and options.model is not None:
-        raise ValueError("evaluate: expected a model or --weights, not both")
-    if options.weights is not None:
-        return best(options.weights, tasks=("cls", "seg", "landmark", "pose")).name
-    is_published = any(entry.name == options.model for entry in entries())
-    if options.model is None or (options.dataset is None and not is_published):
-        raise ValueError("evaluate: expected MODEL and DATASET, or --weights NAME")
-    return options.model
 
 
 def _yes_or_no(yes, no):
@@ -218,10 +217,13 @@ def _predict(words):
     parser.add_argument("--size", type=str | None, default=None, metavar="HEIGHT WIDTH", help=_SIZE)
     options = parser.parse_args(_with_one_word(words, "--size"))
     size = None if options.size is None else _size(options.size)
-    from hrnet_keras.answer_files import answer_files
+    from hrnet_keras.prediction_files import write_predictions
 
-    answer_files(options.model, options.images, options.output, boxes=options.boxes, size=size,
-                 label_maps=options.label_maps, points=options.json)  # fmt: skip
+    files = write_predictions(options.model, options.images, options.output, boxes=options.boxes, size=size,
+                              label_maps=options.label_maps, points=options.json)  # fmt: skip
+    for file in files:
+        remarks = f": {'; '.join(file.remarks)}" if file.remarks else ""
+        print(f"{file.path}{remarks}", flush=True)
 
 
 def _with_one_word(words, option):

@@ -14,8 +14,10 @@ from hrnet_keras.evaluation import evaluate
 from hrnet_keras.exporting import export
 from hrnet_keras.loading import load_keras
 from hrnet_keras.prediction import predict
+from hrnet_keras.predictor import open_predictor
 from hrnet_keras.recipe import DataRecipe, ModelRecipe, OptimizerRecipe, Recipe, ScheduleRecipe, TrainRecipe
 from hrnet_keras.tasks import landmark, pose, segmentation, task_named
+from hrnet_keras.tasks.processing import PredictOptions
 from hrnet_keras.tasks.segmentation.drawing import grid
 from hrnet_keras.training import train
 
@@ -155,11 +157,11 @@ def _grid(task, model, dataset, told, path, rows=4):
     """Draws picture, truth and prediction of a few examples."""
     draw = task_named(task).module("drawing").draw
     options = {"legend": False} if task == "seg" else {}
-    answer = task_named(task).module("inference").answerer(model, info=dataset.info)
+    predictor = open_predictor(model, PredictOptions(data=dataset.info))
     lines = []
     for _, example in zip(range(rows), _with_somebody(dataset), strict=False):
-        found = answer(example["image"], **{word: example[word] for word in told})
-        shown = [draw(example["image"], what, dataset.info, **options) for what in (example, found)]
+        result = predictor.predict_one(example["image"], **{word: example[word] for word in told})
+        shown = [draw(example["image"], what, dataset.info, **options) for what in (example, result.to_dict())]
         lines.append([example["image"], *shown])
     Image.fromarray(grid(lines, titles=("scene", "truth", "prediction"))).save(path)
     return path

@@ -1,23 +1,38 @@
 """A model and a data set -> the task's official figures."""
 
+import itertools
 import os
 import sys
+from typing import Any
+
+import keras
 
 from hrnet_keras import datasets
 from hrnet_keras.checkpoints import zoo
 from hrnet_keras.datasets.published import scored_on
 from hrnet_keras.layers.model_info import ModelInfo, info_of
 from hrnet_keras.loading import load
-from hrnet_keras.prediction import open_model
-from hrnet_keras.saved_model import saved_info
+from hrnet_keras.predictor import HELD, open_predictor
+from hrnet_keras.runtime import saved_info
 from hrnet_keras.tasks import TASKS, task_named
 from hrnet_keras.tasks.agreement import in_data_order, places_of
+from hrnet_keras.tasks.processing import PredictOptions
 from hrnet_keras.writing import stems_inside
 
 
 def evaluate(
-    model, dataset=None, *, split=None, root=None, limit=None, protocol=None, save=None, verbose=True, **options
-):
+    model: keras.Model | str | os.PathLike[str] | None = None,
+    dataset: datasets.Dataset | str | None = None,
+    *,
+    weights: str | None = None,
+    split: str | None = None,
+    root: str | os.PathLike[str] | None = None,
+    limit: int | None = None,
+    protocol: Any = None,
+    save: str | os.PathLike[str] | None = None,
+    verbose: bool = True,
+    **options: Any,
+) -> dict[str, Any]:
     """Scores a model by its task's official protocol.
 
     Classes and points are matched by name: where the data set has them in another order than the model, the model's
@@ -26,6 +41,7 @@ def evaluate(
     Args:
         model: `keras.Model`, path of a `.keras` file or checkpoint, SavedModel directory, or published name.
         dataset: a `Dataset`, or the name of one; default: the one that the model was trained on.
+        weights: instead of a model: a published name, or that of a data set: its best published weights.
         split: of a data set given by name; default: the one that its published scores are of, mostly `"val"`.
         root: folder of its files.
         limit: number of pictures, from the front; default all.
@@ -49,58 +65,102 @@ def evaluate(
             model that does not say what it was trained on, an answer that is no finite number, answers that can't be
             told apart or would overwrite the data set's files (before anything is scored).
     """
-    check_limit(limit)
-    if dataset is None or isinstance(dataset, str):
+    _check_limit(limit)  # before a model is loaded
+    model = _what_to_score(model, dataset, weights)
+    if dataset is not None and not isinstance(dataset, str):
+        if options:
+            raise TypeError(f"options {sorted(options)} belong to a data set given by name")
+    else:
         model, dataset = _opened(model, dataset, split, root, options)
-    elif options:
-        raise TypeError(f"options {sorted(options)} belong to a data set given by name")
-    answer, info = open_model(model, protocol=protocol, info=dataset.info)
-    metrics = task_named(info.task).module("metrics")
-    places = places_of(info, dataset.info)
-    metric = metrics.Metric(dataset.info)
-    examples = task_named(info.task).module("pipeline").evaluation(dataset)
-    needs = TASKS[info.task].input_keys
-    count = len(dataset) if limit is None else min(limit, len(dataset))
-    stems = None if save is None else _stems(save, dataset, info.task)
-    for done, example in zip(range(1, count + 1), examples, strict=False):
-        found = answer(example["image"], **{word: example[word] for word in needs if word in example})
-        found = in_data_order(found, places)
-        metric.update(found, example)
-        if save is not None:
-            task_named(info.task).module("inference").write(found, stems[done - 1], dataset.to_file)
-        if verbose and sys.stderr.isatty():
-            print(f"\r{done}/{count} pictures", end="\n" if done == count else "", file=sys.stderr, flush=True)
-    result = metric.result()
+    predictor = open_predictor(model, PredictOptions(protocol=protocol, data=dataset.info))
+    task = task_named(predictor.info.task)
+    places = places_of(predictor.info, dataset.info)
+    metric = task.module("metrics").Metric(dataset.info)
+    count = len(dataset)
+    if limit is not None:
+        count = min(limit, count)
+    stems = None
+    if save is not None:
+        stems = _stems(save, dataset, task)
+    requests = _requests(predictor, task, itertools.islice(datasets.read_ahead(dataset), count))
+    for i, (example, result) in enumerate(predictor(requests)):
+        words = in_data_order(result, places).to_dict()
+        metric.update(words, example)
+        if stems is not None:
+            task.module("inference").write(words, stems[i], dataset.to_file)
+        if verbose:
+            _print_progress(i + 1, count)
+    figures = metric.result()
     if verbose:
-        print(metrics.table(result))
-        _print_published(info, dataset, options)
-    return result
+        print(task.module("metrics").table(figures))
+        _print_published(predictor.info, dataset, options)
+    return figures
+
+
+def _print_progress(done, count):
+    if sys.stderr.isatty():
+        print(f"\r{done}/{count} pictures", end="\n" if done == count else "", file=sys.stderr, flush=True)
+
+
+def _requests(predictor, task, examples):
+    """What the net is to be shown of every example, and the example without its picture, of which many may wait."""
+    held = 0
+    for example in examples:
+        prompts = {word: example[word] for word in task.input_keys if word in example}
+        request = predictor.preprocess(example["image"], **prompts)
+        held += example["image"].nbytes
+        yield {word: value for word, value in example.items() if word != "image"}, request
+        if held > HELD:
+            yield None
+            held = 0
+
+
+def _check_limit(limit):
+    if limit is not None and limit < 1:
+        raise ValueError(f"limit={limit}: expected a number of pictures, 1 or more")
+
+
+def _what_to_score(model, dataset, weights):
+    """The model, or the name of the published weights that are asked for."""
+    if weights is not None and model is not None:
+        raise ValueError("evaluate: expected a model or --weights, not both")
+    if weights is not None:
+        return zoo.best(weights, tasks=tuple(TASKS)).name
+    if model is None:
+        raise ValueError("evaluate: expected MODEL and DATASET, or --weights NAME")
+    return model
 
 
 def _stems(folder, dataset, task):
     """Where the answers about the examples of a data set go, in its order: paths without their ending."""
-    ending = TASKS[task].saved_as
-    if ending is None:
-        raise ValueError(f"save={str(folder)!r}: a model of task {task!r} writes no answers: expected None")
+    if task.saved_as is None:
+        raise ValueError(f"save={str(folder)!r}: a model of task {task.name!r} writes no answers: expected None")
     keep = [file for file in dataset.files if isinstance(file, (str, os.PathLike))]
-    return stems_inside(os.fspath(folder), dataset.names, ending, keep=keep)
+    return stems_inside(os.fspath(folder), dataset.names, task.saved_as, keep=keep)
 
 
-def _opened(model, name, split, root, options):
+def _opened(model, name, split, root, options) -> tuple[Any, datasets.Dataset]:
     """The model, loaded where it was a file, and the data set that it is to be scored on."""
-    entry = next((entry for entry in zoo.entries() if entry.name == model), None)
-    if entry is not None:  # loaded later: a data set that isn't there is said before hundreds of megabytes are fetched
-        info = ModelInfo(entry.task, data=entry.data, lineage=entry.lineage)
-    elif isinstance(model, (str, os.PathLike)) and os.path.isdir(model):
-        info = saved_info(os.fspath(model))
+    if isinstance(model, (str, os.PathLike)):
+        model, info = _model_and_info(os.fspath(model))
     else:
-        model = load(model) if isinstance(model, (str, os.PathLike)) else model
         info = info_of(model)
     name = name or info.data
     if name is None:
         raise ValueError("dataset=None: expected one, as the model does not say what it was trained on")
     name, usual, own = scored_on(name, info.convention or info.lineage)
     return model, datasets.load(name, split or usual, root, **{**own, **options})
+
+
+def _model_and_info(source):
+    """A model that is named, loaded where its info can't be had otherwise, and its info."""
+    entry = next((entry for entry in zoo.entries() if entry.name == source), None)
+    if entry is not None:  # loaded later: a data set that isn't there is said before hundreds of megabytes are fetched
+        return source, ModelInfo(entry.task, data=entry.data, lineage=entry.lineage)
+    if os.path.isdir(source):
+        return source, saved_info(source)
+    model = load(source)
+    return model, info_of(model)
 
 
 def _print_published(info, dataset, options):
@@ -110,10 +170,5 @@ def _print_published(info, dataset, options):
         print("on the annotated boxes; the published score is of a detector's: --option '{detections: FILE}'")
     if published and info.data == dataset.info.name:
         score = ", ".join(f"{name} {value:g}" for name, value in published["score"].items())
-        print(f"published: {score}{' (' + published['note'] + ')' if published['note'] else ''}")
-
-
-def check_limit(limit):
-    """Raises `ValueError` where so many pictures can't be scored."""
-    if limit is not None and limit < 1:
-        raise ValueError(f"limit={limit}: expected a number of pictures, 1 or more")
+        note = f" ({published['note']})" if published["note"] else ""
+        print(f"published: {score}{note}")

@@ -1,23 +1,26 @@
-"""Pictures -> answers in the pictures' own coordinates, and their drawings."""
+"""Pictures -> results in the pictures' own coordinates, and their drawings."""
 
 import collections
 import glob
 import os
 import warnings
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
+import keras
 import numpy as np
 from PIL import Image
 
 from hrnet_keras import datasets
-from hrnet_keras.layers.model_info import info_of
-from hrnet_keras.loading import load
-from hrnet_keras.saved_model import open_saved_model
-from hrnet_keras.tasks import TASKS, task_named
-from hrnet_keras.tasks.agreement import in_model_order
-from hrnet_keras.tasks.keypoints.reading import checked_boxes
-from hrnet_keras.transforms.upright import BACK, STORED, orientation_of, turned, turned_answer, turned_boxes
+from hrnet_keras.datasets.boxes import checked_boxes
+from hrnet_keras.layers.model_info import ModelInfo
+from hrnet_keras.predictor import HELD, Predictor, open_predictor
+from hrnet_keras.tasks import task_named
+from hrnet_keras.tasks.processing import PredictOptions, Request
+from hrnet_keras.tasks.results import Result
+from hrnet_keras.transforms.upright import BACK, STORED, orientation_of, turned, turned_boxes
 from hrnet_keras.writing import whole
 
 KEPT = 256_000_000  # bytes of pictures that a list of predictions holds; of later ones it knows the path
@@ -26,37 +29,76 @@ KEPT = 256_000_000  # bytes of pictures that a list of predictions holds; of lat
 class Prediction:
     """What a model found in one picture.
 
+    The task's fields are those of `result`, in pixels of the picture as stored. One that the task does not have, or
+    that was not asked for, raises `AttributeError`.
+
     Attributes:
-        path: where it came from, or `None`.
+        path: where the picture came from, or `None`.
         info: of the model: `task`, `class_names`, `palette`.
+        result: `Classes`, `LabelMap` or `Points` (`hrnet_keras.tasks.results`).
         orientation: 1, or how the picture's EXIF data says that its pixels are to be turned to be upright, 2..8.
-        label_map, labels, points, scores, boxes, ...: the task's answer, see its `inference`, in pixels of the picture
-            as stored.
     """
 
-    def __init__(self, image, path, info, answer, orientation=STORED):
-        self._image, self.path, self.info, self._answer, self.orientation = image, path, info, answer, orientation
+    def __init__(self, image: np.ndarray, path: str | None, info: ModelInfo, result: Result, orientation: int = STORED):
+        self._image: np.ndarray | None = image
+        self.path, self.info, self.result, self.orientation = path, info, result, orientation
 
     @property
-    def image(self):
+    def image(self) -> np.ndarray:
         """The picture as stored, uint8 RGB `(height, width, 3)`; of a long list it is read from its path again."""
-        return datasets.read_image(self.path) if self._image is None else self._image
+        if self._image is None:
+            return datasets.read_image(self.path)
+        return self._image
 
-    def __getattr__(self, name):
-        answer = self.__dict__.get("_answer", {})
-        if name not in answer:
-            raise AttributeError(f"this prediction has {', '.join(answer) or 'no answer'}, not {name!r}")
-        return answer[name]
+    @property
+    def labels(self) -> np.ndarray:
+        """Class ids of the picture, best first."""
+        return self._field("labels")
 
-    def draw(self, **options):
-        """Draws the answer over the picture, upright: uint8 RGB; options as in the task's `drawing.draw`."""
-        info, image = self.info, self.image
-        answer = turned_answer(self._answer, self.orientation, image.shape[:2])
-        return (
-            task_named(self.info.task).module("drawing").draw(turned(image, self.orientation), answer, info, **options)
-        )
+    @property
+    def label_map(self) -> np.ndarray:
+        """Class ids of the pixels, `(height, width)`."""
+        return self._field("label_map")
 
-    def save(self, path, **options):
+    @property
+    def points(self) -> np.ndarray:
+        """Points `(n, k, 2)` as (x, y)."""
+        return self._field("points")
+
+    @property
+    def scores(self) -> np.ndarray:
+        """Probabilities of `labels` or of `label_map`, or heights of the heat maps' peaks at `points`."""
+        return self._field("scores")
+
+    @property
+    def boxes(self) -> np.ndarray:
+        """Boxes `(n, 4)` xyxy of the persons, or of the faces as they were cut."""
+        return self._field("boxes")
+
+    @property
+    def areas(self) -> np.ndarray:
+        """Square pixels of the persons' crops, `(n,)`."""
+        return self._field("areas")
+
+    @property
+    def shown_size(self) -> tuple[int, int]:
+        """(height, width) at which the net saw the picture, where that is not its own size."""
+        return self._field("shown_size")
+
+    def _field(self, name: str) -> Any:
+        values = self.result.to_dict()
+        if name not in values:
+            raise AttributeError(f"this prediction has {', '.join(values)}, not {name!r}")
+        return values[name]
+
+    def draw(self, **options: Any) -> np.ndarray:
+        """Draws the result over the picture, upright: uint8 RGB; options as in the task's `drawing.draw`."""
+        image = self.image
+        result = self.result.turned(self.orientation, image.shape[:2])
+        draw = task_named(self.info.task).module("drawing").draw
+        return draw(turned(image, self.orientation), result.to_dict(), self.info, **options)
+
+    def save(self, path: str | os.PathLike[str], **options: Any) -> str | os.PathLike[str]:
         """Writes the drawing to `path` (format by its extension; a file there is replaced) and returns the path."""
         drawn = Image.fromarray(self.draw(**options))
         try:
@@ -67,25 +109,46 @@ class Prediction:
         return path
 
 
-def predict(model, images, *, scores=False, boxes=None, size=None, stream=False, unreadable="raise", **how):
+def predict(
+    model: keras.Model | str | os.PathLike[str],
+    images,
+    *,
+    scores: bool = False,
+    boxes=None,
+    size: int | tuple[int, int] | None = None,
+    protocol=None,
+    refine_iterations: int | None = None,
+    box_format: str | None = None,
+    stream: bool = False,
+    unreadable: str = "raise",
+    passes: int | None = None,
+    box_kind: str | None = None,
+) -> "list[Prediction] | Iterator[Prediction]":  # fmt: skip
     """Answers a model's question about pictures.
 
     A photograph that is stored turned is looked at and drawn upright, as its EXIF data says; boxes that are given, and
-    every answer, are in pixels as stored, like the label maps and annotations of data sets.
+    every result, are in pixels as stored, like the label maps and annotations of data sets.
 
     Args:
         model: `keras.Model`, path of a `.keras` file or of a checkpoint of PyTorch, SavedModel directory (with or
             without its version), or a published name (`hk.list_weights()`).
         images: path, glob pattern, uint8 RGB array `(height, width, 3)`, or a list or iterator of these.
-        scores: also answers the probability of the class (Keras models and SavedModels alike).
+        scores: also answers the probability of every pixel's class.
         boxes: for landmark and pose: the faces or persons to look at, `(n, 4)` xyxy in pixels; with several pictures a
             list of one such array per picture. Landmark looks for the faces itself where none are given.
         size: for segmentation: at which the net sees every picture, `(height, width)` or one number for the long side;
-            the answer is at the picture's own size. Default: the picture's own, or 2048x2048 pixels where it has more.
+            the result is at the picture's own size. Default: the picture's own, or 2048x2048 pixels where it has more.
+        protocol: how pictures are shown to the net, see the task's `inference.processor`: for segmentation a `Protocol`
+            or a dict of changes, for points a dict with `flip`.
+        refine_iterations: for landmark: how often a face is cut again, around the points that were found; default: once
+            where the faces come as boxes or are looked for.
+        box_format: for landmark: what kind of boxes are given, see `tasks.landmark.faces.BOXES`; default: tight around
+            the landmarks.
         stream: answers one by one: pictures are read shortly before it is their turn and forgotten after it, so any
-            number of them takes the memory of three.
+            number of them takes the memory of three. Of a list, pictures share batches instead, which is faster.
         unreadable: `"raise"`, or `"skip"`: files that are no readable pictures are left out, with a warning each.
-        **how: for the task's `inference.answerer`: `protocol`, and for landmark `passes` and `box_kind`.
+        passes: deprecated: one more than `refine_iterations`.
+        box_kind: deprecated name of `box_format`.
 
     Returns:
         A list of `Prediction`, one per picture; with `stream=True` an iterator over them.
@@ -100,66 +163,112 @@ def predict(model, images, *, scores=False, boxes=None, size=None, stream=False,
         >>> model = hk.HRNetV2W18SmallV1(task="seg", num_classes=11)
         >>> hk.predict(model, np.zeros((60, 80, 3), "uint8"))[0].label_map.shape
         (60, 80)
-        >>> for found in hk.predict(model, iter([np.zeros((60, 80, 3), "uint8")]), stream=True):
-        ...     print(found.label_map.shape)
+        >>> for prediction in hk.predict(model, iter([np.zeros((60, 80, 3), "uint8")]), stream=True):
+        ...     print(prediction.label_map.shape)
         (60, 80)
     """
     if unreadable not in ("raise", "skip"):
         raise ValueError(f"unreadable={unreadable!r}: expected 'raise' or 'skip'")
-    answer, info = open_model(model, scores=scores, size=size, **how)
-    if boxes is not None and "boxes" not in TASKS[info.task].input_keys:
-        raise ValueError(f"boxes: a model of task {info['task']!r} looks at whole pictures: expected none")
+    if passes is not None:
+        _warn_deprecated("passes", "refine_iterations, which is one less")
+        refine_iterations = _one_less(passes)
+    if box_kind is not None:
+        _warn_deprecated("box_kind", "box_format")
+        box_format = box_kind
+    predictor = open_predictor(
+        model,
+        PredictOptions(
+            scores=scores, protocol=protocol, size=size, refine_iterations=refine_iterations, box_format=box_format
+        ),
+    )
+    if boxes is not None:
+        check_takes_boxes(predictor.info.task, "boxes")
     pictures = pictures_of(images)
     if boxes is not None:
         pictures = list(pictures)
         boxes = _per_picture(boxes, len(pictures))
-    found = answers(answer, info, pictures, boxes, unreadable=_left_out if unreadable == "skip" else None)
-    return found if stream else _few_pictures(found)
+    predictions = predict_pictures(
+        predictor, pictures, boxes, one_by_one=stream, unreadable=_left_out if unreadable == "skip" else None
+    )
+    return predictions if stream else _few_pictures(predictions)
 
 
-def answers(answer, info, pictures, boxes=None, *, unreadable=None):
-    """The predictions about pictures, one by one, the next ones read while the net works.
+def check_takes_boxes(task: str, option: str) -> None:
+    """Raises `ValueError` where boxes, given as `option`, mean nothing to a model of a task."""
+    if "boxes" not in task_named(task).input_keys:
+        raise ValueError(f"{option}: a model of task {task!r} looks at whole pictures: expected none")
+
+
+def _warn_deprecated(word: str, instead: str) -> None:
+    warnings.warn(f"{word} is deprecated: use {instead}", DeprecationWarning, stacklevel=3)
+
+
+def _one_less(passes):
+    if not isinstance(passes, int) or passes < 1:
+        raise ValueError(f"passes={passes!r}: expected a whole number, 1 or more")
+    return passes - 1
+
+
+def predict_pictures(
+    predictor: Predictor, pictures: Iterable[str | np.ndarray], boxes: Iterable | None = None, *,
+    one_by_one: bool = False, unreadable: Callable[[str, Exception], None] | None = None,
+) -> Iterator[Prediction]:  # fmt: skip
+    """The predictions about pictures in their order, the next picture read while the net works.
 
     Args:
-        answer, info: as `open_model` gives them.
+        predictor: as `open_predictor` gives it.
         pictures: paths and arrays; of an iterator, none is asked for before its turn.
         boxes: `None`, or the boxes of every picture.
+        one_by_one: answers every picture before the next is asked for; else pictures share batches.
         unreadable: a function that is given the path and the error of a picture that can't be read or whose boxes don't
             fit; it is left out. `None`: the error is raised.
     """
-    info = with_names(info)
-    told = None if boxes is None else iter(boxes)
-    for picture, reading in _read_ahead(pictures):
-        own = None if told is None else next(told)
+    info = with_names(predictor.info)
+    requests = _requests(predictor, pictures, boxes, one_by_one, unreadable)
+    for (image, path, orientation), result in predictor(requests):
+        upright_size = turned(image, orientation).shape[:2]
+        yield Prediction(image, path, info, result.turned(BACK[orientation], upright_size), orientation)
+
+
+def _requests(predictor, pictures, boxes, one_by_one, unreadable):
+    """What the net is to be shown of every picture, with its pixels, path and orientation."""
+    boxes_of_pictures = None if boxes is None else iter(boxes)
+    held = 0
+    for picture, pixels in _read_ahead(pictures):
+        prompts = {} if boxes_of_pictures is None else {"boxes": next(boxes_of_pictures)}
         path = picture if isinstance(picture, str) else None
         try:
-            image, orientation = reading.result()
-            found = _answered(answer, image, orientation, own, path)
+            image, orientation = pixels.result()
+            request = _request(predictor, image, orientation, prompts, path)
         except datasets.DataError as error:
             if unreadable is None or path is None:
                 raise
             unreadable(path, error)
             continue
-        yield Prediction(image, path, info, found, orientation)
+        yield (image, path, orientation), request
+        held += image.nbytes
+        if one_by_one or held > HELD:
+            yield None
+            held = 0
 
 
-def _answered(answer, image, orientation, boxes, path):
-    """The answer about the upright picture, in pixels of the stored one."""
-    upright = turned(image, orientation)
-    told = {} if boxes is None else {"boxes": boxes}
+def _request(
+    predictor: Predictor, image: np.ndarray, orientation: int, prompts: dict[str, Any], path: str | None
+) -> Request:
+    """What the net is to be shown of the upright picture; boxes are in pixels of the stored one."""
     try:
-        if orientation != STORED and boxes is not None:
-            told = {"boxes": turned_boxes(checked_boxes(boxes, image), orientation, image.shape[:2])}
-        found = answer(upright, **told)
+        if orientation != STORED and "boxes" in prompts:
+            boxes = checked_boxes(prompts["boxes"], image.shape[:2])
+            prompts = {"boxes": turned_boxes(boxes, orientation, image.shape[:2])}
+        return predictor.preprocess(turned(image, orientation), **prompts)
     except datasets.DataError as error:
         raise datasets.DataError(f"{path}: {error}" if path else str(error)) from error
-    return turned_answer(found, BACK[orientation], upright.shape[:2])
 
 
-def _read_ahead(pictures):
+def _read_ahead(pictures: Iterable) -> Iterator[tuple[Any, Future]]:
     """Every picture and the future of its pixels and orientation."""
     ahead = 0 if isinstance(pictures, collections.abc.Iterator) else 1
-    waiting = collections.deque()
+    waiting: collections.deque[tuple[Any, Future]] = collections.deque()
     with ThreadPoolExecutor(1) as pool:
         for picture in pictures:
             waiting.append((picture, pool.submit(_read, picture)))
@@ -174,15 +283,15 @@ def _read(picture):
     return picture, STORED
 
 
-def _few_pictures(found):
+def _few_pictures(predictions: Iterable[Prediction]) -> list[Prediction]:
     """The predictions as a list that holds the first pictures: so it stays small, however long it gets."""
-    held, kept = [], 0
-    for prediction in found:
+    listed, kept = [], 0
+    for prediction in predictions:
         kept += prediction.image.nbytes
         if kept > KEPT and prediction.path is not None:
             prediction._image = None
-        held.append(prediction)
-    return held
+        listed.append(prediction)
+    return listed
 
 
 def _left_out(path, error):
@@ -194,10 +303,10 @@ def _per_picture(boxes, count):
     """Boxes as one list per picture; for a single picture its boxes alone will do."""
     if count == 1 and _depth(boxes) < 3:
         return [boxes]
-    found = list(boxes) if _depth(boxes) > 0 else []
-    if len(found) != count or any(_depth(own) < 1 for own in found):
-        raise ValueError(f"boxes: {len(found)} lists of boxes for {count} pictures: expected one list per picture")
-    return found
+    lists = list(boxes) if _depth(boxes) > 0 else []
+    if len(lists) != count or any(_depth(one) < 1 for one in lists):
+        raise ValueError(f"boxes: {len(lists)} lists of boxes for {count} pictures: expected one list per picture")
+    return lists
 
 
 def _depth(boxes):
@@ -209,54 +318,15 @@ def _depth(boxes):
     return 1 + max(map(_depth, boxes), default=0)
 
 
-def with_names(info):
-    """DatasetInfo with a name and a colour for every class, made up where the model brings none."""
+def with_names(info: ModelInfo) -> ModelInfo:
+    """The info with a name and a colour for every class, made up where the model brings none."""
     count = info.num_classes or 0
     names = info.class_names or tuple(f"class {i}" for i in range(count))
     palette = info.palette or tuple(datasets.distinct_colour(i) for i in range(count))
     return replace(info, class_names=names, palette=palette)
 
 
-def open_model(model, *, scores=False, size=None, **how):
-    """Opens whatever the verbs take as a model.
-
-    Args:
-        model, scores, size: as in `predict`.
-        **how: for the task's `inference.answerer`, such as `protocol`. A SavedModel answers its own way, and of these
-            takes only `info`, those of a data set that is scored.
-
-    Returns:
-        A function from a picture (uint8 RGB) to an answer, and the model's info.
-    """
-    if isinstance(model, (str, os.PathLike)):
-        path = os.fspath(model)
-        if os.path.isdir(path):
-            given = [word for word in ("protocol", "passes", "box_kind") if how.get(word) is not None]
-            if given:
-                raise ValueError(f"model {path}: a SavedModel answers its own way: give a .keras file for {given[0]}")
-            answer, info = open_saved_model(path, scores=scores, info=how.get("info"))
-            if _knows_sizes(info.task, size):
-                answer = (
-                    task_named(info.task).module("inference").served_at(answer, size, bounded=how.get("info") is None)
-                )
-            return answer, info
-        model = load(path)
-    info = info_of(model)
-    if how.get("info") is not None:
-        how["info"] = in_model_order(info, how["info"])
-    more = {"size": size} if _knows_sizes(info.task, size) else {}
-    return task_named(info.task).module("inference").answerer(model, scores=scores, **more, **how), info
-
-
-def _knows_sizes(task, size):
-    """Whether a task's pictures can be shown at another size; raises `ValueError` where that is asked in vain."""
-    knows = TASKS[task].takes_sizes
-    if size is not None and not knows:
-        raise ValueError(f"size={size!r}: a model of task {task!r} sees all pictures at its own size: expected no size")
-    return knows
-
-
-def pictures_of(images):
+def pictures_of(images) -> list[str | np.ndarray] | Iterator[str | np.ndarray]:
     """Everything given, as paths and uint8 RGB arrays: a list, or of an iterator an iterator.
 
     Raises:
@@ -282,10 +352,10 @@ def _matching(path):
         return [path]
     if os.path.isdir(path):
         raise ValueError(f"picture {path}: is a folder; give a pattern such as {os.path.join(path, '*.jpg')}")
-    found = sorted(glob.glob(path))
-    if not found:
+    paths = sorted(glob.glob(path))
+    if not paths:
         raise ValueError(f"picture {path}: no such file")
-    return found
+    return paths
 
 
 def _checked(image):

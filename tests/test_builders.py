@@ -193,10 +193,16 @@ def test_layers_have_the_names_of_the_state_dict():
         (lambda: hk.HRNetV2W18("seg", weights="cityscape"), "weights='cityscape': expected None, the path of"),
         (lambda: hk.HRNetV2W18("seg", weights="no.weights.h5"), "weights='no.weights.h5': no such file"),
         (lambda: hk.HRNetV2W18("seg", lineage="mmseg"), "lineage='mmseg': expected one of 'official'"),
-        (lambda: hk.HRNetV2W18("seg", lineage="timm"), "lineage='timm' has no nets for task='seg': expected one of 'official'"),
+        (
+            lambda: hk.HRNetV2W18("seg", lineage="timm"),
+            "lineage='timm' has no nets for task='seg': expected one of 'official'",
+        ),
         (lambda: hk.HRNetV2W18("seg", head="fcn"), "head='fcn': expected one of None, 'ocr'"),
         (lambda: hk.HRNetV1W18("seg", head="ocr"), "head='ocr' needs all four maps"),
-        (lambda: hk.HRNetV2W18("cls", align_corners=True), "align_corners=True: nets for task='cls' have no such choice"),
+        (
+            lambda: hk.HRNetV2W18("cls", align_corners=True),
+            "align_corners=True: nets for task='cls' have no such choice",
+        ),
         (lambda: hk.HRNetV2W18("pose", num_classes=3), "num_classes=3 does not belong to task='pose'"),
         (lambda: hk.HRNetV2W18("seg", num_classes=0), "num_classes=0: expected a positive whole number"),
         (lambda: hk.HRNetV2W18("seg", output_stride=2), "output_stride=2: expected one of 1, 4"),

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import hrnet_keras as hk
-from hrnet_keras import answer_files, cli
+from hrnet_keras import cli, prediction_files
 from hrnet_keras.builders import name_outputs
 from hrnet_keras.datasets import DatasetInfo
 from hrnet_keras.loading import load_keras
@@ -60,7 +60,7 @@ def model(model_file):
 @pytest.fixture
 def predict(model, monkeypatch):
     """The command, given the model that is open already."""
-    monkeypatch.setattr("hrnet_keras.answer_files.load", lambda path: model)
+    monkeypatch.setattr("hrnet_keras.predictor.load", lambda path: model)
     return lambda *words: cli.main(["predict", "net.keras", *map(str, words)])
 
 
@@ -93,8 +93,14 @@ def test_answers_are_written_as_they_come_and_the_unreadable_counted(predict, tm
     (tmp_path / "in" / "2.png").write_text("no picture")
     (tmp_path / "in" / "4.png").write_bytes((tmp_path / "in" / "3.png").read_bytes()[:900])
     out, there = tmp_path / "out", []
-    real = answer_files._say
-    monkeypatch.setattr(answer_files, "_say", lambda *words: there.append(len(list(out.iterdir()))) or real(*words))
+    real = prediction_files.write_predictions
+
+    def counted(*words, **options):
+        for file in real(*words, **options):
+            there.append(len(list(out.iterdir())))
+            yield file
+
+    monkeypatch.setattr(prediction_files, "write_predictions", counted)
     assert predict(tmp_path / "in" / "*.png", "--output", out) == 1
     printed = capsys.readouterr()
     assert printed.out.split() == [str(out / f"{i}.png") for i in (1, 3, 5)] and there == [1, 2, 3]
@@ -108,14 +114,15 @@ def test_answers_are_written_as_they_come_and_the_unreadable_counted(predict, tm
 def test_what_is_written_before_an_interrupt_stays(predict, tmp_path, monkeypatch, capsys):
     for i in range(4):
         noise(tmp_path / "in" / f"{i}.png")
-    said = []
+    real = prediction_files.write_predictions
 
-    def say(*words):
-        said.append(words)
-        if len(said) == 2:
-            raise KeyboardInterrupt
+    def interrupted(*words, **options):
+        for i, file in enumerate(real(*words, **options)):
+            if i == 1:
+                raise KeyboardInterrupt
+            yield file
 
-    monkeypatch.setattr(answer_files, "_say", say)
+    monkeypatch.setattr(prediction_files, "write_predictions", interrupted)
     assert predict(tmp_path / "in" / "*.png", "--output", tmp_path / "out") != 0
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["0.png", "1.png"]
 
@@ -151,7 +158,9 @@ def test_the_output_of_one_picture_may_be_a_file(predict, tmp_path, capsys):
 )  # fmt: skip
 def test_sizes_stand_before_or_behind_the_pictures(monkeypatch, capsys, words, expected):
     asked = []
-    monkeypatch.setattr(answer_files, "answer_files", lambda *given, size, **more: asked.append((given[:2], size)))
+    monkeypatch.setattr(
+        prediction_files, "write_predictions", lambda *given, size, **more: asked.append((given[:2], size)) or ()
+    )
     for whole in ([*words, "net.keras", "a.png"], ["net.keras", "a.png", *words]):
         status = cli.main(["predict", *whole])
         assert status == (0 if expected else 1), whole
@@ -177,7 +186,7 @@ def test_pictures_seen_at_another_size_and_turned_ones_are_remarked(predict, tmp
 
 def test_pictures_without_a_face_say_so(tmp_path, monkeypatch, capsys):
     model = dots.model("landmark", (64, 64))
-    monkeypatch.setattr("hrnet_keras.answer_files.load", lambda path: model)
+    monkeypatch.setattr("hrnet_keras.predictor.load", lambda path: model)
     faces = {32: np.zeros((0, 4)), 33: np.array([[5.0, 5, 28, 28]])}  # by the height of the picture
     monkeypatch.setattr(landmark, "find_faces", lambda image: (faces[len(image)], None))
     pictures = [str(noise(tmp_path / "in" / f"{i}.png", (32 + i, 48))) for i in range(2)]
@@ -194,7 +203,7 @@ def test_pictures_without_a_face_say_so(tmp_path, monkeypatch, capsys):
 
 def test_a_box_that_does_not_fit_costs_one_picture(tmp_path, monkeypatch, capsys):
     model = dots.model("pose", (64, 64))
-    monkeypatch.setattr("hrnet_keras.answer_files.load", lambda path: model)
+    monkeypatch.setattr("hrnet_keras.predictor.load", lambda path: model)
     pictures = [str(noise(tmp_path / "in" / f"{i}.png")) for i in range(2)]
     boxes = '{"0.png": [[900, 5, 930, 40]], "1.png": [[5, 5, 30, 30]]}'
     words = ["predict", "net.keras", *pictures, "--output", str(tmp_path / "out"), "--boxes", boxes]
@@ -298,7 +307,8 @@ def test_train_reads_recipe_and_options(tmp_path, monkeypatch, capsys):
         (["train", "nothing.yaml"], "nothing.yaml: no such file"),
         (["predict", "net.keras", "a.png"], "net.keras"),
         (["predict", "--what"], "--what"),
-        (["evaluate", "net.keras"], "expected MODEL and DATASET"),
+        (["evaluate"], "expected MODEL and DATASET, or --weights NAME"),
+        (["evaluate", "net.keras"], "net.keras"),
         (["export", "net.keras", "out", "--version", "one"], "version"),
         (["demo", "--task", "fly"], "task='fly'"),
         (["trian", "x.yaml"], "'trian' is no command: did you mean train?"),
@@ -357,14 +367,14 @@ def test_help_speaks_no_python(name, capsys):
 def test_help_lists_what_there_is(capsys):
     from hrnet_keras.datasets import NAMES
     from hrnet_keras.demo import SHOWS
-    from hrnet_keras.tasks.segmentation.protocol import RULES
+    from hrnet_keras.tasks.segmentation.protocol import MODES
 
     printed = {}
     for name in ("evaluate", "demo", "train"):
         with pytest.raises(SystemExit):
             cli.main([name, "--help"])
         printed[name] = capsys.readouterr().out
-    assert all(re.search(rf"\b{word}\b", printed["evaluate"]) for word in (*NAMES, *RULES))
+    assert all(re.search(rf"\b{word}\b", printed["evaluate"]) for word in (*NAMES, *MODES))
     assert all(re.search(rf"\b{task}\b", printed["demo"]) for task in SHOWS)
     assert "--optimizer.learning_rate  a number (default: 0.01)\n        at the start." in printed["train"]
     assert "--augment.crop  two whole numbers (height, width) (default: [512, 1024])" in printed["train"]

@@ -14,6 +14,7 @@ from hrnet_keras.checkpoints import zoo
 from hrnet_keras.cli import main
 from hrnet_keras.datasets.cityscapes import TRAINED_IDS
 from hrnet_keras.layers import ModelInfoLayer
+from hrnet_keras.layers.model_info import update_info
 from hrnet_keras.tasks.segmentation.protocol import Protocol
 from tests import dots, point_files, published_sets, streets
 from tests.checkpoints.published import CASES, filled
@@ -103,7 +104,7 @@ def by_hand(model, dataset, kind):
     for i in range(len(dataset)):
         example = dataset.example(i)
         shown = {"landmark": dataset_squares(example), "pose": example["boxes"]}[kind]
-        more = {"passes": 1} if kind == "landmark" else {}
+        more = {"refine_iterations": 0} if kind == "landmark" else {}
         found = hk.predict(model, example["image"], boxes=shown, **more)[0].points
         longer = (example["boxes"][:, 2:] - example["boxes"][:, :2]).max(1)
         values.append(np.linalg.norm(found - example["points"], axis=-1) / longer[:, None])
@@ -288,7 +289,7 @@ def test_the_set_and_the_split_are_the_customary_ones_unless_said(tmp_path, monk
 
     monkeypatch.setattr(datasets, "load", load)
     model = of_maps(17, (64, 64))
-    model.layers[-1].info |= {"data": "mpii", "lineage": "mmlab"}
+    update_info(model, data="mpii", lineage="mmlab")
     folder = hk.export(model, tmp_path / "net")
     for net in (model, folder, "HR18-WFLW"):
         with pytest.raises(ValueError, match="asked"):

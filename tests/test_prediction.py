@@ -9,8 +9,9 @@ import pytest
 from PIL import Image, ImageOps
 
 import hrnet_keras as hk
-from hrnet_keras import prediction
+from hrnet_keras import prediction, predictor
 from hrnet_keras.checkpoints import zoo
+from hrnet_keras.layers.model_info import ModelInfo
 from hrnet_keras.transforms import upright
 from tests import dots
 from tests.checkpoints.published import CASES, filled
@@ -57,7 +58,7 @@ def test_a_keras_file_brings_its_classes(model, tmp_path):
     named.save(tmp_path / "net.keras")
     image = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
     found = hk.predict(tmp_path / "net.keras", image)[0]
-    assert found.info.class_names == ("road", "sky") and found.info.palette == [[1, 2, 3], [4, 5, 6]]
+    assert found.info.class_names == ("road", "sky") and found.info.palette == ((1, 2, 3), (4, 5, 6))
     np.testing.assert_array_equal(found.label_map, hk.predict(named, image)[0].label_map)
 
 
@@ -165,7 +166,7 @@ def test_points_are_drawn_saved_and_told_by_a_keras_file(points_model, tmp_path)
     points_model.save(tmp_path / "net.keras")
     found = hk.predict(tmp_path / "net.keras", tmp_path / "people.png", boxes=BOXES)[0]
     np.testing.assert_array_equal(found.points, hk.predict(points_model, image, boxes=BOXES)[0].points)
-    assert found.info.point_names == tuple(dots.NAMES) and found.info.edges == [[0, 1], [0, 2]]
+    assert found.info.point_names == tuple(dots.NAMES) and found.info.edges == ((0, 1), (0, 2))
     drawn = np.asarray(Image.open(found.save(tmp_path / "drawn.png", boxes=True)))
     assert drawn.shape == (60, 100, 3)
     for x, y in PAIR.reshape(-1, 2).astype(int):
@@ -276,12 +277,23 @@ def test_points_of_a_turned_photograph_are_of_its_pixels_as_stored(points_model,
         hk.predict(points_model, tmp_path / "a.png", boxes=[[9, 9, 5, 30]])
 
 
+class Exported:
+    """A stand-in for an exported model, whose logits are as large as its input."""
+
+    info, input_size = ModelInfo("seg", num_classes=3), (None, None)
+
+    def __init__(self, path):
+        assert os.path.isdir(path)
+
+    def __call__(self, batch):
+        return {"logits": np.asarray(batch, np.float32)}
+
+
 def test_sizes_are_for_segmentation(model, points_model, tmp_path, monkeypatch):
     image = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
     (found,) = hk.predict(model, image, size=(24, 36))
     assert found.label_map.shape == (40, 60) and found.shown_size == (24, 36)
-    exported = lambda image: {"label_map": image[..., 0]}, {"task": "seg", "num_classes": 256}
-    monkeypatch.setattr(prediction, "open_saved_model", lambda *words, **more: exported)
+    monkeypatch.setattr(predictor, "SavedModelRuntime", Exported)
     (served,) = hk.predict(tmp_path, image, size=(80, 120))
     assert served.label_map.shape == (40, 60) and served.shown_size == (80, 120)
     with pytest.raises(ValueError, match="size=64: a model of task 'pose' sees all pictures at its own size"):

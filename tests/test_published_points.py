@@ -12,8 +12,9 @@ from hrnet_keras.checkpoints import zoo
 from hrnet_keras.checkpoints.loading import save_torch_weights
 from hrnet_keras.cli import main
 from hrnet_keras.datasets.published import published
+from hrnet_keras.layers.model_info import info_layer
 from hrnet_keras.tasks import task_named
-from hrnet_keras.tasks.keypoints.reading import reading_of
+from hrnet_keras.tasks.keypoints.spec import KeypointSpec
 from tests import point_files
 from tests.checkpoints.published import CASES, filled
 
@@ -38,22 +39,20 @@ def small_net():
 def test_every_entry_says_how_it_is_read(small_net):
     for entry in ENTRIES:
         model = small_net(entry.task, entry.count, entry.lineage)
-        before = dict(info_of(model))
+        before = info_of(model)
         _name_published(model, entry)
         info, names = info_of(model), published(entry.data)
-        symmetric = task_named(entry.task).module("pipeline").SYMMETRIC
-        flip = {"official": entry.task == "pose", "mmlab": True}
-        reading = reading_of(model, size=(1, 1), flip=flip, symmetric=symmetric)
-        assert reading.convention == entry.lineage and reading.codec == entry.codec, entry.name
-        assert reading.size == entry.input_size and reading.flip == (entry.lineage == "mmlab" or entry.task == "pose")
-        assert reading.flip_pairs == names.flip_pairs and len(reading.flip_pairs) > 5
+        defaults = task_named(entry.task).module("inference").DEFAULTS
+        spec = KeypointSpec.of(info, model.input_shape[1:3], defaults)
+        assert spec.convention == entry.lineage and spec.codec == entry.codec, entry.name
+        assert spec.size == entry.input_size and spec.flip == (entry.lineage == "mmlab" or entry.task == "pose")
+        assert spec.flip_pairs == names.flip_pairs and len(spec.flip_pairs) > 5
         assert info.point_names == tuple(names.point_names) and info.data == entry.data
         assert len(names.point_names) * (3 if entry.codec == "udp_combined" else 1) == entry.count
         boxes = {("aflw", "official"): "aflw", ("aflw", "mmlab"): "aflw", ("cofw", "mmlab"): "cofw"}
         assert info.crop_box == boxes.get((entry.data, entry.lineage), "tight"), entry.name
-        assert info.get("published", {}).get("score", {}) == entry.score
-        info.clear()
-        info.update(before)  # the net serves other entries, too
+        assert (info.published or {}).get("score", {}) == entry.score
+        info_layer(model).info = before  # the net serves other entries, too
 
 
 @pytest.mark.parametrize(

@@ -61,3 +61,38 @@ def _boxes_of(picture: str, whole: dict, where: str) -> np.ndarray:
         raise DataError(f"{where}: {name}: expected {LIST}")
     rows = [numbers(row, 4, f"{where}: {name}", f"box [{i}]") for i, row in enumerate(whole[name])]
     return np.array(rows, np.float64).reshape(-1, 4)
+
+
+def checked_boxes(boxes, size: tuple[int, int]) -> np.ndarray:
+    """Boxes of a picture of `size` (height, width) as float64 `(n, 4)`.
+
+    Raises:
+        DataError: another shape, a number that is none, a box without area or outside of the picture; names the box.
+    """
+    expected = "expected (n, 4), each left, top, right, bottom in pixels"
+    try:
+        array = np.asarray(boxes, np.float64)
+    except (TypeError, ValueError):  # rows of several lengths, words
+        raise DataError(f"boxes={boxes!r}: {expected}") from None
+    if array.size == 0 or array.shape == (4,):
+        array = array.reshape(-1, 4)
+    if array.ndim != 2 or array.shape[1] != 4:
+        raise DataError(f"boxes of shape {array.shape}: {expected}")
+    for i, box in enumerate(array):
+        problem = _problem_of(box, size)
+        if problem is not None:
+            left, top, right, bottom = box
+            raise DataError(f"boxes[{i}] = ({left:g}, {top:g}, {right:g}, {bottom:g}): {problem}")
+    return array
+
+
+def _problem_of(box: np.ndarray, size: tuple[int, int]) -> str | None:
+    """What is wrong with a box in a picture of that size."""
+    (left, top, right, bottom), (height, width) = box, size
+    if not np.isfinite(box).all():
+        return "expected numbers"
+    if right <= left or bottom <= top:
+        return "has no area: expected left, top, right, bottom, the latter two larger"
+    if right <= 0 or bottom <= 0 or left >= width or top >= height:
+        return f"lies outside the picture of {width}x{height} (width x height)"
+    return None

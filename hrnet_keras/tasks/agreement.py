@@ -6,6 +6,7 @@ import numpy as np
 
 from hrnet_keras.datasets.matching import difference, places_in, say_nothing
 from hrnet_keras.tasks import TASKS
+from hrnet_keras.tasks.results import Classes, LabelMap, Points, Result
 
 KINDS = {"num_classes": ("classes", "class_names"), "num_keypoints": ("points", "point_names")}
 
@@ -66,23 +67,22 @@ def in_model_order(info, data):
     return replace(data, **{word: tuple((places[a], places[b]) for a, b in getattr(data, word))})
 
 
-def in_data_order(answer, places):
-    """A model's answer with the classes or points of a data set: what is read, scored and saved there.
+def in_data_order(result: Result, places: list[int] | None) -> Result:
+    """A model's result with the classes or points of a data set: what is read, scored and saved there.
 
     Args:
-        answer: dict of arrays: `points` `(n, k, 2)` with `scores` `(n, k)`, or class ids `label_map` or `labels`.
+        result: of the model.
         places: as `places_of` gives them. Classes that the data set lacks get ids above its own.
-
-    Returns:
-        A dict of the same words.
     """
     if places is None:
-        return answer
-    if "points" in answer:
-        return {**answer, "points": answer["points"][:, places], "scores": answer["scores"][:, places]}
-    return {
-        word: _renamed(value, places) if word in ("label_map", "labels") else value for word, value in answer.items()
-    }
+        return result
+    if isinstance(result, Points):
+        return replace(result, points=result.points[:, places], scores=result.scores[:, places])
+    if isinstance(result, LabelMap):
+        return replace(result, label_map=_renamed(result.label_map, places))
+    if isinstance(result, Classes):
+        return replace(result, labels=_renamed(result.labels, places))
+    raise TypeError(f"{type(result).__name__} has neither classes nor points")
 
 
 def _renamed(ids, places):

@@ -80,7 +80,7 @@ class Task:
             differ in biases alone.
         input_keys: words of an example that its predictor is told beside the picture.
         saved_as: ending of the file that a result is saved as (`".png"`, `".json"`), `None` where there is none.
-        takes_sizes: whether pictures can be shown to the net at a size of one's choice.
+        predict_options: fields of `tasks.processing.PredictOptions` that it has beside `scores` and `protocol`.
         may_lack_classes: whether a data set of some of a model's classes can be scored.
         nothing_found: said of a picture in which things were looked for in vain.
     """
@@ -106,7 +106,7 @@ class Task:
     variants_alike: bool = False
     input_keys: tuple[str, ...] = ()
     saved_as: str | None = None
-    takes_sizes: bool = False
+    predict_options: tuple[str, ...] = ()
     may_lack_classes: bool = False
     nothing_found: str | None = None
 

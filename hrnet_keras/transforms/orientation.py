@@ -30,8 +30,8 @@ def orientation_and_size(contents):
         place, size = tf.cond(
             tf.io.is_jpeg(contents), lambda: _walk(contents, _jpeg_part, 2), lambda: _of_chunks(contents)
         )
-        found = tf.cond(place[1] > 0, lambda: _of_exif(contents, place[0], place[1]), lambda: STORED)
-        return found, tf.cast(size, tf.int32)
+        orientation = tf.cond(place[1] > 0, lambda: _of_exif(contents, place[0], place[1]), lambda: STORED)
+        return orientation, tf.cast(size, tf.int32)
 
 
 def turned(values, orientation, axis=0):
@@ -47,13 +47,13 @@ def turned(values, orientation, axis=0):
         swap, flip_rows, flip_columns = TURNS[number]
         order = list(range(values.shape.rank))
         order[axis], order[axis + 1] = order[axis + 1], order[axis]
-        found = tf.transpose(values, order) if swap else values
+        result = tf.transpose(values, order) if swap else values
         flipped = [axis] * flip_rows + [axis + 1] * flip_columns
-        return tf.reverse(found, flipped) if flipped else found
+        return tf.reverse(result, flipped) if flipped else result
 
-    found = tf.switch_case(orientation - 1, [lambda number=number: turn(number) for number in sorted(TURNS)])
+    result = tf.switch_case(orientation - 1, [lambda number=number: turn(number) for number in sorted(TURNS)])
     any_size = [None if at in (axis, axis + 1) else side for at, side in enumerate(values.shape)]
-    return tf.ensure_shape(found, any_size)
+    return tf.ensure_shape(result, any_size)
 
 
 def turned_back(values, orientation, axis=0):
@@ -205,8 +205,8 @@ def _of_exif(contents, begin, end):
 
 def _bytes(contents, at, count):
     """Bytes of a file as int64 `(count,)`, zeros beyond its end; `count` is a number of Python's."""
-    found = tf.io.decode_raw(_cut(contents, at, count), tf.uint8, fixed_length=count)
-    return tf.cast(tf.ensure_shape(found, (count,)), tf.int64)
+    values = tf.io.decode_raw(_cut(contents, at, count), tf.uint8, fixed_length=count)
+    return tf.cast(tf.ensure_shape(values, (count,)), tf.int64)
 
 
 def _cut(contents, at, count):

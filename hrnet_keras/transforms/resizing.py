@@ -10,13 +10,13 @@ _SUPPORT = {"bilinear": 1.0, "bicubic": 2.0}  # half the width of the filter, in
 _BITS = 22  # of a weight, behind the point: Pillow computes in whole numbers
 
 
-def resize(picture, size, how="bilinear", window=None):
+def resize(picture, size, interpolation="bilinear", window=None):
     """Another size, by Pillow's filters, which average where they shrink.
 
     Args:
         picture: uint8 `(height, width, channels)`.
         size: whole numbers `(2,)`, height and width that the whole picture gets.
-        how: `"bilinear"` or `"bicubic"`.
+        interpolation: `"bilinear"` or `"bicubic"`.
         window: `(begin, extent)`, whole numbers `(2,)` each as (y, x): the part of the resized picture that is wanted;
             where it reaches beyond, the result is black. Default: all of it. Nothing else is computed.
 
@@ -27,13 +27,13 @@ def resize(picture, size, how="bilinear", window=None):
     Source: the arithmetic of `Resample.c` of Pillow; the order of the two passes as measured on Pillow 12 and 13.
     """
     with tf.device("/CPU:0"):  # where pictures are decoded; a GPU has no whole numbers to speak of
-        return _resize(picture, tf.cast(size, tf.int32), how, window)
+        return _resize(picture, tf.cast(size, tf.int32), interpolation, window)
 
 
-def _resize(picture, size, how, window):
+def _resize(picture, size, interpolation, window):
     begin, extent = (tf.zeros_like(size), size) if window is None else (tf.cast(part, tf.int32) for part in window)
     shape = tf.shape(picture)[:2]
-    down, across = (_Axis(shape[i], size[i], begin[i], extent[i], how) for i in (0, 1))
+    down, across = (_Axis(shape[i], size[i], begin[i], extent[i], interpolation) for i in (0, 1))
 
     # Either pass rounds to whole grey levels, so their order can be seen. What the second does not look at is left out.
     def across_first():
@@ -82,12 +82,12 @@ class _Axis:
         low, high: the source pixels that are looked at lie from `low` to before `high`.
     """
 
-    def __init__(self, source, target, begin, extent, how):
+    def __init__(self, source, target, begin, extent, interpolation):
         places = begin + tf.range(extent)
         is_inside = (places >= 0) & (places < target)
         step = tf.cast(source, tf.float64) / tf.cast(target, tf.float64)
         coarse = tf.maximum(step, 1.0)
-        support = _SUPPORT[how] * coarse
+        support = _SUPPORT[interpolation] * coarse
         centers = (tf.cast(places, tf.float64) + 0.5) * step
         ends = tf.minimum(tf.cast(centers + support + 0.5, tf.int32), source)
         self.first = tf.maximum(tf.cast(centers - support + 0.5, tf.int32), 0)
@@ -95,7 +95,7 @@ class _Axis:
         taps = tf.range(tf.reduce_max(counts))
         offsets = tf.cast(self.first[:, None] + taps, tf.float64) - centers[:, None] + 0.5
         is_used = is_inside[:, None] & (taps < counts[:, None])
-        weights = tf.where(is_used, _FILTERS[how](offsets * (1.0 / coarse)), 0.0)
+        weights = tf.where(is_used, _FILTERS[interpolation](offsets * (1.0 / coarse)), 0.0)
         weights = tf.math.divide_no_nan(weights, tf.reduce_sum(weights, axis=1, keepdims=True)) * 2**_BITS
         self.weights = tf.cast(weights + 0.5 * tf.sign(weights), tf.int32)  # truncates toward zero
         self.low = tf.reduce_min(tf.where(is_inside, self.first, source - 1))

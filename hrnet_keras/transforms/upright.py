@@ -20,7 +20,7 @@ TURNS = {
 BACK = {**{orientation: orientation for orientation in TURNS}, 6: 8, 8: 6}
 
 
-def orientation_of(file):
+def orientation_of(file: str) -> int:
     """How the pixels that Pillow reads from a file have to be turned to be upright, 1..8.
 
     1 where the file does not say so, says something else or can't be read: whoever reads its pixels complains. Pillow
@@ -28,13 +28,15 @@ def orientation_of(file):
     """
     try:
         with Image.open(file) as picture:
-            found = STORED if picture.format == "TIFF" else picture.getexif().get(TAG, STORED)
+            if picture.format == "TIFF":
+                return STORED
+            orientation = picture.getexif().get(TAG, STORED)
     except Exception:  # damaged EXIF data raises many kinds
         return STORED
-    return found if found in TURNS else STORED
+    return orientation if orientation in TURNS else STORED
 
 
-def turned(pixels, orientation):
+def turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
     """A picture or map `(height, width, ...)` turned: from stored to upright pixels."""
     swap, flip_rows, flip_columns = TURNS[orientation]
     pixels = np.swapaxes(pixels, 0, 1) if swap else pixels
@@ -43,38 +45,25 @@ def turned(pixels, orientation):
     return np.ascontiguousarray(pixels)
 
 
-def turned_points(points, orientation, size):
+def turned_points(points, orientation: int, size: tuple[int, int]) -> np.ndarray:
     """Points `(..., 2)` as (x, y), whole numbers at the middles of pixels, of a picture of `size` (height, width)."""
     return _turned_xy(points, orientation, size, last=1)
 
 
-def turned_boxes(boxes, orientation, size):
+def turned_boxes(boxes, orientation: int, size: tuple[int, int]) -> np.ndarray:
     """Boxes `(n, 4)` xyxy, whole numbers at the edges of pixels, of a picture of `size` (height, width)."""
     corners = _turned_xy(np.reshape(boxes, (-1, 2, 2)), orientation, size, last=0)
     return np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
 
 
-def turned_answer(answer, orientation, size):
-    """A task's answer about a picture of `size` (height, width), turned with it; `answer` itself stays as it is."""
-    if orientation == STORED:
-        return answer
-    found = dict(answer)
-    for word in ("label_map", "scores") if "label_map" in answer else ():
-        if word in answer:
-            found[word] = turned(answer[word], orientation)
-    if "points" in answer:
-        found["points"] = turned_points(answer["points"], orientation, size)
-    if "boxes" in answer:
-        found["boxes"] = turned_boxes(answer["boxes"], orientation, size)
-    return found
-
-
 def _turned_xy(points, orientation, size, last):
     """`last`: by how much the largest coordinate is less than the number of pixels."""
     swap, flip_rows, flip_columns = TURNS[orientation]
-    points, (height, width) = np.array(points, np.float64), size
+    points = np.array(points, np.float64)
+    height, width = size
     if swap:
-        points, (height, width) = points[..., ::-1].copy(), (width, height)
+        points = points[..., ::-1].copy()
+        height, width = width, height
     if flip_columns:
         points[..., 0] = width - last - points[..., 0]
     if flip_rows:

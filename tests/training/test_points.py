@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 import hrnet_keras as hk
-from hrnet_keras import builders, datasets, training
+from hrnet_keras import builders, datasets, tasks, training
 from hrnet_keras.layers import ModelInfoLayer
 from hrnet_keras.layers.model_info import ModelInfo
 from hrnet_keras.recipe import DataRecipe, ModelRecipe, OptimizerRecipe, Recipe, TrainRecipe
 from hrnet_keras.tasks import task_named
-from hrnet_keras.tasks.keypoints.reading import reading_of
+from hrnet_keras.tasks.keypoints.spec import KeypointSpec
 from hrnet_keras.training import assemble, callbacks
 from hrnet_keras.training.callbacks import Scores
 
@@ -66,7 +66,9 @@ def test_a_model_knows_how_it_is_to_be_asked(tmp_path, tiny_net, task):
         assert [tuple(pair) for pair in info.flip_pairs] == list(dataset.info.flip_pairs)
         assert [tuple(pair) for pair in info.edges] == list(dataset.info.edges)
         assert info.crop_box == "tight" and info.stretch_first is True
-    read = reading_of(model, size=(1, 1), flip={"official": False, "mmlab": True}, symmetric=("udp",))
+    read = KeypointSpec.of(
+        builders.info_of(model), model.input_shape[1:3], tasks.task_named(task).module("inference").DEFAULTS
+    )
     assert (read.convention, read.codec, read.size, read.flip) == ("mmlab", "dark", (64, 64), True)
     example = dataset.example(next(i for i in range(6) if len(dataset.annotations(i)["points"])))
     points = [hk.predict(net, example["image"], boxes=example["boxes"])[0].points for net in (model, folder)]

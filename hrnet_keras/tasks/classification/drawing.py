@@ -8,25 +8,28 @@ from hrnet_keras.tasks.lettering import lettering
 LINE = 18
 
 
-def draw(image, answer, info, *, count=5):
+def draw(image, result, info, *, count=5):
     """Writes names and probabilities under a picture.
 
     Args:
         image: uint8 RGB `(height, width, 3)`.
-        answer: dict with `labels`, best first, and `scores`; or an example with `label`.
+        result: dict with `labels`, best first, and `scores`; or an example with `label`.
         info: `class_names` as attribute.
         count: how many classes.
 
     Returns:
         uint8 RGB `(height + a line per class, width, 3)`.
     """
-    labels = [answer["label"]] if "label" in answer else [label for label in answer["labels"] if label >= 0][:count]
-    scores = answer.get("scores", [None] * len(labels))
+    if "label" in result:
+        labels = [result["label"]]
+    else:
+        labels = [label for label in result["labels"] if label >= 0][:count]
+    scores = result.get("scores", [None] * len(labels))
     strip = Image.new("RGB", (image.shape[1], LINE * len(labels) + 4), "white")
     pen, plain = ImageDraw.Draw(strip), ImageFont.load_default(12)
     for i, (label, score) in enumerate(zip(labels, scores, strict=False)):
-        share = "" if score is None else f"{100 * float(score):5.1f} %  "
+        percent = "" if score is None else f"{100 * float(score):5.1f} %  "
         font, name = lettering(info.class_names[int(label)], int(label), 12)
-        pen.text((4, 3 + LINE * i), share, fill="black", font=plain)
-        pen.text((4 + plain.getlength(share), 3 + LINE * i), name, fill="black", font=font)
+        pen.text((4, 3 + LINE * i), percent, fill="black", font=plain)
+        pen.text((4 + plain.getlength(percent), 3 + LINE * i), name, fill="black", font=font)
     return np.concatenate([image, np.asarray(strip)])

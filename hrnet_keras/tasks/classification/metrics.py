@@ -18,17 +18,17 @@ class Metric:
         self.names = tuple(info.class_names)
         self.seen, self.first, self.among = 0, 0, 0
 
-    def update(self, answer, example):
+    def update(self, result, example):
         """Adds one picture.
 
         Args:
-            answer: dict with `labels`, best first.
+            result: dict with `labels`, best first.
             example: dict with `label` and `name`.
 
         Raises:
             ValueError: the model's logits were no finite numbers; names the picture.
         """
-        labels = [int(label) for label in answer["labels"]]
+        labels = [int(label) for label in result["labels"]]
         if min(labels) < 0:
             raise NotFiniteError(f"{example['name']}: the model's logits are no finite numbers: {REASON}")
         self.seen += 1

@@ -1,22 +1,18 @@
-"""Every way from a picture to the model's input: random crops to train on, the middle to score, bytes to serve."""
+"""From pictures to training batches: random crops, resized and mirrored; and the examples to score."""
 
 import math
 from collections.abc import Iterator
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image
 
 from hrnet_keras.datasets import ClassSet, read_ahead
 from hrnet_keras.datasets.dataset import Example
 from hrnet_keras.datasets.source import ImageSource
-from hrnet_keras.tasks.classification import decoding
-from hrnet_keras.transforms import decode, orientation, resizing
+from hrnet_keras.tasks.classification.center_crop import cut_and_resize
 from hrnet_keras.transforms.order import sample_indices
 
 AREA, ASPECT, TRIES = (0.08, 1.0), (3 / 4, 4 / 3), 10
-SIZE, CROP = 224, 0.875
-FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
 
 def training(
@@ -99,115 +95,6 @@ def random_window(size: tuple[int, int], rng: np.random.Generator) -> tuple[int,
     return (height - h) // 2, (width - w) // 2, h, w
 
 
-def cut_and_resize(image, window, size, how="bilinear"):
-    """A part `(top, left, height, width)` of a picture at another `(height, width)`, by Pillow, antialiased."""
-    top, left, height, width = window
-    part = Image.fromarray(image[top : top + height, left : left + width])
-    return np.asarray(part.resize(size[::-1], FILTERS[how]))
-
-
-def view_of(input_size, info):
-    """How a model looks at pictures, as options of `prepare`.
-
-    Args:
-        input_size: (height, width) of the model's input, `None` where it takes any.
-        info: of the model: `input`, `crop` and `interpolation`, where its training or publisher says so.
-
-    Raises:
-        ValueError: an interpolation that this package does not know.
-    """
-    how = info.interpolation or "bilinear"
-    if how not in FILTERS:
-        raise ValueError(f"interpolation={how!r}: expected one of {', '.join(map(repr, FILTERS))}")
-    usual = info.input_size or (SIZE, SIZE)
-    size = tuple(fixed or side for fixed, side in zip(input_size, usual, strict=True))
-    return {"size": size, "crop": info.crop_ratio or CROP, "how": how}
-
-
-def prepare(image, *, size=(SIZE, SIZE), crop=CROP, how="bilinear"):
-    """The middle of a picture as published scores see it: short side to `size / crop`, then the middle of `size`.
-
-    Args:
-        image: uint8 RGB `(height, width, 3)`.
-        size: `(height, width)` of the model's input. Where it is no square, the picture is brought to the least size
-            that covers `size / crop`.
-        crop: share of the resized picture's short side that the crop has.
-        how: `"bilinear"` or `"bicubic"`.
-
-    Returns:
-        uint8 `(*size, 3)`.
-
-    Source: the test transform of the official classification repository (torchvision on Pillow).
-    """
-    (height, width), (high, wide) = image.shape[:2], (int(side / crop) for side in size)
-    if height * wide < width * high:
-        scaled = high, int(high * width / height)
-    else:
-        scaled = int(wide * height / width), wide
-    found = cut_and_resize(image, (0, 0, height, width), scaled, how)
-    top, left = (round((n - side) / 2) for n, side in zip(scaled, size, strict=True))
-    return found[top : top + size[0], left : left + size[1]]
-
-
-def prepare_in_graph(picture, *, size, crop, how):
-    """As `prepare`, to the last bit, of a uint8 tensor `(height, width, 3)`: part of the exported signatures."""
-    height, width = tf.unstack(tf.cast(tf.shape(picture)[:2], tf.int64))
-    high, wide = (int(side / crop) for side in size)
-    as_high = tf.stack([high, tf.cast(high * width / height, tf.int64)])  # divided in float64, as in Python
-    as_wide = tf.stack([tf.cast(wide * height / width, tf.int64), wide])
-    scaled = tf.where(height * wide < width * high, as_high, as_wide)
-    begin = tf.cast(tf.round(tf.cast(scaled - size, tf.float64) / 2), tf.int32)  # halves to even, as in Python
-    return tf.ensure_shape(resizing.resize(picture, scaled, how, (begin, size)), (*size, 3))
-
-
 def evaluation(dataset: ClassSet, workers: int = 2) -> Iterator[Example]:
     """The examples of a data set in its order, read ahead by `workers` threads."""
     return read_ahead(dataset, workers)
-
-
-def endpoints(model, info):
-    """The signatures of an exported classifier, for `exporting`.
-
-    | name | takes | answers |
-    |---|---|---|
-    | `serving_default` | `image_bytes` `(batch,)`: JPEG or PNG files of any sizes | `labels` |
-    | `scores` | `image_bytes` | `labels`, `scores` |
-    | `images` | `images` uint8 `(batch, height, width, 3)` of any size | `labels`, `scores` |
-
-    `labels` int32 `(batch, 5)` are class ids, best first (fewer where there are fewer classes), `scores` float32 their
-    probabilities. Bytes that are no picture are answered by labels of -1 and scores of 0. Photographs that are stored
-    turned are looked at upright, as by `predict`; `images` are taken as they are.
-
-    Args:
-        model: the folded model.
-        info: of the model.
-
-    Returns:
-        List of `(name, function, what it takes)`.
-    """
-    view = view_of(model.input_shape[1:3], info)
-    shown = tf.TensorSpec((*view["size"], 3), tf.uint8)
-
-    def answer(pictures):
-        return decoding.decode(model(tf.cast(pictures, tf.float32), training=False), scores=True)
-
-    def of_images(images):
-        return answer(tf.map_fn(lambda image: prepare_in_graph(image, **view), images, fn_output_signature=shown))
-
-    def read(contents):
-        picture, is_read = decode.decode_or_black(contents)
-        turn, _ = orientation.orientation_and_size(contents)
-        return prepare_in_graph(orientation.turned(picture, turn), **view), is_read
-
-    def of_files(image_bytes):
-        pictures, are_read = tf.map_fn(read, image_bytes, fn_output_signature=(shown, tf.TensorSpec((), tf.bool)))
-        found, are_read = answer(pictures), are_read[:, None]
-        return {"labels": tf.where(are_read, found["labels"], -1), "scores": tf.where(are_read, found["scores"], 0.0)}
-
-    files = [tf.TensorSpec([None], tf.string, name="image_bytes")]
-    pixels = [tf.TensorSpec([None, None, None, 3], tf.uint8, name="images")]
-    return [
-        ("serving_default", lambda image_bytes: {"labels": of_files(image_bytes)["labels"]}, files),
-        ("scores", of_files, files),
-        ("images", of_images, pixels),
-    ]

@@ -5,31 +5,35 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
+from hrnet_keras.tasks.keypoints.spec import KeypointSpec
+from hrnet_keras.tasks.processing import Signature
 from hrnet_keras.transforms import orientation
 from hrnet_keras.transforms.decode import decode_or_black
 from hrnet_keras.transforms.upright import STORED
 
 
 @dataclass(frozen=True)
-class Steps:
+class GraphSteps:
     """What a task does in the graph between a picture's boxes and its points.
 
     Attributes:
-        look: `(picture uint8 (height, width, 3), places (n, ...))` -> crops float32 `(n, *size, 3)`, and float64
-            `(n, rows, columns)` of whatever `decoded` needs to find back.
-        decoded: `(heat maps, back)` -> points `(n, k, 2)` in the picture, scores `(n, k)`.
-        place: boxes float32 `(n, 4)` -> the places that `look` takes.
-        again: points float64 `(n, k, 2)` -> the places of a second look at them; None: one look is enough.
+        spec: of the model.
+        crop: `(picture uint8 (height, width, 3), places (n, ...))` -> crops float32 `(n, *size, 3)`, and float64
+            `(n, rows, columns)` of whatever `decode` needs to find back.
+        decode: `(heat maps, back)` -> points `(n, k, 2)` in the picture, scores `(n, k)`.
+        place: boxes float32 `(n, 4)` -> the places that `crop` takes.
+        refine: points float64 `(n, k, 2)` -> the places of a second look at them; None: one look is enough.
     """
 
-    look: Callable
-    decoded: Callable
+    spec: KeypointSpec
+    crop: Callable
+    decode: Callable
     place: Callable = lambda boxes: boxes
-    again: Callable | None = None
+    refine: Callable | None = None
 
 
-def endpoints(model, reading, steps):
-    """The signatures of an exported model of points, for `exporting`.
+def signatures(model, steps: GraphSteps) -> list[Signature]:
+    """The signatures of an exported model of points.
 
     | name | takes | answers |
     |---|---|---|
@@ -44,26 +48,23 @@ def endpoints(model, reading, steps):
 
     Args:
         model: the folded model.
-        reading: its `Reading`.
-        steps: the task's `Steps`.
-
-    Returns:
-        List of `(name, function, what it takes)`.
+        steps: the task's.
     """
-    crop, back = tf.TensorSpec((*reading.size, 3), tf.float32), tf.TensorSpec((None, None), tf.float64)
+    crop_kind = tf.TensorSpec((*steps.spec.size, 3), tf.float32)
+    back_kind = tf.TensorSpec((None, None), tf.float64)
 
     def of_each(pictures, boxes, read, stored):
-        def one(asked):
-            picture, place, turn = asked
+        def crop_one(row):
+            picture, place, turn = row
             picture, is_read = read(picture)
-            crops, backs = steps.look(orientation.turned(picture, turn), place[None])
+            crops, backs = steps.crop(orientation.turned(picture, turn), place[None])
             return crops[0], backs[0], is_read
 
-        def look(places):
-            kinds = crop, back, tf.TensorSpec((), tf.bool)
-            return tf.map_fn(one, (pictures, places, stored.orientation), fn_output_signature=kinds)
+        def crops_at(places):
+            kinds = crop_kind, back_kind, tf.TensorSpec((), tf.bool)
+            return tf.map_fn(crop_one, (pictures, places, stored.orientation), fn_output_signature=kinds)
 
-        return _answer(model, reading, steps, look, boxes, stored)
+        return _points(model, steps, crops_at, boxes, stored)
 
     def of_files(image_bytes, boxes):
         kinds = tf.TensorSpec((), tf.int32), tf.TensorSpec((2,), tf.int32)
@@ -75,12 +76,12 @@ def endpoints(model, reading, steps):
         size = tf.broadcast_to(tf.shape(images)[1:3], (count[0], 2))
         return of_each(images, boxes, lambda image: (image, True), _Stored(tf.fill(count, STORED), size))
 
-    files, boxes = tf.TensorSpec([None], tf.string, name="image_bytes"), _boxes_taken()
+    files = tf.TensorSpec([None], tf.string, name="image_bytes")
     pixels = tf.TensorSpec([None, None, None, 3], tf.uint8, name="images")
     return [
-        ("serving_default", of_files, [files, boxes]),
-        of_picture("picture", model, reading, steps),
-        ("images", of_images, [pixels, boxes]),
+        Signature("serving_default", of_files, [files, _boxes_taken()]),
+        of_picture("picture", model, steps),
+        Signature("images", of_images, [pixels, _boxes_taken()]),
     ]
 
 
@@ -103,43 +104,44 @@ class _Stored:
         return orientation.points_turned_back(points, self.orientation, self.size)
 
 
-def of_picture(name, model, reading, steps):
-    """The signature `name` about one picture and many boxes, as `(name, function, what it takes)`: see `endpoints`."""
+def of_picture(name: str, model, steps: GraphSteps) -> Signature:
+    """The signature `name` about one picture and many boxes: see `signatures`."""
 
     def answer(image_bytes, boxes):
         picture, is_read = decode_or_black(image_bytes)
         stored = _Stored(*orientation.orientation_and_size(image_bytes))
         picture = orientation.turned(picture, stored.orientation)
 
-        def look(places):
-            return *steps.look(picture, places), tf.fill(tf.shape(places)[:1], is_read)
+        def crops_at(places):
+            return *steps.crop(picture, places), tf.fill(tf.shape(places)[:1], is_read)
 
-        return _answer(model, reading, steps, look, boxes, stored)
+        return _points(model, steps, crops_at, boxes, stored)
 
-    return name, answer, [tf.TensorSpec([], tf.string, name="image_bytes"), _boxes_taken()]
+    return Signature(name, answer, [tf.TensorSpec([], tf.string, name="image_bytes"), _boxes_taken()])
 
 
 def _boxes_taken():
     return tf.TensorSpec([None, 4], tf.float32, name="boxes")
 
 
-def _answer(model, reading, steps, look, boxes, stored):
-    """Points and scores of boxes; `look` gives crops at places, the way back, and whether there is a picture.
+def _points(model, steps: GraphSteps, crops_at: Callable, boxes, stored: _Stored) -> dict[str, tf.Tensor]:
+    """Points and scores of boxes; `crops_at` gives crops at places, the way back, and whether there is a picture.
 
     Boxes and points are in pixels as `stored`, places in those of upright pictures.
     """
+    spec = steps.spec
 
-    def seen(places):
-        crops, back, are_read = look(places)
-        crops = tf.ensure_shape(crops, (None, *reading.size, 3))
+    def points_at(places):
+        crops, back, are_read = crops_at(places)
+        crops = tf.ensure_shape(crops, (None, *spec.size, 3))
         maps = model(crops, training=False)
-        if reading.flip:
-            maps = reading.merged(maps, model(tf.reverse(crops, [2]), training=False))
-        return *steps.decoded(maps, back), are_read
+        if spec.flip:
+            maps = spec.merged(maps, model(tf.reverse(crops, [2]), training=False))
+        return *steps.decode(maps, back), are_read
 
-    points, scores, are_read = seen(steps.place(stored.upright(_safe(boxes))))
-    if steps.again is not None:
-        points, scores, are_read = seen(steps.again(tf.cast(points, tf.float64)))
+    points, scores, are_read = points_at(steps.place(stored.upright(_safe(boxes))))
+    if steps.refine is not None:
+        points, scores, are_read = points_at(steps.refine(tf.cast(points, tf.float64)))
     points = stored.back(points)
     is_answer = (_is_box(boxes) & are_read)[:, None]
     scores = tf.where(is_answer, tf.cast(scores, tf.float32), 0.0)
@@ -156,35 +158,35 @@ def _safe(boxes):
     return tf.where(_is_box(boxes)[:, None], boxes, tf.constant([0.0, 0.0, 1.0, 1.0]))
 
 
-def look(picture, centers, sides, reading):
-    """Upright crops of a picture and the maps back, the `look` of crops by an affine map.
+def affine_crops(picture, centers, sides, spec: KeypointSpec):
+    """Upright crops of a picture and the maps back, as `inference.HeatmapProcessor.affine_crops` makes them.
 
     Args:
         picture: uint8 `(height, width, 3)`.
         centers: float64 `(n, 2)` as (x, y).
         sides: float64 `(n, 2)`, width and height of what is to be shown, in pixels, padding included; widened to the
             aspect ratio of the input here.
-        reading: the model's `Reading`.
+        spec: of the model.
 
     Returns:
         Crops float32 `(n, *size, 3)` and maps from crop to picture pixels, float64 `(n, 2, 3)`.
     """
     wide, high = sides[:, 0], sides[:, 1]
-    ratio = reading.aspect_ratio
+    ratio = spec.aspect_ratio
     sides = tf.stack([tf.maximum(wide, high * ratio), tf.maximum(high, wide / ratio)], axis=1)
-    back = inverse_maps(centers, sides, reading.size, unbiased=reading.unbiased)
-    return warp(picture, back, reading.size), back
+    back = inverse_maps(centers, sides, spec.size, unbiased=spec.unbiased)
+    return warp(picture, back, spec.size), back
 
 
-def decoded(decode_maps, reading):
-    """What takes heat maps and the maps of `look` to points in the picture; `decode_maps`: the task's `decode`."""
+def affine_decoder(decode: Callable, spec: KeypointSpec) -> Callable:
+    """What takes heat maps and the maps of `affine_crops` to points in the picture; `decode`: the task's."""
 
-    def points_in_picture(maps, back):
-        found = decode_maps(maps, codec=reading.codec, input_size=reading.size)
-        points = tf.einsum("nkc,nrc->nkr", tf.cast(found["points"], tf.float64), back[..., :2])
-        return points + back[:, None, :, 2], found["scores"]
+    def decode_in_picture(maps, back):
+        decoded = decode(maps, codec=spec.codec, input_size=spec.size)
+        points = tf.einsum("nkc,nrc->nkr", tf.cast(decoded["points"], tf.float64), back[..., :2])
+        return points + back[:, None, :, 2], decoded["scores"]
 
-    return points_in_picture
+    return decode_in_picture
 
 
 def warp(picture, inverses, size):
@@ -205,11 +207,11 @@ def warp(picture, inverses, size):
     rows = tf.concat([tf.reshape(inverses, (-1, 6)), tf.zeros((tf.shape(inverses)[0], 2), inverses.dtype)], axis=1)
 
     def one(row):
-        found = tf.raw_ops.ImageProjectiveTransformV3(
+        crop = tf.raw_ops.ImageProjectiveTransformV3(
             images=picture, transforms=row[None], output_shape=size, interpolation="BILINEAR", fill_mode="CONSTANT",
             fill_value=0.0,
         )  # fmt: skip
-        return tf.floor(found[0] + 0.5)
+        return tf.floor(crop[0] + 0.5)
 
     return tf.map_fn(one, tf.cast(rows, tf.float32), fn_output_signature=tf.TensorSpec((*size, 3), tf.float32))
 

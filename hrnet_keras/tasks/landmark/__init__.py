@@ -21,5 +21,6 @@ TASK = Task(
     namings=NAMINGS,
     input_keys=("centers", "scales", "boxes"),
     saved_as=".json",
+    predict_options=("refine_iterations", "box_format"),
     nothing_found="no face found",
 )

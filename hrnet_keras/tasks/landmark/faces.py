@@ -32,7 +32,7 @@ BOXES = {
 }
 
 
-def boxes_to_centers_scales(boxes, kind="mtcnn", crop_box="tight"):
+def boxes_to_centers_scales(boxes, kind: str = "mtcnn", crop_box: str = "tight") -> tuple[np.ndarray, np.ndarray]:
     """Centre and scale of the crops of faces, from boxes of any kind.
 
     Args:
@@ -62,7 +62,7 @@ def boxes_to_centers_scales(boxes, kind="mtcnn", crop_box="tight"):
     return centers, wanted
 
 
-def points_to_centers_scales(points, crop_box="tight"):
+def points_to_centers_scales(points, crop_box: str = "tight") -> tuple[np.ndarray, np.ndarray]:
     """Centre and scale of the crops of faces whose points are known, if roughly: for a second look at them.
 
     A box that is off puts the points off; crops around the points of a first pass are nearer to the crop_box.
@@ -81,7 +81,7 @@ def points_to_centers_scales(points, crop_box="tight"):
     return boxes_to_centers_scales(tight_boxes(points, np.ones(points.shape[:-1])), "tight", crop_box)
 
 
-def find_faces(image):
+def find_faces(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Finds the faces of a picture with MTCNN, whose weights come with its package: nothing is downloaded.
 
     A picture with more than 1024 pixels a side is shrunk to that; faces of less than 20 pixels then are not looked for.
@@ -105,10 +105,10 @@ def find_faces(image):
     if image.ndim != 3 or image.shape[-1] != 3 or 0 in image.shape:
         raise ValueError(f"image of shape {image.shape}: expected RGB, (height, width, 3)")
     image, factors = _shrunk(image.clip(0, 255).astype(np.uint8))
-    found = _detector().detect_faces(image, fit_to_image=False, box_format="xyxy", output_type="numpy")
-    found = np.asarray(found, np.float64)
-    found = found[np.argsort(-found[:, 5], kind="stable")]
-    return found[:, 1:5] * np.tile(factors, 2), found[:, 5]
+    rows = _detector().detect_faces(image, fit_to_image=False, box_format="xyxy", output_type="numpy")
+    rows = np.asarray(rows, np.float64)
+    rows = rows[np.argsort(-rows[:, 5], kind="stable")]
+    return rows[:, 1:5] * np.tile(factors, 2), rows[:, 5]
 
 
 def _shrunk(image):

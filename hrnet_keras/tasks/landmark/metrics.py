@@ -35,11 +35,11 @@ class Metric:
         self.normaliser = pair
         self.errors, self.labelled = [], []
 
-    def update(self, answer, example):
+    def update(self, result, example):
         """Adds the faces of one picture.
 
         Args:
-            answer: dict with `points` `(faces, points, 2)` in pixels of the picture.
+            result: dict with `points` `(faces, points, 2)` in pixels of the picture.
             example: dict with `points` of the same shape, `visible` `(faces, points)`, `name`, and `sizes` `(faces,)`
                 in pixels where the normaliser is `"size"`.
 
@@ -47,17 +47,18 @@ class Metric:
             ValueError: other shapes, points that are no finite numbers, a normaliser beyond the points, or no `sizes`;
                 names the picture.
         """
-        found, truth = np.asarray(answer["points"], np.float64), np.asarray(example["points"], np.float64)
+        points = np.asarray(result["points"], np.float64)
+        truth = np.asarray(example["points"], np.float64)
         labelled = np.asarray(example["visible"]) > 0
-        if found.shape != truth.shape or labelled.shape != truth.shape[:2]:
+        if points.shape != truth.shape or labelled.shape != truth.shape[:2]:
             raise ValueError(
-                f"{example['name']}: the answer's points have shape {found.shape}, the truth's {truth.shape} and its "
+                f"{example['name']}: the answer's points have shape {points.shape}, the truth's {truth.shape} and its "
                 f"visible {labelled.shape}: expected (faces, points, 2) twice and (faces, points)"
             )
-        check_finite(example["name"], points=found)
+        check_finite(example["name"], points=points)
         lengths = _lengths(truth, labelled, self.normaliser, example)
         usable = (lengths > 0) & labelled.any(1)
-        self.errors.extend(normalised_errors(found[usable], truth[usable], lengths[usable]))
+        self.errors.extend(normalised_errors(points[usable], truth[usable], lengths[usable]))
         self.labelled.extend(labelled[usable])
 
     def result(self):
@@ -121,5 +122,5 @@ def _lengths(truth, labelled, normaliser, example):
         raise ValueError(
             f"{example['name']}: {truth.shape[1]} points: expected more than the normaliser's {normaliser}"
         )
-    known = labelled[:, first] & labelled[:, second]
-    return np.where(known, np.linalg.norm(truth[:, first] - truth[:, second], axis=-1), 0.0)
+    are_labelled = labelled[:, first] & labelled[:, second]
+    return np.where(are_labelled, np.linalg.norm(truth[:, first] - truth[:, second], axis=-1), 0.0)

@@ -1,6 +1,5 @@
 """Every way from a picture to the model's input: faces cut by the official convention or by mmpose's."""
 
-import dataclasses
 import functools
 from collections.abc import Iterator
 from typing import Any
@@ -10,10 +9,9 @@ import tensorflow as tf
 
 from hrnet_keras.datasets import DatasetInfo, PointSet, read_ahead
 from hrnet_keras.datasets.dataset import Example
-from hrnet_keras.tasks.keypoints import affine, augment, serving
+from hrnet_keras.tasks.keypoints import affine, augment
 from hrnet_keras.tasks.keypoints.decoding import STRIDE
 from hrnet_keras.tasks.keypoints.flips import mirror_points, swap_points
-from hrnet_keras.tasks.keypoints.reading import reading_of
 from hrnet_keras.tasks.keypoints.samples import (
     Sample,
     affine_sample,
@@ -23,15 +21,9 @@ from hrnet_keras.tasks.keypoints.samples import (
     stream,
 )
 from hrnet_keras.tasks.landmark import crop as cropping
-from hrnet_keras.tasks.landmark.decoding import decode
-from hrnet_keras.tasks.landmark.faces import BOXES
 from hrnet_keras.tasks.landmark.targets import targets
-from hrnet_keras.transforms import resizing
 
-SYMMETRIC = ("official", "udp")  # see `keypoints.reading.reading_of`; official points are truncated, not rounded
-SIZE = (256, 256)  # of the input of every published net
 ROTATION = {"official": 30.0, "mmlab": 60.0}  # most degrees of a turn
-FLIP = {"official": False, "mmlab": True}  # whether published scores are measured with the mirrored crop, too
 
 
 def training(
@@ -140,95 +132,3 @@ def _mmlab(
     return affine_sample(
         image, points, visible, params, size=size, codec=codec, sigma=sigma, flip_pairs=info.flip_pairs
     )
-
-
-def endpoints(model, info):
-    """The signatures of an exported landmark model: see `keypoints.serving.endpoints`, and one more.
-
-    `boxes` are tight around the landmarks, and every face is looked at twice, the second time around the points that
-    were found: as `predict` does unasked. `once`, about one picture as `picture`, takes the squares that the model's
-    crops are made of (`faces.boxes_to_centers_scales` makes them of any kind of box) and looks at them as they are.
-
-    Crops by the official convention are those that the model in Keras is shown, to the last bit; those by mmpose's: see
-    `keypoints.serving.warp`.
-    """
-    reading = reading_of(model, size=SIZE, flip=FLIP, symmetric=SYMMETRIC)
-    crop_box = info.crop_box or "tight"
-    is_official, stretch_first = reading.convention == "official", info.stretch_first
-
-    @tf.function  # written once for all that call it
-    def look(picture, places):
-        centers, sides = places[:, :2], places[:, 2] / affine.UNIT * affine.PADDING * affine.UNIT
-        if not is_official:
-            return serving.look(picture, centers, tf.stack([sides, sides], axis=1), reading)
-        centers = tf.cast(tf.cast(centers, tf.float32), tf.float64)  # a habit of the official code
-        back = tf.concat([centers, sides[:, None]], axis=1)[:, None]
-        return _official_crops(picture, centers, sides, reading.size[0], stretch_first), back
-
-    def decoded(maps, back):
-        found = decode(maps, codec=reading.codec, input_size=reading.size)
-        centers, sides = back[..., :2], back[..., 2:]
-        steps = sides / reading.size[0]
-        return _truncated(tf.cast(found["points"], tf.float64) * steps + centers - sides / 2) + 1, found["scores"]
-
-    steps = serving.Steps(
-        look,
-        decoded if is_official else serving.decoded(decode, reading),
-        place=lambda boxes: _places(boxes, crop_box),
-        again=lambda points: _around(points, crop_box),
-    )
-    once = dataclasses.replace(steps, place=lambda boxes: _places(boxes, "tight"), again=None)
-    return [*serving.endpoints(model, reading, steps), serving.of_picture("once", model, reading, once)]
-
-
-def _places(boxes, crop_box):
-    """Centres and sides `(n, 3)` as (x, y, side) of the squares to look at: `faces.boxes_to_centers_scales`."""
-    boxes = tf.cast(boxes, tf.float64)
-    shift, factor = BOXES[crop_box]
-    sides = tf.reduce_max(boxes[:, 2:] - boxes[:, :2], axis=1, keepdims=True) / factor
-    x, y = tf.split((boxes[:, :2] + boxes[:, 2:]) / 2, 2, axis=1)
-    return tf.concat([x, y - shift * sides, sides], axis=1)
-
-
-def _around(points, crop_box):
-    """The places of a second look: `faces.points_to_centers_scales`, and some pixels where all points are one."""
-    low, high = tf.floor(tf.reduce_min(points, axis=1)), tf.math.ceil(tf.reduce_max(points, axis=1))
-    places = _places(tf.concat([low, high], axis=1), crop_box)
-    return tf.concat([places[:, :2], tf.maximum(places[:, 2:], 2.0)], axis=1)
-
-
-def _official_crops(picture, centers, sides, size, stretch_first):
-    """The crops of `crop.crop`, step by step as there: faces shrunk, pasted at whole pixels, stretched, resized."""
-    shape, shrinking = tf.cast(tf.shape(picture)[:2], tf.float64), sides / size
-    source = picture  # of faces to be shrunk
-    if stretch_first:
-        source = tf.cond(tf.reduce_any(shrinking >= 2), lambda: _stretched(picture), lambda: picture)
-
-    def one(at):
-        center, side, ratio = at
-        is_large = ratio >= 2
-        ratio = tf.where(is_large, ratio, tf.ones_like(ratio))
-        shrunk = tf.floor(shape / ratio)
-        center = tf.cast(tf.cast(center, tf.float32) / tf.cast(ratio, tf.float32), tf.float64)  # as the official code
-        side = side / ratio
-        begin = _truncated(center - side / 2 - side / size) + 1
-        extent = tf.clip_by_value(_truncated(center + side / 2 - side / size) + 1 - begin, 1, 3 * size)
-        window = begin[::-1], extent[::-1]  # (y, x) from here
-        whole = tf.cond(is_large, lambda: source, lambda: picture)
-        pasted = resizing.resize(whole, tf.maximum(shrunk, 1), window=window)
-        crop = resizing.resize(_stretched(pasted), (size, size))
-        crop = tf.where(is_large & (tf.reduce_max(shrunk) < 2), tf.zeros_like(crop), crop)
-        return tf.cast(crop, tf.float32)
-
-    return tf.map_fn(one, (centers, sides, shrinking), fn_output_signature=tf.TensorSpec((size, size, 3), tf.float32))
-
-
-def _truncated(x):
-    return tf.where(x < 0, tf.math.ceil(x), tf.floor(x))
-
-
-def _stretched(picture):
-    """Grey levels from 0 to 255, uint8."""
-    levels = tf.cast(picture, tf.float32)
-    low, high = tf.reduce_min(levels), tf.reduce_max(levels)
-    return tf.cast(tf.floor((levels - low) * (255 / tf.maximum(high - low, 1)) + 0.5), tf.uint8)

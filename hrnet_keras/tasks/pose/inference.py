@@ -1,94 +1,98 @@
 """One picture of any size and the boxes of its persons -> their joints, in the picture's own coordinates."""
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 
+from hrnet_keras.datasets import DatasetInfo
+from hrnet_keras.datasets.boxes import checked_boxes
 from hrnet_keras.tasks.keypoints import affine
-from hrnet_keras.tasks.keypoints.reading import (
-    checked_boxes,
-    empty_answer,
-    heat_maps,
-    points_of,
-    reading_of,
-    write as write,
-)
+from hrnet_keras.tasks.keypoints.inference import HeatmapProcessor, points_in_picture, write as write
+from hrnet_keras.tasks.keypoints.spec import KeypointDefaults, KeypointSpec
 from hrnet_keras.tasks.pose.decoding import decode
-from hrnet_keras.tasks.pose.pipeline import FLIP, SIZE, SYMMETRIC, centers_and_scales
+from hrnet_keras.tasks.pose.pipeline import centers_and_scales
+from hrnet_keras.tasks.processing import NO_ROWS, Arrays, PredictOptions, Request, Runtime
+from hrnet_keras.tasks.results import Points
 
-NO_BOXES = "pose needs the boxes of the persons: expected boxes=[(left, top, right, bottom), ...] in pixels"
+DEFAULTS = KeypointDefaults(
+    size=(256, 192), flip={"official": True, "mmlab": True}, symmetric=("udp", "udp_combined")
+)  # fmt: skip
 
 
-def answerer(model, *, scores=False, protocol=None, info=None):
-    """Prepares a model for finding the joints of persons, picture by picture.
+def processor(runtime: Runtime, options: PredictOptions) -> "PoseProcessor":
+    """What cuts persons out of pictures for a pose model and reads its heat maps.
 
     Args:
-        model: a pose model.
-        scores: kept for likeness with other tasks: scores are always answered.
-        protocol: a dict with `flip`, where the mirrored crop is not to be looked at.
-        info: of the data set that is scored. Its boxes have been looked at when it was opened and are taken as they
-            are, without a height or width if need be.
-
-    Returns:
-        A function `(picture, boxes=None, centers=None, scales=None, box_scores=None)` of uint8 RGB
-        `(height, width, 3)`, boxes `(n, 4)` xyxy and, where they were detected, their scores `(n,)`; centres `(n, 2)`
-        and scales `(n,)` count where the data set that is scored states them (MPII). It answers a dict: `points`
-        float64 `(n, k, 2)` as (x, y) in pixels of the picture, `scores` `(n, k)`, the height of the peaks, `boxes`
-        `(n, 4)`, `box_scores` where given, and `areas` `(n,)`, square pixels of the crops.
+        runtime: of the model.
+        options: `protocol`: a dict with `flip`, where the mirrored crop is not to be looked at; `data`: its boxes have
+            been looked at when it was opened and are taken as they are, without a height or width if need be.
 
     Raises:
-        ValueError: a protocol or box that can't be, or no boxes: this version does not look for persons.
+        ValueError: a protocol that can't be.
     """
-    del scores
-    reading = reading_of(model, size=SIZE, flip=FLIP, symmetric=SYMMETRIC, info=info, protocol=protocol)
-    make = affine.udp_matrix if reading.unbiased else affine.crop_matrix
+    spec = KeypointSpec.of(
+        runtime.info, runtime.input_size, DEFAULTS, data=options.data, protocol=options.protocol
+    )  # fmt: skip
+    return PoseProcessor(spec, options.data)
 
-    def answer(image, boxes=None, centers=None, scales=None, box_scores=None):
-        boxes, more = _given(image, boxes, box_scores, info)
+
+@dataclass(frozen=True)
+class CropParams:
+    """How the persons of a picture were cut.
+
+    Attributes:
+        boxes: float64 `(n, 4)` xyxy, as given.
+        areas: square pixels of the crops, `(n,)`.
+        backs: maps from crop to picture pixels, float64 `(n, 2, 3)`.
+        box_scores: `(n,)`, where given.
+    """
+
+    boxes: np.ndarray
+    areas: np.ndarray
+    backs: np.ndarray
+    box_scores: np.ndarray | None
+
+
+class PoseProcessor(HeatmapProcessor):
+    """A `tasks.processing.Processor`; its results are `Points` with `areas`."""
+
+    def __init__(self, spec: KeypointSpec, data: DatasetInfo | None = None):
+        super().__init__(spec, decode)
+        self.data = data
+
+    def preprocess(
+        self, image: np.ndarray, boxes: Any = None, centers: Any = None, scales: Any = None, box_scores: Any = None
+    ) -> Request:
+        """The persons of a picture, cut out.
+
+        Args:
+            image: uint8 RGB `(height, width, 3)`.
+            boxes: `(n, 4)` xyxy.
+            centers, scales: `(n, 2)` and `(n,)`, which count where the data set that is scored states them (MPII).
+            box_scores: `(n,)`, where the boxes were detected.
+
+        Raises:
+            ValueError: a box that can't be, or no boxes: this version does not look for persons.
+        """
+        if boxes is None:
+            raise ValueError(
+                "pose needs the boxes of the persons: expected boxes=[(left, top, right, bottom), ...] in pixels"
+            )
+        if self.data is None:
+            boxes = checked_boxes(boxes, image.shape[:2])
+        boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
+        if box_scores is not None:
+            box_scores = np.asarray(box_scores, np.float64)
         if not len(boxes):
-            return empty_answer(reading.count) | {"areas": np.zeros(0)} | more
+            return Request(NO_ROWS, CropParams(boxes, np.zeros(0), np.zeros((0, 2, 3)), box_scores))
         example = {"boxes": boxes, "centers": centers, "scales": scales}
-        centers, scales = centers_and_scales(example, info, reading.aspect_ratio)
-        matrices = [make(center, scale, reading.size) for center, scale in zip(centers, scales, strict=True)]
-        maps = heat_maps(model, [affine.warp(image, matrix, reading.size) for matrix in matrices], reading)
-        found = decode(maps, codec=reading.codec, input_size=reading.size)
-        points = [
-            affine.transform(person, affine.inverse(matrix))
-            for person, matrix in zip(np.asarray(found["points"]), matrices, strict=True)
-        ]
-        areas = np.prod(scales * affine.UNIT, axis=1)
-        return {
-            "points": np.stack(points), "scores": np.asarray(found["scores"]), "boxes": boxes, "areas": areas, **more
-        }  # fmt: skip
+        centers, scales = centers_and_scales(example, self.data, self.spec.aspect_ratio)
+        crops, backs = self.affine_crops(image, centers, scales)
+        return Request(crops, CropParams(boxes, np.prod(scales * affine.UNIT, axis=1), backs, box_scores))
 
-    return answer
-
-
-def served(call, info, data=None):
-    """The answerer of an exported model: persons are cut by their boxes in its graph.
-
-    Args:
-        call: function `(picture, boxes)` of boxes float32 `(n, 4)` to a dict of `points` and `scores`.
-        info: of the model.
-        data: info of the data set that is scored.
-
-    Returns:
-        A function as `answerer` gives it; its answers have no `areas`.
-    """
-
-    def answer(image, boxes=None, centers=None, scales=None, box_scores=None):
-        boxes, more = _given(image, boxes, box_scores, data)
-        if not len(boxes):
-            return empty_answer(points_of(info.num_keypoints, info.codec)) | more
-        centers, scales = centers_and_scales({"boxes": boxes, "centers": centers, "scales": scales}, data, None)
-        half = scales / affine.PADDING * affine.UNIT / 2  # the graph pads
-        shown = np.concatenate([centers - half, centers + half], axis=1)
-        return {**call(image, shown.astype(np.float32)), "boxes": boxes, **more}
-
-    return answer
-
-
-def _given(image, boxes, box_scores, data):
-    """Boxes float64 `(n, 4)`, looked at where no data set has done so, and what goes into the answer with them."""
-    if boxes is None:
-        raise ValueError(NO_BOXES)
-    boxes = checked_boxes(boxes, image) if data is None else np.asarray(boxes, np.float64)
-    return boxes, {} if box_scores is None else {"box_scores": np.asarray(box_scores, np.float64)}
+    def postprocess(self, decoded: Arrays, back: CropParams) -> Points:
+        points, scores = np.zeros((0, self.spec.count, 2)), np.zeros((0, self.spec.count))
+        if len(back.boxes):
+            points, scores = points_in_picture(decoded["points"], back.backs), decoded["scores"]
+        return Points(points, scores, back.boxes, back.areas, back.box_scores)

@@ -30,9 +30,9 @@ class Metric:
         self.kind = KINDS[info.metric](info)
         self.main = self.kind.main
 
-    def update(self, answer, example):
+    def update(self, result, example):
         """Adds one picture; what it reads is said at `oks.Oks`, `pckh.Pckh` and `pckh.Pck`."""
-        self.kind.update(answer, example)
+        self.kind.update(result, example)
 
     def result(self):
         """Returns a dict of the metric's figures, its main one among them."""

@@ -7,13 +7,12 @@ import numpy as np
 
 from hrnet_keras.tasks.finite import check_finite
 
-CERTAIN = 0.2  # score above which a point counts in its person's score
-SAME_PERSON = 0.9  # similarity above which the less certain of two persons is dropped
+VIS_THRESHOLD = 0.2  # score above which a point counts in its person's score
+OKS_THRESHOLD = 0.9  # similarity above which the less certain of two persons is dropped
 STATISTICS = ("AP", "AP50", "AP75", "AP_M", "AP_L", "AR", "AR50", "AR75", "AR_M", "AR_L")
-PADDING, ASPECT = (
-    1.25,
-    3 / 4,
-)  # of the crops of the published nets: 192x256 and 288x384, a quarter wider than the person
+# Of the crops of the published nets: 192x256 and 288x384, a quarter wider than the person.
+PADDING = 1.25
+ASPECT = 3 / 4
 
 
 class Oks:
@@ -40,13 +39,13 @@ class Oks:
         if not self.sigmas.size:
             raise ValueError(f"data set {info.name!r} has no sigmas: expected one per point for object similarity")
         _library()  # what lacks is said before hours of work, not after
-        self.pictures, self.truth, self.found = [], [], []
+        self.pictures, self.truth, self.results = [], [], []
 
-    def update(self, answer, example):
+    def update(self, result, example):
         """Adds one picture.
 
         Args:
-            answer: dict with `points` `(persons, points, 2)` in pixels of the picture, `scores` `(persons, points)`,
+            result: dict with `points` `(persons, points, 2)` in pixels of the picture, `scores` `(persons, points)`,
                 `boxes` `(persons, 4)` xyxy, `box_scores` `(persons,)` where the boxes were detected, and `areas`
                 `(persons,)`, square pixels of the crops shown to the net (default: a quarter more than the box, at the
                 published nets' aspect of 3:4).
@@ -59,34 +58,35 @@ class Oks:
         """
         if "truth" not in example:
             raise ValueError(f"{example['name']}: no truth to score against: choose a split with annotations")
-        points, scores = np.asarray(answer["points"], np.float64), np.asarray(answer["scores"], np.float64)
-        boxes = np.asarray(answer["boxes"], np.float64).reshape(-1, 4)
+        points = np.asarray(result["points"], np.float64)
+        scores = np.asarray(result["scores"], np.float64)
+        boxes = np.asarray(result["boxes"], np.float64).reshape(-1, 4)
         if points.shape != (len(boxes), len(self.sigmas), 2) or scores.shape != points.shape[:2]:
             raise ValueError(
                 f"{example['name']}: points of shape {points.shape}, scores {scores.shape}, {len(boxes)} boxes: "
                 f"expected (persons, {len(self.sigmas)}, 2), (persons, {len(self.sigmas)}) and a box per person"
             )
-        areas = answer["areas"] if "areas" in answer else crop_areas(boxes)
-        box_scores = answer.get("box_scores", np.ones(len(boxes)))
+        areas = result.get("areas", crop_areas(boxes))
+        box_scores = result.get("box_scores", np.ones(len(boxes)))
         check_finite(
             example["name"], points=points, scores=scores, boxes=boxes, areas=areas, box_scores=box_scores
         )  # fmt: skip
-        persons = person_scores(scores, box_scores)
+        persons = rescore(scores, box_scores)
         height, width = map(int, example["size"])
         self.pictures.append({"id": example["image_id"], "height": height, "width": width})
         self.truth += [_truth(one, example["image_id"]) for one in example["truth"] if "keypoints" in one]
         rows = np.concatenate([points, scores[..., None]], axis=-1).reshape(len(points), 3 * len(self.sigmas))
-        for i in distinct(points, persons, areas, self.sigmas):
+        for i in oks_nms(points, persons, areas, self.sigmas):
             person = {"image_id": example["image_id"], "category_id": 1, "score": float(persons[i])}
-            self.found.append({**person, "keypoints": rows[i].tolist()})
+            self.results.append({**person, "keypoints": rows[i].tolist()})
 
     def result(self):
         """Returns a dict: `AP`, ... `AR_L` (0..1; -1 where the truth has no person to measure), `pictures`, `persons`.
 
         `persons` is how many were found, duplicates left out.
         """
-        statistics = coco_statistics(self.pictures, self.truth, self.found, self.sigmas)
-        return {**statistics, "pictures": len(self.pictures), "persons": len(self.found)}
+        statistics = coco_statistics(self.pictures, self.truth, self.results, self.sigmas)
+        return {**statistics, "pictures": len(self.pictures), "persons": len(self.results)}
 
 
 def crop_areas(boxes):
@@ -96,12 +96,12 @@ def crop_areas(boxes):
     return PADDING**2 * width * (width / ASPECT)
 
 
-def person_scores(scores, box_scores):
+def rescore(scores, box_scores):
     """Scores of persons: their boxes' `(persons,)` times the mean of their points' `(persons, points)` above 0.2.
 
     A person without such a point scores 0.
     """
-    certain = np.asarray(scores) > CERTAIN
+    certain = np.asarray(scores) > VIS_THRESHOLD
     means = np.sum(scores * certain, axis=1) / np.maximum(1, certain.sum(1))
     return means * np.asarray(box_scores, np.float64)
 
@@ -125,7 +125,7 @@ def similarity(points, areas, sigmas):
     return np.mean(np.exp(-squares / (2 * np.asarray(sigmas)) ** 2 / means[..., None] / 2), axis=-1)
 
 
-def distinct(points, scores, areas, sigmas, limit=SAME_PERSON):
+def oks_nms(points, scores, areas, sigmas, limit=OKS_THRESHOLD):
     """Who is left when the most certain persons drop those who are more similar to them than `limit`.
 
     Args:
@@ -148,13 +148,13 @@ def distinct(points, scores, areas, sigmas, limit=SAME_PERSON):
     return kept
 
 
-def coco_statistics(pictures, truth, found, sigmas):
+def coco_statistics(pictures, truth, results, sigmas):
     """COCO's ten figures of keypoints, by pycocotools.
 
     Args:
         pictures: list of dicts `id`, `height`, `width`.
         truth: list of annotations: `image_id`, `bbox` xywh, `area`, `iscrowd`, `num_keypoints`, `keypoints`.
-        found: list of results: `image_id`, `score`, `keypoints`. Both of `category_id` 1.
+        results: list of `image_id`, `score`, `keypoints`. Both of `category_id` 1.
         sigmas: `(points,)`.
 
     Returns:
@@ -168,14 +168,14 @@ def coco_statistics(pictures, truth, found, sigmas):
     COCO, COCOeval = _library()  # noqa: N806
     sets = {"images": pictures, "categories": [{"id": 1, "name": "person"}]}
     with contextlib.redirect_stdout(io.StringIO()):
-        known, results = COCO(), COCO()
-        known.dataset = {**sets, "annotations": [{**one, "id": i} for i, one in enumerate(truth, 1)]}
-        known.createIndex()
-        results.dataset = {**sets, "annotations": []}
-        results.createIndex()
-        if found:
-            results = known.loadRes([dict(one) for one in found])
-        evaluation = COCOeval(known, results, "keypoints")
+        truth_index, results_index = COCO(), COCO()
+        truth_index.dataset = {**sets, "annotations": [{**one, "id": i} for i, one in enumerate(truth, 1)]}
+        truth_index.createIndex()
+        results_index.dataset = {**sets, "annotations": []}
+        results_index.createIndex()
+        if results:  # `loadRes` takes no empty list
+            results_index = truth_index.loadRes([dict(one) for one in results])
+        evaluation = COCOeval(truth_index, results_index, "keypoints")
         evaluation.params.kpt_oks_sigmas = np.asarray(sigmas)
         evaluation.evaluate()
         evaluation.accumulate()

@@ -39,11 +39,11 @@ class Pckh:
             )
         self.errors, self.labelled = [], []
 
-    def update(self, answer, example):
+    def update(self, result, example):
         """Adds the persons of one picture.
 
         Args:
-            answer: dict with `points` `(persons, 16, 2)` in pixels of the picture.
+            result: dict with `points` `(persons, 16, 2)` in pixels of the picture.
             example: dict with `points` of the same shape, `visible` `(persons, 16)`, `name`, and `sizes` `(persons,)`:
                 0.6 of the diagonal of the head's box, in pixels.
 
@@ -54,7 +54,7 @@ class Pckh:
             raise ValueError(
                 f"{example['name']}: no sizes: PCKh needs every head's length, which MPII keeps in annot/gt_valid.mat"
             )
-        errors, labelled = _errors(answer, example, np.asarray(example["sizes"], np.float64))
+        errors, labelled = _errors(result, example, np.asarray(example["sizes"], np.float64))
         self.errors.append(errors)
         self.labelled.append(labelled)
 
@@ -71,10 +71,10 @@ class Pckh:
 def pckh(errors, labelled):
     """The figures of `Pckh.result`, from errors over head lengths and which joints count, both `(persons, 16)`."""
     counted = np.delete(labelled, NOT_IN_THE_MEAN, axis=1)
-    means = {limit: share(np.delete(errors, NOT_IN_THE_MEAN, axis=1), counted, limit) for limit in (HEADS, 0.11, 0.10)}
+    means = {limit: pck(np.delete(errors, NOT_IN_THE_MEAN, axis=1), counted, limit) for limit in (HEADS, 0.11, 0.10)}
     figures = {}
     for name, joints in GROUPS.items():
-        sides = [share(errors[:, one], labelled[:, one], HEADS) for one in joints if labelled[:, one].any()]
+        sides = [pck(errors[:, one], labelled[:, one], HEADS) for one in joints if labelled[:, one].any()]
         figures[name] = float(np.mean(sides)) if sides else 0.0
     return {**figures, "PCKh": means[HEADS], "PCKh@0.11": means[0.11], "PCKh@0.10": means[0.10]}
 
@@ -92,11 +92,11 @@ class Pck:
         self.names = tuple(info.point_names)
         self.errors, self.labelled = [], []
 
-    def update(self, answer, example):
+    def update(self, result, example):
         """Adds the persons of one picture.
 
         Args:
-            answer: dict with `points` `(persons, points, 2)` in pixels of the picture.
+            result: dict with `points` `(persons, points, 2)` in pixels of the picture.
             example: dict with `points` of the same shape, `visible` `(persons, points)`, `boxes` `(persons, 4)` xyxy,
                 and `name`.
 
@@ -104,7 +104,7 @@ class Pck:
             ValueError: other shapes, or points that are no finite numbers; names the picture.
         """
         boxes = np.asarray(example["boxes"], np.float64).reshape(-1, 4)
-        errors, labelled = _errors(answer, example, np.max(boxes[:, 2:] - boxes[:, :2], axis=1))
+        errors, labelled = _errors(result, example, np.max(boxes[:, 2:] - boxes[:, :2], axis=1))
         if errors.shape[1] != len(self.names):
             raise ValueError(f"{example['name']}: {errors.shape[1]} points, the data set has {len(self.names)}")
         self.errors.append(errors)
@@ -117,25 +117,26 @@ class Pck:
         """
         errors = np.concatenate([np.zeros((0, len(self.names))), *self.errors])
         labelled = np.concatenate([np.zeros((0, len(self.names)), bool), *self.labelled])
-        each = {name: share(errors[:, i], labelled[:, i], BOXES) for i, name in enumerate(self.names)}
-        return {"PCK": share(errors, labelled, BOXES), "points": each, "persons": len(errors)}
+        each = {name: pck(errors[:, i], labelled[:, i], BOXES) for i, name in enumerate(self.names)}
+        return {"PCK": pck(errors, labelled, BOXES), "points": each, "persons": len(errors)}
 
 
-def share(errors, labelled, limit):
+def pck(errors, labelled, limit):
     """How many of the `labelled` have an error of at most `limit`, in percent; 0 where none is labelled."""
     return float(100 * np.sum((errors <= limit) & labelled) / max(1, np.sum(labelled)))
 
 
-def _errors(answer, example, lengths):
+def _errors(result, example, lengths):
     """Distances over `lengths` `(persons,)`, and whether a point is labelled, both `(persons, points)`."""
-    found, truth = np.asarray(answer["points"], np.float64), np.asarray(example["points"], np.float64)
+    points = np.asarray(result["points"], np.float64)
+    truth = np.asarray(example["points"], np.float64)
     labelled = np.asarray(example["visible"]) > 0
-    if found.shape != truth.shape or labelled.shape != truth.shape[:2] or lengths.shape != truth.shape[:1]:
+    if points.shape != truth.shape or labelled.shape != truth.shape[:2] or lengths.shape != truth.shape[:1]:
         raise ValueError(
-            f"{example['name']}: the answer's points have shape {found.shape}, the truth's {truth.shape}, its visible "
+            f"{example['name']}: the answer's points have shape {points.shape}, the truth's {truth.shape}, its visible "
             f"{labelled.shape}, and there are {lengths.size} lengths: expected (persons, points, 2) twice, (persons, "
             "points) and one length per person"
         )
-    check_finite(example["name"], points=found)
+    check_finite(example["name"], points=points)
     with np.errstate(divide="ignore", invalid="ignore"):  # nothing is near in lengths of 0
-        return np.linalg.norm(found - truth, axis=-1) / lengths[:, None], labelled
+        return np.linalg.norm(points - truth, axis=-1) / lengths[:, None], labelled

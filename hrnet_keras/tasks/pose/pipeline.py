@@ -1,4 +1,4 @@
-"""Every way from a picture to the model's input: persons cut by an affine map, to learn, to score, to serve."""
+"""Every way from a picture to the model's input: persons cut by an affine map, to learn and to score."""
 
 import functools
 from collections.abc import Iterator
@@ -9,8 +9,7 @@ import tensorflow as tf
 
 from hrnet_keras.datasets import DatasetInfo, PointSet, read_ahead
 from hrnet_keras.datasets.dataset import Example
-from hrnet_keras.tasks.keypoints import affine, augment, serving
-from hrnet_keras.tasks.keypoints.reading import reading_of
+from hrnet_keras.tasks.keypoints import augment
 from hrnet_keras.tasks.keypoints.samples import (
     Sample,
     affine_sample,
@@ -19,16 +18,12 @@ from hrnet_keras.tasks.keypoints.samples import (
     samples as samples,
     stream,
 )
-from hrnet_keras.tasks.pose.decoding import decode
+from hrnet_keras.tasks.pose.crop import centers_and_scales
 
-SIZE = (256, 192)  # of the input, where a model's info don't say
-FLIP = {"official": True, "mmlab": True}  # whether published scores are measured with the mirrored crop, too
-SYMMETRIC = ("udp", "udp_combined")  # see `keypoints.reading.reading_of`
 CODECS = ("official", "msra", "dark", "udp")  # of targets; udp_combined would need a loss of its own
 DEFAULT_CODECS = {"official": "official", "mmlab": "msra"}
 SCALING = {"official": 0.35, "mmlab": 0.5}  # largest relative change of a crop's size
 ROTATION = {"official": 45.0, "mmlab": 80.0}  # degrees: standard deviation (official), the most (mmlab)
-NO_CENTER = -2  # x of a person whose centre MPII's file does not state: -1 there, counted from 1
 
 
 def training(
@@ -104,28 +99,6 @@ def evaluation(dataset: PointSet, workers: int = 2) -> Iterator[Example]:
     return read_ahead(dataset, workers)
 
 
-def centers_and_scales(example, info, aspect_ratio):
-    """The crops of a picture's persons.
-
-    Args:
-        example: with `boxes` `(n, 4)`, or, in a set with a `crop_drop`, `centers` and `scales`.
-        info: of the set, for its `crop_drop`; None: there are boxes alone.
-        aspect_ratio: width / height of the input, to which scales are widened; None: they are the persons' own.
-
-    Returns:
-        Centres `(n, 2)` and scales `(n, 2)` (width, height) in units of 200 px, padded.
-
-    Source: `_box2cs` and the MPII reader of the official pose repository.
-    """
-    if getattr(info, "crop_drop", None) is None or example.get("centers") is None:
-        return affine.center_scale(example["boxes"], aspect_ratio)
-    centers, scales = np.array(example["centers"], np.float64), np.asarray(example["scales"], np.float64)
-    known = centers[:, 0] != NO_CENTER  # one that is not known is neither moved nor padded
-    centers[:, 1] += np.where(known, info.crop_drop * scales, 0.0)
-    scales = np.repeat((scales * np.where(known, affine.PADDING, 1.0))[:, None], 2, axis=1)
-    return centers, scales if aspect_ratio is None else affine.fix_aspect(scales, aspect_ratio)
-
-
 def _prepare(
     image: np.ndarray, annotations: Example, row: int, rng: np.random.Generator, *, info: DatasetInfo,
     size: tuple[int, int], convention: str, codec: str, sigma: float, augmentation: dict[str, float],
@@ -143,17 +116,3 @@ def _prepare(
     return affine_sample(
         image, points, visible, params, size=size, codec=codec, sigma=sigma, flip_pairs=info.flip_pairs
     )
-
-
-def endpoints(model, info):
-    """The signatures of an exported pose model: see `keypoints.serving.endpoints`. `boxes` are those of the persons."""
-    del info
-    reading = reading_of(model, size=SIZE, flip=FLIP, symmetric=SYMMETRIC)
-
-    @tf.function  # written once for all that call it
-    def look(picture, boxes):
-        boxes = tf.cast(boxes, tf.float64)
-        centers, sides = (boxes[:, :2] + boxes[:, 2:]) / 2, affine.PADDING * (boxes[:, 2:] - boxes[:, :2])
-        return serving.look(picture, centers, sides, reading)
-
-    return serving.endpoints(model, reading, serving.Steps(look, serving.decoded(decode, reading)))

@@ -37,5 +37,5 @@ TASK = Task(
     output_strides=(1, 4),
     may_align_corners=True,
     saved_as=".png",
-    takes_sizes=True,
+    predict_options=("size",),
 )

@@ -8,12 +8,12 @@ from hrnet_keras.tasks.lettering import lettering
 OPACITY = 0.55
 
 
-def draw(image, answer, info, *, legend=True):
+def draw(image, result, info, *, legend=True):
     """Colours a picture by the classes found in it; unlabelled pixels stay as they are.
 
     Args:
         image: uint8 RGB `(height, width, 3)`.
-        answer: dict with `label_map` `(height, width)`: an answer or an example.
+        result: dict with `label_map` `(height, width)`: of a result or an example.
         info: `palette` (RGB per class) and `class_names` as attributes.
         legend: adds a strip that names the colours of the classes present (`lettering`: by their ids, where no font
             here has the letters).
@@ -21,11 +21,12 @@ def draw(image, answer, info, *, legend=True):
     Returns:
         uint8 RGB `(height, width, 3)`, taller by the legend.
     """
-    labels = answer["label_map"]
+    labels = result["label_map"]
     colours = np.zeros((max(256, len(info.palette)), 3), np.float32)
     colours[: len(info.palette)] = info.palette
-    known = (labels < len(info.palette))[..., None]
-    drawn = np.where(known, (1 - OPACITY) * image + OPACITY * colours[labels], image).round().astype(np.uint8)
+    is_class = (labels < len(info.palette))[..., None]
+    mixed = (1 - OPACITY) * image + OPACITY * colours[labels]
+    drawn = np.where(is_class, mixed, image).round().astype(np.uint8)
     if not legend:
         return drawn
     present = [int(i) for i in np.unique(labels) if i < len(info.palette)]

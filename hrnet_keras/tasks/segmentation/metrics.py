@@ -24,29 +24,30 @@ class Metric:
         self.ignore_label = info.ignore_label
         self.confusion = np.zeros((len(self.names), len(self.names)), np.int64)  # rows: truth, columns: prediction
 
-    def update(self, answer, example):
+    def update(self, result, example):
         """Adds one picture.
 
         Args:
-            answer: dict with `label_map` `(height, width)`.
+            result: dict with `label_map` `(height, width)`.
             example: dict with `label_map` of the same shape, and `name`.
 
         Raises:
             ValueError: other shapes, class ids beyond the classes, or pixels whose logits were no finite numbers; names
                 the picture.
         """
-        truth, found = example["label_map"], answer["label_map"]
-        if truth.shape != found.shape:
-            raise ValueError(f"{example['name']}: truth has shape {truth.shape}, the answer {found.shape}")
-        if (found == no_class(len(self.names))).any():
+        truth, label_map = example["label_map"], result["label_map"]
+        if truth.shape != label_map.shape:
+            raise ValueError(f"{example['name']}: truth has shape {truth.shape}, the answer {label_map.shape}")
+        if (label_map == no_class(len(self.names))).any():
             raise NotFiniteError(f"{example['name']}: the model's logits are no finite numbers: {REASON}")
         counted = truth != self.ignore_label
-        truth, found = truth[counted].astype(np.int64), found[counted].astype(np.int64)
+        truth = truth[counted].astype(np.int64)
+        labels = label_map[counted].astype(np.int64)
         classes = len(self.names)
-        highest = max(truth.max(initial=0), found.max(initial=0))
+        highest = max(truth.max(initial=0), labels.max(initial=0))
         if highest >= classes:
             raise ValueError(f"{example['name']}: class id {highest}, expected 0..{classes - 1} or {self.ignore_label}")
-        self.confusion += np.bincount(truth * classes + found, minlength=classes**2).reshape(classes, classes)
+        self.confusion += np.bincount(truth * classes + labels, minlength=classes**2).reshape(classes, classes)
 
     def result(self):
         """Returns a dict: `mIoU`, `pixel_accuracy`, `mean_accuracy` (0..1), and per class `IoU` and `accuracy`.
@@ -55,10 +56,10 @@ class Metric:
         without them, as mmsegmentation takes it (0 where all are absent).
         """
         hits = np.diag(self.confusion).astype(np.float64)
-        truth, found = self.confusion.sum(1), self.confusion.sum(0)
-        iou = hits / np.maximum(1, truth + found - hits)
+        truth, answered = self.confusion.sum(1), self.confusion.sum(0)
+        iou = hits / np.maximum(1, truth + answered - hits)
         accuracy = hits / np.maximum(1, truth)
-        present = truth + found > 0
+        present = truth + answered > 0
         return {
             "mIoU": float(iou.mean()),
             "mIoU_present": float(iou[present].mean()) if present.any() else 0.0,

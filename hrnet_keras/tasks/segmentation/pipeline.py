@@ -9,7 +9,6 @@ import tensorflow as tf
 from hrnet_keras.datasets import MaskSet, read_ahead
 from hrnet_keras.datasets.dataset import Example
 from hrnet_keras.datasets.source import ImageSource
-from hrnet_keras.tasks.segmentation.serving import endpoints as endpoints
 from hrnet_keras.transforms import color, crop as cropping, geometry
 from hrnet_keras.transforms.order import sample_indices
 

@@ -1,8 +1,9 @@
 """The test-time rules of published scores: which data set is looked at how, by whom."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
-RULES = ("whole", "windows", "sliding", "cityscapes", "fixed")
+MODES = ("whole", "windows", "sliding", "cityscapes", "fixed")
 MULTI_SCALE = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75)
 MULTI_SCALE_TO_2 = (*MULTI_SCALE, 2.0)  # of PASCAL-Context, ADE20K and COCO-Stuff
 
@@ -12,7 +13,7 @@ class Protocol:
     """How a picture is shown to the net.
 
     Args:
-        rule: `"whole"`: the scaled picture at once; `"windows"`: windows of `window` at two thirds of their size apart,
+        mode: `"whole"`: the scaled picture at once; `"windows"`: windows of `window` at two thirds of their size apart,
             not moved back at the edge (PASCAL-Context, ADE20K, COCO-Stuff); `"sliding"`: windows `stride` apart, moved
             back at the edge, their logits averaged (mmsegmentation); `"cityscapes"`: whole up to scale 1, above it
             windows side by side, moved back at the edge; `"fixed"`: resized to `window` whatever its shape (LIP).
@@ -30,7 +31,7 @@ class Protocol:
     Source: `inference`, `multi_scale_inference` of the data sets of HRNet-Semantic-Segmentation; mmsegmentation 1.2.2.
     """
 
-    rule: str = "whole"
+    mode: str = "whole"
     window: tuple[int, int] | None = None
     base_size: int | None = None
     scales: tuple[float, ...] = (1.0,)
@@ -41,12 +42,12 @@ class Protocol:
     combine: str = "exp"
 
     def __post_init__(self):
-        if self.rule not in RULES:
-            raise ValueError(f"rule={self.rule!r}: expected one of {', '.join(map(repr, RULES))}")
-        if self.rule != "whole" and self.window is None:
-            raise ValueError(f"rule={self.rule!r} needs window=(height, width)")
-        if self.rule == "sliding" and self.stride is None:
-            raise ValueError("rule='sliding' needs stride=(height, width)")
+        if self.mode not in MODES:
+            raise ValueError(f"mode={self.mode!r}: expected one of {', '.join(map(repr, MODES))}")
+        if self.mode != "whole" and self.window is None:
+            raise ValueError(f"mode={self.mode!r} needs window=(height, width)")
+        if self.mode == "sliding" and self.stride is None:
+            raise ValueError("mode='sliding' needs stride=(height, width)")
         if not self.scales or min(self.scales) <= 0:
             raise ValueError(f"scales={self.scales!r}: expected numbers above 0")
         if self.combine not in ("exp", "softmax"):
@@ -77,7 +78,15 @@ BRANCHES = {
 }
 
 
-def published_protocol(data, published=None):
+def changed(protocol: Protocol, changes: dict[str, Any]) -> Protocol:
+    """A protocol with other values; `rule` is the earlier name of `mode`."""
+    changes = dict(changes)
+    if "rule" in changes:
+        changes["mode"] = changes.pop("rule")
+    return replace(protocol, **changes)
+
+
+def published_protocol(data: str, published: dict[str, Any] | None = None) -> Protocol:
     """How a published score was measured.
 
     Args:
@@ -89,8 +98,11 @@ def published_protocol(data, published=None):
         A `Protocol`; the plain one for a data set without published scores.
     """
     published = published or {}
-    found = BRANCHES.get(published.get("branch"), {}).get(data) or PUBLISHED.get(data, Protocol())
+    of_branch = BRANCHES.get(published.get("branch", ""), {})
+    protocol = of_branch.get(data) or PUBLISHED.get(data, Protocol())
     if published.get("multi_scale"):
-        to_2 = data != "cityscapes" and found.combine == "exp"
-        found = replace(found, scales=MULTI_SCALE_TO_2 if to_2 else MULTI_SCALE)
-    return replace(found, flip=True) if published.get("flip") else found
+        to_2 = data != "cityscapes" and protocol.combine == "exp"
+        protocol = replace(protocol, scales=MULTI_SCALE_TO_2 if to_2 else MULTI_SCALE)
+    if published.get("flip"):
+        protocol = replace(protocol, flip=True)
+    return protocol

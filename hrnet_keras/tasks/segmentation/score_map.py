@@ -1,18 +1,23 @@
 """One picture -> scores of every class at its own size: scales, mirroring and windows of a `Protocol` carried out."""
 
 import math
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from hrnet_keras.datasets.sides import mirror_order
 from hrnet_keras.layers.normalize import MEAN
 from hrnet_keras.layers.resizing import resize_bilinear
+from hrnet_keras.tasks.segmentation.protocol import Protocol
 
 HIGHEST = 80.0  # logits are cut here lest their exponential overflow; those of trained nets lie far below
 MEAN_COLOUR = tuple(round(255 * mean) for mean in MEAN)  # whole grey levels, as the official code pads a uint8 picture
 
 
-def score_map(image, forward, protocol, *, padding=0.0, align_corners=False, flip_pairs=()):
+def score_map(
+    image: np.ndarray, forward: Callable[[np.ndarray], np.ndarray], protocol: Protocol, *,
+    padding: float | Sequence[float] = 0.0, align_corners: bool = False, flip_pairs: Sequence[tuple[int, int]] = (),
+) -> np.ndarray:  # fmt: skip
     """Scores of every class at every pixel; their argmax is the answer.
 
     Args:
@@ -27,42 +32,47 @@ def score_map(image, forward, protocol, *, padding=0.0, align_corners=False, fli
         float32 `(height, width, classes)`: the sum over scales of exp(logits), as the official evaluation adds them (no
         probabilities), or their mean probability with `combine="softmax"`; NaN where logits are no finite numbers.
     """
-    size, image, filled = image.shape[:2], *_prepared(image, protocol)
-    softmax = protocol.combine == "softmax"
-    look = _look(forward, protocol, align_corners, flip_pairs)
-    total = None
+    size = image.shape[:2]
+    image, filled = _prepared(image, protocol)
+    forward_crop = _crop_scorer(forward, protocol, align_corners, flip_pairs)
+    total = np.zeros(1, np.float32)
     for scale in protocol.scales:
         scaled = _resized(image, _scaled_size(image.shape[:2], scale, protocol), False)
-        if protocol.rule == "windows":
-            found = _overlapping(scaled, look, protocol.window, padding)
-        elif protocol.rule == "sliding":
-            found = _spread(scaled, look, protocol.window, protocol.stride)
-        elif protocol.rule == "cityscapes" and scale > 1:
-            found = _spread(scaled, look, protocol.window, protocol.window)
-        else:
-            found = look(scaled)
-        found = _resized(found, image.shape[:2], align_corners)
-        if softmax:
-            found = _mean_probability(found, protocol.flip) / len(protocol.scales)
-        total = found if total is None else total + found
+        scores = _scores_of_scale(scaled, scale, forward_crop, protocol, padding)
+        scores = _resized(scores, image.shape[:2], align_corners)
+        if protocol.combine == "softmax":
+            scores = _mean_probability(scores, protocol.flip) / len(protocol.scales)
+        total = total + scores
     return _resized(total[: filled[0], : filled[1]], size, align_corners)
 
 
-def _look(forward, protocol, align_corners, flip_pairs):
-    """The function from a picture to what the rule adds up: exp(mean logits), or (both sides') logits as they are."""
+def _scores_of_scale(scaled, scale, forward_crop, protocol, padding):
+    """What the mode adds up of a picture at one scale."""
+    if protocol.mode == "windows":
+        return _overlapping(scaled, forward_crop, protocol.window, padding)
+    if protocol.mode == "sliding":
+        return _spread(scaled, forward_crop, protocol.window, protocol.stride)
+    if protocol.mode == "cityscapes" and scale > 1:
+        return _spread(scaled, forward_crop, protocol.window, protocol.window)
+    return forward_crop(scaled)
 
-    def look(x):
-        logits = _marked(_resized(forward(x[None])[0], x.shape[:2], align_corners))
+
+def _crop_scorer(forward, protocol, align_corners, flip_pairs):
+    """The function from a crop to what is added up: exp(mean logits), or (both sides') logits as they are."""
+
+    def forward_crop(crop):
+        size = crop.shape[:2]
+        logits = _marked(_resized(forward(crop[None])[0], size, align_corners))
         sides = [logits]
         if protocol.flip:
-            mirrored = _marked(_resized(forward(x[None, :, ::-1])[0], x.shape[:2], align_corners)[:, ::-1])
+            mirrored = _marked(_resized(forward(crop[None, :, ::-1])[0], size, align_corners)[:, ::-1])
             sides.append(mirrored[..., mirror_order(mirrored.shape[-1], flip_pairs, "label_flip_pairs")])
         if protocol.combine == "softmax":
             return np.concatenate(sides, axis=-1)
         mean = np.minimum(sum(sides[1:], sides[0]) / len(sides), HIGHEST)
         return np.exp(mean, out=mean)  # in place: these maps are large
 
-    return look
+    return forward_crop
 
 
 def _mean_probability(logits, flip):
@@ -90,7 +100,7 @@ def short_side_size(size, short):
 
 
 def _scaled_size(size, scale, protocol):
-    if protocol.rule == "fixed":
+    if protocol.mode == "fixed":
         return tuple(int(side * scale + 0.5) for side in protocol.window)
     if protocol.base_size is None and scale == 1:
         return size
@@ -105,47 +115,52 @@ def _scaled_size(size, scale, protocol):
     return int(height * long / width + 0.5), long
 
 
-def _overlapping(image, look, window, padding):
+def _overlapping(image, forward_crop, window, padding):
     """Windows two thirds of their size apart, the last ones padded; where they overlap, the mean."""
     height, width = image.shape[:2]
     if max(height, width) <= min(window):
-        return look(_padded(image, window, padding))[:height, :width]
+        return forward_crop(_padded(image, window, padding))[:height, :width]
     image = _padded(image, (max(height, window[0]), max(width, window[1])), padding)
     steps = [int(side * 2 / 3) for side in window]
-    counts = [math.ceil((n - side) / step) + 1 for n, side, step in zip(image.shape, window, steps, strict=False)]
-    total, seen = None, np.zeros((*image.shape[:2], 1), np.float32)
-    for row in range(counts[0]):
-        for column in range(counts[1]):
-            here = _place(row * steps[0], column * steps[1], window, image.shape)
-            part = image[here]
-            found = look(_padded(part, window, padding))[: part.shape[0], : part.shape[1]]
-            total = np.zeros((*image.shape[:2], found.shape[-1]), np.float32) if total is None else total
-            total[here] += found
-            seen[here] += 1
-    return (total / seen)[:height, :width]
+    places = []
+    for side, extent, step in zip(image.shape, window, steps, strict=False):
+        count = math.ceil((side - extent) / step) + 1
+        places.append([i * step for i in range(count)])
+    windows = _windows(places, window, image.shape)
+
+    def forward_padded(crop):
+        return forward_crop(_padded(crop, window, padding))[: crop.shape[0], : crop.shape[1]]
+
+    return _mean_of_windows(image, windows, forward_padded)[:height, :width]
 
 
-def _spread(image, look, window, stride):
+def _spread(image, forward_crop, window, stride):
     """Windows `stride` apart, the last ones moved back from the edge; where they overlap, the mean."""
-    height, width = image.shape[:2]
-    counts = [
-        max(math.ceil((n - side) / step), 0) + 1 for n, side, step in zip((height, width), window, stride, strict=True)
-    ]
-    total, seen = None, np.zeros((height, width, 1), np.float32)
-    for row in range(counts[0]):
-        for column in range(counts[1]):
-            top = max(0, min(row * stride[0] + window[0], height) - window[0])
-            left = max(0, min(column * stride[1] + window[1], width) - window[1])
-            here = _place(top, left, window, image.shape)
-            found = look(image[here])
-            total = np.zeros((height, width, found.shape[-1]), np.float32) if total is None else total
-            total[here] += found
-            seen[here] += 1
+    places = []
+    for side, extent, step in zip(image.shape, window, stride, strict=False):
+        count = max(math.ceil((side - extent) / step), 0) + 1
+        places.append([max(0, min(i * step + extent, side) - extent) for i in range(count)])
+    return _mean_of_windows(image, _windows(places, window, image.shape), forward_crop)
+
+
+def _windows(places, window, shape):
+    """The windows that begin at `places`, lists of rows and of columns, as slices that end where the picture does."""
+    for top in places[0]:
+        for left in places[1]:
+            bottom, right = min(top + window[0], shape[0]), min(left + window[1], shape[1])
+            yield slice(top, bottom), slice(left, right)
+
+
+def _mean_of_windows(image, windows, forward_crop):
+    """Scores of windows, put together; where they overlap, the mean."""
+    total, seen = None, np.zeros((*image.shape[:2], 1), np.float32)
+    for window in windows:
+        scores = forward_crop(image[window])
+        if total is None:
+            total = np.zeros((*image.shape[:2], scores.shape[-1]), np.float32)
+        total[window] += scores
+        seen[window] += 1
     return total / seen
-
-
-def _place(top, left, window, shape):
-    return slice(top, min(top + window[0], shape[0])), slice(left, min(left + window[1], shape[1]))
 
 
 def _padded(image, size, value):

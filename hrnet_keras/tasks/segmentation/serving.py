@@ -2,7 +2,9 @@
 
 import tensorflow as tf
 
+from hrnet_keras.layers.model_info import ModelInfo
 from hrnet_keras.tasks.finite import no_class
+from hrnet_keras.tasks.processing import Signature
 from hrnet_keras.tasks.segmentation.decoding import decode
 from hrnet_keras.tasks.segmentation.inference import LARGEST
 from hrnet_keras.transforms import orientation, resizing
@@ -11,8 +13,8 @@ from hrnet_keras.transforms.decode import decode_or_black
 NOTHING = 255  # in a label map where there is no picture; -1 with more than 255 classes
 
 
-def endpoints(model, info):
-    """The signatures of an exported segmentation model, for `exporting`.
+def signatures(model, info: ModelInfo) -> list[Signature]:
+    """The signatures of an exported segmentation model.
 
     | name | takes | answers |
     |---|---|---|
@@ -33,8 +35,7 @@ def endpoints(model, info):
         info: of the model.
 
     Returns:
-        List of `(name, function, what it takes)`; an empty one for a net that answers at stride 4, as `predict` takes
-        none either.
+        An empty list for a net that answers at stride 4, as `predict` takes none either.
     """
     if info.output_stride != 1:
         return []
@@ -47,9 +48,9 @@ def endpoints(model, info):
         return net.answer(shown, tf.shape(images)[1:3])
 
     return [
-        ("serving_default", lambda image_bytes: _of_files(net, image_bytes), files),
-        ("images", of_images, pixels),
-        ("scores", lambda image_bytes: _of_files(net, image_bytes, scores=True), files),
+        Signature("serving_default", lambda image_bytes: _of_files(net, image_bytes), files),
+        Signature("images", of_images, pixels),
+        Signature("scores", lambda image_bytes: _of_files(net, image_bytes, scores=True), files),
     ]
 
 
@@ -81,12 +82,12 @@ class _Net:
         """The answers `(batch, *size)` to pictures of one size, as `shown` makes them of `size`."""
         shown_size = tf.shape(pictures)[1:3]
         pictures = tf.ensure_shape(pictures, (None, *self.input_size, 3))
-        found = decode(self.model(tf.cast(pictures, tf.float32), training=False), scores=scores)
+        maps = decode(self.model(tf.cast(pictures, tf.float32), training=False), scores=scores)
         is_fitting = tf.reduce_all(shown_size == size)
         return tf.cond(
             is_fitting,
-            lambda: found,
-            lambda: {word: resizing.resize_nearest(maps, size) for word, maps in found.items()},
+            lambda: maps,
+            lambda: {name: resizing.resize_nearest(values, size) for name, values in maps.items()},
         )
 
 
@@ -104,8 +105,8 @@ def _of_files(net, image_bytes, scores=False):
 
     def stored(shown, size, turn):
         """The answers to pictures that were stored in one way."""
-        found = net.answer(shown, orientation.turned_size(size, turn), scores)
-        return {word: orientation.turned_back(maps, turn, axis=1) for word, maps in found.items()}
+        maps = net.answer(shown, orientation.turned_size(size, turn), scores)
+        return {name: orientation.turned_back(values, turn, axis=1) for name, values in maps.items()}
 
     def together():
         return stored(pictures.stack(), sizes[0], turns[0])
@@ -114,8 +115,8 @@ def _of_files(net, image_bytes, scores=False):
         largest = tf.reduce_max(sizes, axis=0)
 
         def one(i):
-            found = stored(pictures.read(i)[None], tf.maximum(sizes[i], 1), turns[i])
-            return {word: _padded(maps[0], sizes[i], largest) for word, maps in found.items()}
+            maps = stored(pictures.read(i)[None], tf.maximum(sizes[i], 1), turns[i])
+            return {name: _padded(values[0], sizes[i], largest) for name, values in maps.items()}
 
         kinds = {"label_map": tf.TensorSpec((None, None), net.id_type)}
         kinds |= {"scores": tf.TensorSpec((None, None), tf.float32)} if scores else {}

@@ -11,10 +11,12 @@ from keras import ops
 from hrnet_keras.layers.resizing import resize_bilinear
 from hrnet_keras.tasks.segmentation.decoding import decode
 
-ROWS = 64  # of a strip
+PIXELS = 2**18  # of a strip: a picture of 480x360 is one
 
 
-def decode_at(logits, size, *, align_corners=False, scores=False):
+def decode_at(
+    logits: np.ndarray, size: tuple[int, int], *, align_corners: bool = False, scores: bool = False
+) -> dict[str, np.ndarray]:
     """What `decode` answers for logits resized to `size`.
 
     Args:
@@ -28,18 +30,29 @@ def decode_at(logits, size, *, align_corners=False, scores=False):
         whole, but for the last bit of a number.
     """
     logits = np.asarray(logits, np.float32)
-    lower, upper, share = _rows_between(logits.shape[0], size[0], align_corners)
+    rows_of_strip = max(1, PIXELS // size[1])
     strips = []
-    for start in range(0, size[0], ROWS):
-        rows = slice(start, min(start + ROWS, size[0]))
-        first, last = lower[rows.start], upper[rows.stop - 1]
-        wide = resize_bilinear(logits[None, first : last + 1], (last + 1 - first, size[1]), align_corners=align_corners)
-        wide = np.asarray(wide)[0]
-        above, below = wide[lower[rows] - first], wide[upper[rows] - first]
-        strip = above + (below - above) * share[rows, None, None]
-        found = decode(ops.convert_to_tensor(strip[None]), scores=scores)
-        strips.append({name: np.asarray(value[0]) for name, value in found.items()})
+    for start in range(0, size[0], rows_of_strip):
+        rows = slice(start, min(start + rows_of_strip, size[0]))
+        strip = _resized_rows(logits, size, rows, align_corners)
+        maps = decode(ops.convert_to_tensor(strip[None]), scores=scores)
+        strips.append({name: np.asarray(values[0]) for name, values in maps.items()})
     return {name: np.concatenate([strip[name] for strip in strips]) for name in strips[0]}
+
+
+def _resized_rows(logits, size, rows, align_corners):
+    """Some rows of the logits resized to `size`."""
+    if logits.shape[:2] == tuple(size):
+        return logits[rows]
+    if (rows.start, rows.stop) == (0, size[0]):
+        return np.asarray(resize_bilinear(logits[None], size, align_corners=align_corners))[0]
+    lower, upper, share = _rows_between(logits.shape[0], size[0], align_corners)
+    first, last = lower[rows.start], upper[rows.stop - 1]
+    columns = (last + 1 - first, size[1])
+    wide = resize_bilinear(logits[None, first : last + 1], columns, align_corners=align_corners)
+    wide = np.asarray(wide)[0]
+    above, below = wide[lower[rows] - first], wide[upper[rows] - first]
+    return above + (below - above) * share[rows, None, None]
 
 
 def _rows_between(source, target, align_corners):

@@ -16,6 +16,7 @@ from hrnet_keras.datasets import DataError
 from hrnet_keras.layers import ModelInfoLayer
 from hrnet_keras.layers.model_info import ModelInfo
 from hrnet_keras.tasks.classification import pipeline
+from hrnet_keras.tasks.classification.center_crop import CropParams, center_crop, cut_and_resize
 from hrnet_keras.tasks.classification.decoding import decode
 from hrnet_keras.tasks.classification.metrics import Metric, table
 from hrnet_keras.transforms import order
@@ -28,8 +29,8 @@ from tests import published_sets
 )
 def test_pictures_are_prepared_as_torchvision_does(golden, image, short, how):
     _, arrays = golden("classification", "cls_preprocess")
-    crop = {256: 0.875, 235: 0.95}[short]
-    found = pipeline.prepare(arrays[f"image{image}"], crop=crop, how=how)
+    params = CropParams(crop_ratio={256: 0.875, 235: 0.95}[short], interpolation=how)
+    found = center_crop(arrays[f"image{image}"], params)
     np.testing.assert_array_equal(found, arrays[f"image{image}_r{short}_c224_{how}"])
 
 
@@ -39,18 +40,18 @@ def test_an_input_that_is_no_square_shows_the_middle_of_what_covers_it():
     for size, crop, expected in (
         ((64, 96), 1.0, image[64:128]), ((192, 48), 1.0, image[:, 24:72]), ((48, 48), 0.5, image[72:120, 24:72]),
     ):  # fmt: skip
-        np.testing.assert_array_equal(pipeline.prepare(image, size=size, crop=crop), expected)
+        np.testing.assert_array_equal(center_crop(image, CropParams(size, crop)), expected)
 
 
 def test_an_interpolation_that_is_not_known_is_named():
     with pytest.raises(ValueError, match="interpolation='lanczos': expected one of 'bilinear', 'bicubic'"):
-        pipeline.view_of((None, None), ModelInfo("cls", interpolation="lanczos"))
+        CropParams.of(ModelInfo("cls", interpolation="lanczos"), (None, None))
 
 
 @pytest.mark.parametrize("image", [0, 1, 2])
 def test_random_crops_are_resized_as_torchvision_does(golden, image):
     _, arrays = golden("classification", "cls_preprocess")
-    found = pipeline.cut_and_resize(arrays[f"image{image}"], (17, 23, 100, 120), (224, 224))
+    found = cut_and_resize(arrays[f"image{image}"], (17, 23, 100, 120), (224, 224))
     np.testing.assert_array_equal(found, arrays[f"image{image}_rrc_17_23_100_120"])
 
 

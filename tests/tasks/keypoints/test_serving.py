@@ -10,7 +10,7 @@ from PIL import Image
 from hrnet_keras.datasets import load, read_image
 from hrnet_keras.tasks import task_named
 from hrnet_keras.tasks.keypoints import affine, serving
-from hrnet_keras.tasks.keypoints.reading import Reading
+from hrnet_keras.tasks.keypoints.spec import KeypointSpec
 from tests import dots, point_files
 
 SIZE = (256, 192)
@@ -30,13 +30,13 @@ def test_maps_back_are_the_inverses_of_the_crops_maps(unbiased):
 def test_crops_of_the_sample_persons_are_opencvs(samples, tmp_path, codec):
     """With OpenCV 5 one pixel in 10,000 differs, by a grey level; OpenCV 4 itself is up to 4 away from it."""
     dataset = load("coco", "val", point_files.from_samples(samples, "coco", tmp_path))
-    reading, differences = Reading("official", codec, SIZE, 17, False), []
-    make = affine.udp_matrix if reading.unbiased else affine.crop_matrix
+    spec, differences = KeypointSpec("official", codec, SIZE, 17, False), []
+    make = affine.udp_matrix if spec.unbiased else affine.crop_matrix
     for i in range(len(dataset)):
         example = dataset.example(i)
         low, high = example["boxes"][:, :2], example["boxes"][:, 2:]
-        crops, backs = serving.look(
-            tf.constant(example["image"]), tf.constant((low + high) / 2), tf.constant(1.25 * (high - low)), reading
+        crops, backs = serving.affine_crops(
+            tf.constant(example["image"]), tf.constant((low + high) / 2), tf.constant(1.25 * (high - low)), spec
         )
         centers, scales = affine.center_scale(example["boxes"], 0.75)
         for crop, back, center, scale in zip(crops, backs, centers, scales, strict=True):
@@ -57,8 +57,8 @@ def test_beyond_the_picture_is_black_and_floats_stay_whole():
 def signatures(task, codec="official", **info):
     model = dots.model(task, (64, 64), codec, **info)
     known = model.layers[-1].info
-    return {name: tf.function(f, input_signature=takes)
-            for name, f, takes in task_named(task).module("pipeline").endpoints(model, known)}  # fmt: skip
+    return {one.name: tf.function(one.function, input_signature=one.inputs)
+            for one in task_named(task).module("serving").signatures(model, known)}  # fmt: skip
 
 
 def png(image, kind="PNG", **options):

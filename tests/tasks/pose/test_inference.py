@@ -1,12 +1,18 @@
 """Joints in pictures of any size, found by a model whose answers are known (`tests.dots`)."""
 
+from dataclasses import replace
+
+import keras
 import numpy as np
 import pytest
 
 import hrnet_keras as hk
 from hrnet_keras import datasets
 from hrnet_keras.datasets.mpii import mpii_info
-from hrnet_keras.tasks.pose import inference
+from hrnet_keras.layers import ModelInfoLayer
+from hrnet_keras.predictor import open_predictor
+from hrnet_keras.tasks import TASKS
+from hrnet_keras.tasks.processing import PredictOptions
 from tests import dots, point_files
 
 SIZE = (460, 580)
@@ -87,54 +93,52 @@ def test_areas_are_those_of_the_crops():
 
 
 def test_scores_of_boxes_go_along():
-    answer = inference.answerer(dots.model("pose", (64, 64)))
-    assert answer(IMAGE, boxes=BOXES, box_scores=[0.1, 0.2, 0.3, 0.4])["box_scores"].tolist() == [0.1, 0.2, 0.3, 0.4]
-    nobody = answer(IMAGE, boxes=[], box_scores=[])
-    assert nobody["box_scores"].shape == (0,) and nobody["points"].shape == (0, 3, 2)
-    assert "box_scores" not in answer(IMAGE, boxes=BOXES)
+    predict = open_predictor(dots.model("pose", (64, 64))).predict_one
+    assert predict(IMAGE, boxes=BOXES, box_scores=[0.1, 0.2, 0.3, 0.4]).box_scores.tolist() == [0.1, 0.2, 0.3, 0.4]
+    nobody = predict(IMAGE, boxes=[], box_scores=[])
+    assert nobody.box_scores.shape == (0,) and nobody.points.shape == (0, 3, 2)
+    assert predict(IMAGE, boxes=BOXES).box_scores is None
+
+
+def of_data(model, data):
+    return open_predictor(model, PredictOptions(data=data))
 
 
 def test_centres_count_in_mpii_alone():
-    model, where = dots.model("pose", (64, 64), "udp"), {"centers": [[120.0, 40.0]], "scales": [0.6]}
-    plain = inference.answerer(model, info=dots.INFO)(IMAGE, boxes=BOXES[:1], **where)
-    np.testing.assert_array_equal(plain["points"], inference.answerer(model)(IMAGE, boxes=BOXES[:1])["points"])
-    found = inference.answerer(model, info=mpii_info())(IMAGE, boxes=BOXES[:1], **where)
-    np.testing.assert_allclose(found["areas"], [(0.6 * 250) ** 2])
-    assert np.abs(found["points"] - POINTS[:1]).max() < 1 and (found["points"] != plain["points"]).any()
+    model, stated = dots.model("pose", (64, 64), "udp"), {"centers": [[120.0, 40.0]], "scales": [0.6]}
+    plain = of_data(model, dots.INFO).predict_one(IMAGE, boxes=BOXES[:1], **stated)
+    np.testing.assert_array_equal(plain.points, open_predictor(model).predict_one(IMAGE, boxes=BOXES[:1]).points)
+    mpii = replace(dots.INFO, crop_drop=mpii_info().crop_drop)
+    found = of_data(model, mpii).predict_one(IMAGE, boxes=BOXES[:1], **stated)
+    np.testing.assert_allclose(found.areas, [(0.6 * 250) ** 2])
+    assert np.abs(found.points - POINTS[:1]).max() < 1 and (found.points != plain.points).any()
 
 
-def test_boxes_of_a_data_set_may_be_lines():
+def test_boxes_of_a_data_set_may_be_lines(tmp_path):
     """Points in a row have a box without a width, which evaluation must not stumble over; a person's must have one."""
     line, model = np.array([[100.0, -20, 100, 130]]), dots.model("pose", (64, 64))
-    found = inference.answerer(model, info=dots.INFO)(IMAGE, boxes=line)
-    assert np.isfinite(found["points"]).all() and (found["areas"] > 0).all()
-    served = inference.served(lambda image, boxes: {"points": boxes, "scores": boxes}, {"num_keypoints": 3}, dots.INFO)
-    assert served(IMAGE, boxes=line)["points"].shape == (1, 4)
+    for net in (model, hk.export(model, tmp_path / "net")):
+        found = of_data(net, dots.INFO).predict_one(IMAGE, boxes=line)
+        assert np.isfinite(found.points).all() and (found.areas > 0).all()
     with pytest.raises(ValueError, match=r"boxes\[0\] = \(100, -20, 100, 130\): has no area"):
         hk.predict(model, IMAGE, boxes=line)
 
 
-def test_a_saved_models_answerer_hands_on_boxes_without_padding(tmp_path):
-    asked = []
-
-    def call(image, boxes):
-        asked.append(boxes)
-        return {"points": np.zeros((len(boxes), 3, 2)), "scores": np.zeros((len(boxes), 3))}
-
-    served = inference.served(call, {"num_keypoints": 9, "codec": "udp_combined"})
-    found = served(IMAGE, boxes=BOXES, box_scores=[1, 1, 1, 1], centers=np.zeros((4, 2)), scales=np.ones(4))
-    assert asked[0].dtype == np.float32
-    np.testing.assert_allclose(asked[0], BOXES, rtol=1e-6)
-    np.testing.assert_array_equal(found["boxes"], BOXES)
-    assert served(IMAGE, boxes=[])["points"].shape == (0, 3, 2)
+def test_an_exported_model_is_shown_the_same_persons(tmp_path):
+    """Also where the data set states centres and scales, some of which are not known."""
     dataset = datasets.load("mpii", "train", point_files.mpii(tmp_path, {"train": 1}))
     example = dataset.example(0)
-    more = {word: example[word] for word in inference.NEEDS if word in example}
-    inference.served(call, {"num_keypoints": 16}, dataset.info)(example["image"], **more)
-    center, side = np.array([80.0, 60 + 15 * 0.5]), 200 * 0.5
-    np.testing.assert_allclose(asked[1], [[*(center - side / 2), *(center + side / 2)]] * 2, rtol=1e-6)
+    prompts = {word: example[word] for word in TASKS["pose"].input_keys if word in example}
+    image = keras.Input((64, 64, 3))
+    maps = keras.layers.Conv2D(16, 4, strides=4)(image)
+    model = keras.Model(image, ModelInfoLayer({"task": "pose", "num_keypoints": 16})(maps))
+    one, other = (of_data(net, dataset.info).predict_one(example["image"], **prompts) for net in
+                  (model, hk.export(model, tmp_path / "net")))  # fmt: skip
+    np.testing.assert_allclose(other.points, one.points, atol=1e-3)
+    np.testing.assert_array_equal(other.boxes, one.boxes)
+    np.testing.assert_allclose(one.areas, [(200 * 0.5 * 1.25) ** 2] * 2)
     with pytest.raises(ValueError, match="pose needs the boxes of the persons"):
-        served(IMAGE)
+        of_data(model, dataset.info).predict_one(IMAGE)
 
 
 def test_bad_input_is_named():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from hrnet_keras.datasets import DatasetInfo
-from hrnet_keras.tasks.pose.oks import STATISTICS, Oks, crop_areas, distinct, person_scores, similarity
+from hrnet_keras.tasks.pose.oks import STATISTICS, Oks, crop_areas, oks_nms, rescore, similarity
 
 SIGMAS = np.array([26, 25, 25, 35, 35, 79, 79, 72, 72, 62, 62, 107, 107, 87, 87, 89, 89]) / 1000
 INFO = DatasetInfo("people", metric="oks", sigmas=tuple(SIGMAS))
@@ -18,18 +18,18 @@ def test_official_similarity_and_duplicates(golden):
     points, scores, areas = arrays["in_keypoints"][..., :2], arrays["in_score"], arrays["in_area"]
     np.testing.assert_allclose(similarity(points, areas, SIGMAS), arrays["out_oks"], rtol=0, atol=1e-9)
     for limit in (0.5, 0.9):
-        assert distinct(points, scores, areas, SIGMAS, limit) == list(arrays[f"out_keep_{limit}"])
+        assert oks_nms(points, scores, areas, SIGMAS, limit) == list(arrays[f"out_keep_{limit}"])
 
 
 def test_of_equal_scores_the_later_comes_first():
     points = np.zeros((3, 17, 2)) + np.array([0, 0, 500])[:, None, None]
-    assert distinct(points, np.ones(3), np.full(3, 100.0), SIGMAS) == [2, 1]
-    assert distinct(points[:0], np.ones(0), np.ones(0), SIGMAS) == []
+    assert oks_nms(points, np.ones(3), np.full(3, 100.0), SIGMAS) == [2, 1]
+    assert oks_nms(points[:0], np.ones(0), np.ones(0), SIGMAS) == []
 
 
 def test_a_persons_score():
     scores = np.array([[0.9, 0.3, 0.2, 0.1], [0.2, 0.1, 0, 0]])
-    np.testing.assert_allclose(person_scores(scores, [0.5, 1]), [0.3, 0])
+    np.testing.assert_allclose(rescore(scores, [0.5, 1]), [0.3, 0])
 
 
 @pytest.fixture(scope="module")
@@ -69,9 +69,9 @@ def test_official_evaluation_of_sample_pictures(golden, people, capsys):
     np.testing.assert_allclose([result[name] for name in STATISTICS], arrays["out_stats"], rtol=0, atol=1e-6)
     assert result["pictures"] == 4 and result["persons"] == len(arrays["out_kept_score"])
     compared = 0
-    for image_id in {one["image_id"] for one in metric.found}:
+    for image_id in {one["image_id"] for one in metric.results}:
         here = arrays["out_kept_image_id"] == image_id
-        found = [one for one in metric.found if one["image_id"] == image_id]
+        found = [one for one in metric.results if one["image_id"] == image_id]
         np.testing.assert_allclose([one["score"] for one in found], arrays["out_kept_score"][here], rtol=1e-6)
         np.testing.assert_allclose([one["keypoints"] for one in found], arrays["out_kept_keypoints"][here], rtol=1e-6)
         compared += len(found)
@@ -84,9 +84,9 @@ def test_areas_of_crops(golden, people):
     boxes[:, 2:] += boxes[:, :2]
     areas = arrays["in_all_boxes_cx_cy_sw_sh_area_score"][:, 4]
     np.testing.assert_allclose(crop_areas(boxes), areas, rtol=1e-6)
-    found = score(people, arrays, areas=lambda here: areas[here]).found
-    assert [one["score"] for one in found] == [one["score"] for one in score(people, arrays).found]
-    tiny = score(people, arrays, areas=lambda here: areas[here] / 1e6).found
+    found = score(people, arrays, areas=lambda here: areas[here]).results
+    assert [one["score"] for one in found] == [one["score"] for one in score(people, arrays).results]
+    tiny = score(people, arrays, areas=lambda here: areas[here] / 1e6).results
     assert len(tiny) == 118  # in crops of nearly no area nobody is alike
 
 

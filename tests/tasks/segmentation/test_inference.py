@@ -10,32 +10,38 @@ from hrnet_keras.builders import info_of, name_outputs
 from hrnet_keras.datasets import DatasetInfo
 from hrnet_keras.datasets.published import published
 from hrnet_keras.layers import ModelInfoLayer
-from hrnet_keras.tasks.segmentation import inference
-from hrnet_keras.tasks.segmentation.inference import answerer
+from hrnet_keras.layers.model_info import ModelInfo, update_info
+from hrnet_keras.predictor import open_predictor, predictor_of
+from hrnet_keras.tasks.processing import PredictOptions
+from hrnet_keras.tasks.segmentation import inference, strips
+
+
+def predict(model, image, **options):
+    return open_predictor(model, PredictOptions(**options)).predict_one(image)
 
 
 @pytest.mark.parametrize("size", [(61, 75), (32, 100)])
 def test_dynamic_model_answers_at_the_pictures_size(size):
     model = hk.HRNetV2W18SmallV1("seg", num_classes=5)
     image = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
-    found = answerer(model, scores=True)(image)
+    found = predict(model, image, scores=True)
     logits = np.asarray(model(image[None].astype(np.float32), training=False))[0]
-    assert found["label_map"].shape == found["scores"].shape == size
+    assert found.label_map.shape == found.scores.shape == size
     top = np.sort(logits, -1)
     sure = top[..., -1] - top[..., -2] > 1e-4 * logits.std()
-    np.testing.assert_array_equal(found["label_map"][sure], logits.argmax(-1)[sure])
+    np.testing.assert_array_equal(found.label_map[sure], logits.argmax(-1)[sure])
 
 
 def test_fixed_model_is_shown_the_picture_resized():
     model = hk.HRNetV2W18SmallV1("seg", num_classes=5, input_shape=(32, 64, 3))
-    found = answerer(model)(np.zeros((50, 70, 3), np.uint8))
-    assert found["label_map"].shape == (50, 70)
+    found = predict(model, np.zeros((50, 70, 3), np.uint8))
+    assert found.label_map.shape == (50, 70)
 
 
 def test_a_model_of_output_stride_4_is_refused():
     model = hk.HRNetV2W18SmallV1("seg", num_classes=5, output_stride=4, input_shape=(32, 64, 3))
     with pytest.raises(ValueError, match="output_stride=1"):
-        answerer(model)
+        open_predictor(model)
 
 
 def net_of(names, **info):
@@ -58,9 +64,9 @@ def test_a_mirrored_look_exchanges_the_sides_that_the_model_knows(known):
     model = net_of(LIP.class_names)
     if known == "pairs":
         name_outputs(model, LIP)
-        assert info_of(model).label_flip_pairs == [[14, 15], [16, 17], [18, 19]]
+        assert info_of(model).label_flip_pairs == ((14, 15), (16, 17), (18, 19))
     else:  # files of earlier versions
-        info_of(model).update({"class_names": list(LIP.class_names)} if known == "names" else {"data": "lip"})
+        update_info(model, **({"class_names": LIP.class_names} if known == "names" else {"data": "lip"}))
     image = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
     both = {"flip": True}
     found, mirrored = (hk.predict(model, x, protocol=both)[0].label_map for x in (image, image[:, ::-1].copy()))
@@ -92,8 +98,8 @@ def test_predict_and_evaluate_look_alike(tmp_path):
 def test_a_diverged_net_answers_no_class_and_is_not_scored(protocol):
     model = net_of(("a", "b"))
     model.layers[-2].kernel.assign(np.full(model.layers[-2].kernel.shape, np.nan))
-    found = answerer(model, scores=True, protocol=protocol)(np.zeros((20, 30, 3), np.uint8))
-    assert (found["label_map"] == 255).all() and (found["scores"] == 0).all()
+    found = predict(model, np.zeros((20, 30, 3), np.uint8), scores=True, protocol=protocol)
+    assert (found.label_map == 255).all() and (found.scores == 0).all()
 
 
 @pytest.fixture(scope="module")
@@ -106,14 +112,14 @@ IMAGE = np.random.default_rng(0).integers(0, 256, (61, 90, 3), dtype=np.uint8)
 
 
 def test_large_pictures_are_answered_in_strips_with_the_same_answer(model, monkeypatch):
-    at_once = answerer(model, scores=True)(IMAGE)
-    monkeypatch.setattr(inference, "AT_ONCE", 60 * 90)
-    monkeypatch.setattr(inference, "_in_strips", in_strips := Called(inference._in_strips))
-    found = answerer(model, scores=True)(IMAGE)
-    assert in_strips.count == 1 and set(found) == {"label_map", "scores"}
-    np.testing.assert_allclose(found["scores"], at_once["scores"], atol=1e-6)
-    sure = at_once["scores"] > 0.2 + 1e-4  # of five classes
-    np.testing.assert_array_equal(found["label_map"][sure], at_once["label_map"][sure])
+    at_once = predict(model, IMAGE, scores=True)
+    monkeypatch.setattr(strips, "PIXELS", 20 * 90)
+    monkeypatch.setattr(strips, "_resized_rows", resized := Called(strips._resized_rows))
+    found = predict(model, IMAGE, scores=True)
+    assert resized.count == 4 and set(found.to_dict()) == {"label_map", "scores"}
+    np.testing.assert_allclose(found.scores, at_once.scores, atol=1e-6)
+    sure = at_once.scores > 0.2 + 1e-4  # of five classes
+    np.testing.assert_array_equal(found.label_map[sure], at_once.label_map[sure])
 
 
 class Called:
@@ -145,14 +151,14 @@ def test_the_size_that_the_net_sees(own, size, largest, expected):
 
 @pytest.mark.parametrize("size", [(32, 48), 48])
 def test_a_picture_is_shown_at_another_size_and_answered_at_its_own(model, size):
-    found = answerer(model, scores=True, size=size)(IMAGE)
+    found = predict(model, IMAGE, scores=True, size=size)
     shown = np.asarray(Image.fromarray(IMAGE).resize((48, 32 if size != 48 else 33), Image.BILINEAR))
     head = keras.Model(model.inputs, model.get_layer("logits_at_input_size").input[0])
     logits = torch_resized(np.asarray(head(shown[None].astype("float32"), training=False)), IMAGE.shape[:2])
     top = np.sort(logits, -1)
     sure = top[..., -1] - top[..., -2] > 1e-4 * logits.std()
-    assert found["label_map"].shape == found["scores"].shape == (61, 90) and found["shown_size"] == shown.shape[:2]
-    np.testing.assert_array_equal(found["label_map"][sure], logits.argmax(-1)[sure])
+    assert found.label_map.shape == found.scores.shape == (61, 90) and found.shown_size == shown.shape[:2]
+    np.testing.assert_array_equal(found.label_map[sure], logits.argmax(-1)[sure])
 
 
 def torch_resized(maps, size):
@@ -168,24 +174,33 @@ def torch_resized(maps, size):
 
 def test_a_picture_that_is_too_large_is_shrunk_where_nobody_says_how_to_look(model, monkeypatch):
     monkeypatch.setattr(inference, "LARGEST", 61 * 90 // 4)
-    found = answerer(model)(IMAGE)
-    assert found["label_map"].shape == (61, 90) and found["shown_size"] == (30, 44)
-    assert "shown_size" not in answerer(model, size=90)(IMAGE)
-    assert "shown_size" not in answerer(model, protocol={})(IMAGE)
-    assert "shown_size" not in answerer(model, info=DatasetInfo("x"))(IMAGE)  # scores are of pictures as they are
+    found = predict(model, IMAGE)
+    assert found.label_map.shape == (61, 90) and found.shown_size == (30, 44)
+    assert predict(model, IMAGE, size=90).shown_size is None
+    assert predict(model, IMAGE, protocol={}).shown_size is None
+    data = DatasetInfo("x", class_names=tuple("abcde"))
+    assert predict(model, IMAGE, data=data).shown_size is None  # scores are of pictures as they are
     asked = []
-    served = inference.served_at(lambda image: asked.append(image.shape) or {"label_map": image[..., 0]})
-    assert served(IMAGE)["label_map"].shape == (61, 90) and asked == [(30, 44, 3)]
+
+    class Exported:
+        info, input_size = ModelInfo("seg", num_classes=3), (None, None)
+
+        def __call__(self, batch):
+            asked.append(batch.shape)
+            return {"logits": np.asarray(batch, np.float32)}
+
+    served = predictor_of(Exported(), PredictOptions()).predict_one(IMAGE)
+    assert served.label_map.shape == (61, 90) and asked == [(1, 30, 44, 3)]
 
 
 @pytest.mark.parametrize("size", [0, -3, (0, 4), (1, 2, 3), (), 4.5, (4.5, 3), True, "4"])
 def test_sizes_that_are_none_are_named(model, size):
     with pytest.raises(ValueError, match=r"expected \(height, width\), or one number for the long side"):
-        answerer(model, size=size)
+        predict(model, IMAGE, size=size)
 
 
 def test_sizes_beside_another_rule_are_refused(model):
     with pytest.raises(ValueError, match="a protocol says how pictures are shown: expected no size"):
-        answerer(model, size=64, protocol={"flip": True})
+        predict(model, IMAGE, size=64, protocol={"flip": True})
     with pytest.raises(ValueError, match=r"the model sees all pictures at \(32, 64\): expected no size"):
-        answerer(hk.HRNetV2W18SmallV1("seg", num_classes=5, input_shape=(32, 64, 3)), size=64)
+        predict(hk.HRNetV2W18SmallV1("seg", num_classes=5, input_shape=(32, 64, 3)), IMAGE, size=64)

@@ -8,6 +8,7 @@ from hrnet_keras.tasks.segmentation.protocol import (
     MULTI_SCALE,
     MULTI_SCALE_TO_2,
     Protocol,
+    changed,
     published_protocol,
 )  # fmt: skip
 from hrnet_keras.tasks.segmentation.score_map import _prepared, score_map, short_side_size
@@ -88,9 +89,9 @@ def test_pytorch_11_branch_lip(golden, flip):
 
 def test_impossible_protocols_are_named():
     for options, expected in (
-        ({"rule": "halves"}, "rule='halves': expected one of 'whole'"),
-        ({"rule": "windows"}, "rule='windows' needs window="),
-        ({"rule": "sliding", "window": (4, 4)}, "rule='sliding' needs stride="),
+        ({"mode": "halves"}, "mode='halves': expected one of 'whole'"),
+        ({"mode": "windows"}, "mode='windows' needs window="),
+        ({"mode": "sliding", "window": (4, 4)}, "mode='sliding' needs stride="),
         ({"combine": "sum"}, "combine='sum': expected 'exp' or 'softmax'"),
         ({"scales": (0.5, 0)}, r"scales=\(0\.5, 0\): expected numbers above 0"),
     ):
@@ -149,12 +150,16 @@ def test_mmsegmentation_keeps_pictures_within_two_sides(size, data, expected):
     assert shown == [expected]
 
 
+def test_the_earlier_word_for_a_mode_still_works():
+    assert changed(Protocol(), {"rule": "fixed", "window": (4, 4)}) == Protocol("fixed", (4, 4))
+
+
 def test_published_scores_name_their_rules():
     assert published_protocol("cityscapes").scales == (1.0,)
     many = published_protocol("pascal_context_59", {"multi_scale": True, "flip": True})
-    assert (many.rule, many.window, many.scales, many.flip) == ("windows", (480, 480), MULTI_SCALE_TO_2, True)
+    assert (many.mode, many.window, many.scales, many.flip) == ("windows", (480, 480), MULTI_SCALE_TO_2, True)
     ocr = published_protocol("pascal_context_59", {"branch": "HRNet-OCR"})
     assert ocr.window == (520, 520) and ocr.first_short_size == 520
     mmseg = published_protocol("pascal_context_60", {"branch": "mmsegmentation", "multi_scale": True})
-    assert (mmseg.rule, mmseg.stride, mmseg.scales, mmseg.combine) == ("sliding", (320, 320), MULTI_SCALE, "softmax")
+    assert (mmseg.mode, mmseg.stride, mmseg.scales, mmseg.combine) == ("sliding", (320, 320), MULTI_SCALE, "softmax")
     assert published_protocol("camvid") == Protocol()

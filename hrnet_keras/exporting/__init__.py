@@ -1,19 +1,28 @@
-"""A model -> a SavedModel that TensorFlow Serving loads: pictures in, answers out, batch norms folded."""
+"""A model -> a folder that other programs load, such as TensorFlow Serving: one writer per format.
 
-import json
+| file | promises |
+|---|---|
+| `deployable.py` | `deployable_of(model)`: what of a model every format is made of |
+| `saved_model.py` | `write(deployable, folder)` |
+"""
+
+import importlib
 import os
 import shutil
 import tempfile
 
 import keras
 
-from hrnet_keras.folding import fold_batch_norm
-from hrnet_keras.layers.model_info import find_info
-from hrnet_keras.saved_model import INFO_FILE
-from hrnet_keras.tasks import task_named
+from hrnet_keras.exporting.deployable import deployable_of
+
+# Format -> the module of its writer: `write(deployable, folder)`.
+WRITERS = {"saved_model": "saved_model"}
 
 
-def export(model, directory, *, version=None, format="saved_model"):
+def export(
+    model: keras.Model | str | os.PathLike[str], directory: str | os.PathLike[str], *, version: int | None = None,
+    format: str = "saved_model",
+) -> str:  # fmt: skip
     """Writes a SavedModel into `directory/<version>/`: it does with a picture what `predict` does.
 
     Signatures of a segmentation model (every model has `raw`):
@@ -27,7 +36,7 @@ def export(model, directory, *, version=None, format="saved_model"):
 
     Pictures of a batch may differ in size (`sizes` says which part of the padded answer is whose), and bytes that are
     no picture get an empty answer and disturb no other: see `tasks.segmentation.serving`. A classifier answers `labels`
-    and `scores` (`tasks.classification.pipeline.endpoints`), a landmark or pose model takes `boxes` beside
+    and `scores` (`tasks.classification.serving`), a landmark or pose model takes `boxes` beside
     `image_bytes` and answers `points` and `scores` (`tasks.keypoints.serving`).
 
     Args:
@@ -45,10 +54,9 @@ def export(model, directory, *, version=None, format="saved_model"):
             other than TensorFlow.
         OSError: the folder can't be written; nothing half-written stays behind.
     """
-    if format != "saved_model":
-        raise ValueError(f"format={format!r}: expected 'saved_model'")
-    if keras.backend.backend() != "tensorflow":
-        raise ValueError(f"a SavedModel needs the TensorFlow backend, this is {keras.backend.backend()!r}")
+    if format not in WRITERS:
+        raise ValueError(f"format={format!r}: expected {', '.join(map(repr, WRITERS))}")
+    write = importlib.import_module(f"hrnet_keras.exporting.{WRITERS[format]}").write
     if isinstance(model, (str, os.PathLike)):
         model = _opened(os.fspath(model))
     directory = os.fspath(directory)
@@ -59,7 +67,7 @@ def export(model, directory, *, version=None, format="saved_model"):
     except OSError as error:
         raise OSError(f"can't export to {directory}: {error.strerror or error}") from error
     try:
-        _write(model, scratch)
+        write(deployable_of(model), scratch)
         os.chmod(scratch, 0o755)
         os.rename(scratch, target)
     except Exception as error:
@@ -81,7 +89,9 @@ def _opened(path):
 
 
 def _version(directory, version):
-    there = [int(name) for name in os.listdir(directory) if name.isdigit()] if os.path.isdir(directory) else []
+    there = []
+    if os.path.isdir(directory):
+        there = [int(name) for name in os.listdir(directory) if name.isdigit()]
     if version is None:
         return max(there, default=0) + 1
     if not isinstance(version, int) or version < 1:
@@ -91,46 +101,6 @@ def _version(directory, version):
     return version
 
 
-def _write(model, folder):
-    import tensorflow as tf
-
-    folded = fold_batch_norm(model)
-    info = find_info(model)  # feature maps have no task: their SavedModel answers them raw
-    raw = tf.TensorSpec(folded.inputs[0].shape, tf.float32, name="image")
-    endpoints = [("raw", lambda image: _named(folded, folded(image, training=False)), [raw])]
-    if info is not None:
-        endpoints += task_named(info.task).module("pipeline").endpoints(_TracedOnce(folded, raw), info)
-    signatures = {name: tf.function(function, input_signature=takes) for name, function, takes in endpoints}
-    signatures.setdefault("serving_default", signatures["raw"])
-    # Keras's ExportArchive would do, but writes every variable twice (3.15).
-    module = tf.Module()
-    module.variables_of_model = [variable.value for variable in folded.variables]
-    tf.saved_model.save(module, folder, signatures=signatures)
-    os.makedirs(os.path.join(folder, os.path.dirname(INFO_FILE)), exist_ok=True)
-    with open(os.path.join(folder, INFO_FILE), "w", encoding="utf-8") as file:
-        json.dump({"name": model.name, **({} if info is None else info.to_dict())}, file, indent=1)
-
-
-class _TracedOnce:
-    """A model whose graph is written once for all the signatures that call it: half of the file and of the time."""
-
-    def __init__(self, model, taken):
-        import tensorflow as tf
-
-        self.input_shape, self.output_shape, self.layers = model.input_shape, model.output_shape, model.layers
-        self._forward = tf.function(lambda image: model(image, training=False), input_signature=[taken])
-
-    def __call__(self, image, training=False):
-        return self._forward(image)
-
-
-def _named(model, outputs):
-    """Raw outputs under the names of the layers that made them."""
-    outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
-    names = [tensor._keras_history.operation.name.replace(".", "_") for tensor in model.outputs]
-    return dict(zip(names, outputs, strict=True))
-
-
 def _write_problem(error):
     """The reason in words if an error came from the file system, else None."""
     import tensorflow as tf
@@ -138,4 +108,6 @@ def _write_problem(error):
     if isinstance(error, OSError):
         return error.strerror or str(error)
     kinds = (tf.errors.ResourceExhaustedError, tf.errors.PermissionDeniedError, tf.errors.FailedPreconditionError)
-    return str(error.message).splitlines()[0] if isinstance(error, kinds) else None
+    if isinstance(error, kinds):
+        return str(error.message).splitlines()[0]
+    return None

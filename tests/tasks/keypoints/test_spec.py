@@ -1,4 +1,4 @@
-"""What a model's weights expect, its maps, and what is said of boxes that can't be."""
+"""What a model's weights expect, and what is said of boxes that can't be."""
 
 import json
 
@@ -8,11 +8,15 @@ import pytest
 
 import hrnet_keras as hk
 from hrnet_keras.datasets import DatasetInfo
+from hrnet_keras.datasets.boxes import checked_boxes
 from hrnet_keras.layers import ModelInfoLayer
-from hrnet_keras.tasks.keypoints.reading import checked_boxes, empty_answer, heat_maps, reading_of, write
+from hrnet_keras.layers.model_info import info_of
+from hrnet_keras.predictor import open_predictor
+from hrnet_keras.tasks.keypoints.inference import write
+from hrnet_keras.tasks.keypoints.spec import KeypointDefaults, KeypointSpec
 from tests import dots
 
-FLIP = {"official": False, "mmlab": True}
+DEFAULTS = KeypointDefaults((256, 192), {"official": False, "mmlab": True}, ("udp",))
 
 
 def bare(shape=(None, None), maps=4, **info):
@@ -23,7 +27,7 @@ def bare(shape=(None, None), maps=4, **info):
 
 
 def read(model, **options):
-    return reading_of(model, **{"size": (256, 192), "flip": FLIP, "symmetric": ("udp",), **options})
+    return KeypointSpec.of(info_of(model), model.input_shape[1:3], DEFAULTS, **options)
 
 
 @pytest.mark.parametrize(
@@ -65,8 +69,8 @@ def test_mirroring_is_as_published_unless_asked_otherwise_or_nobody_knows_the_pa
     assert read(bare(**pairs), protocol={"flip": True}).flip
     assert not read(bare(convention="mmlab", **pairs), protocol={"flip": False}).flip
     assert not read(bare(convention="mmlab")).flip
-    assert read(bare(convention="mmlab"), info=own).flip_pairs == ((2, 3),)
-    assert read(bare(convention="mmlab", **pairs), info=own).flip_pairs == ((0, 1),)
+    assert read(bare(convention="mmlab"), data=own).flip_pairs == ((2, 3),)
+    assert read(bare(convention="mmlab", **pairs), data=own).flip_pairs == ((0, 1),)
     with pytest.raises(ValueError, match="flip=True: nobody knows which points"):
         read(bare(), protocol={"flip": True})
 
@@ -75,34 +79,6 @@ def test_mirroring_is_as_published_unless_asked_otherwise_or_nobody_knows_the_pa
 def test_other_protocols_are_refused(protocol):
     with pytest.raises(ValueError, match=r"protocol=.*: expected a dict with flip alone"):
         read(bare(flip_pairs=[[0, 1]]), protocol=protocol)
-
-
-@pytest.mark.parametrize("flip", [False, True])
-def test_maps_of_many_crops_are_those_of_each(flip):
-    model = dots.model("pose", (64, 48), "dark")
-    crops = np.random.default_rng(0).integers(0, 256, (70, 64, 48, 3), dtype=np.uint8)
-    reading = read(model, protocol={"flip": flip})
-    found = heat_maps(model, crops, reading)
-    assert found.shape == (70, 16, 12, 3) and found.dtype == np.float32
-    some = [0, 31, 32, 69]
-    np.testing.assert_allclose(found[some], [heat_maps(model, crops[[i]], reading)[0] for i in some], atol=1e-6)
-
-
-def test_many_numbers_of_crops_do_not_trace_the_net_anew():
-    traced = []
-
-    @keras.saving.register_keras_serializable("tests")
-    class Counting(keras.layers.Layer):
-        def call(self, inputs):
-            traced.append(inputs.shape)
-            return inputs[:, ::4, ::4]
-
-    image = keras.Input((32, 32, 3))
-    model = keras.Model(image, ModelInfoLayer({"task": "pose", "num_keypoints": 3})(Counting()(image)))
-    built = len(traced)
-    for count in (1, 2, 3, 5, 8, 32, 40):
-        heat_maps(model, np.zeros((count, 32, 32, 3), np.uint8), read(model))
-    assert len(traced) - built <= 3
 
 
 @pytest.mark.parametrize(
@@ -124,15 +100,15 @@ def test_many_numbers_of_crops_do_not_trace_the_net_anew():
 )
 def test_boxes_that_cannot_be_are_named(boxes, expected):
     with pytest.raises(ValueError, match=expected) as error:
-        checked_boxes(boxes, np.zeros((20, 30, 3), np.uint8))
+        checked_boxes(boxes, (20, 30))
     assert "\n" not in str(error.value)
 
 
 def test_boxes_that_can_be():
-    image = np.zeros((20, 30, 3), np.uint8)
-    assert checked_boxes((1, 2, 3, 4), image).tolist() == [[1, 2, 3, 4]]
-    assert checked_boxes([], image).shape == checked_boxes(np.zeros((0, 4)), image).shape == (0, 4)
-    assert checked_boxes([[-50, -50, 0.5, 0.5], [29.5, 19, 400, 400]], image).dtype == np.float64
+    size = (20, 30)
+    assert checked_boxes((1, 2, 3, 4), size).tolist() == [[1, 2, 3, 4]]
+    assert checked_boxes([], size).shape == checked_boxes(np.zeros((0, 4)), size).shape == (0, 4)
+    assert checked_boxes([[-50, -50, 0.5, 0.5], [29.5, 19, 400, 400]], size).dtype == np.float64
 
 
 def test_answers_are_written_as_lists(tmp_path):
@@ -141,7 +117,8 @@ def test_answers_are_written_as_lists(tmp_path):
     assert json.loads((tmp_path / "deep" / "one.json").read_text()) == {
         "points": [[[1.2346, 2.0]]], "scores": [[0.5]], "boxes": [[1.0] * 4],
     }  # fmt: skip
-    write(empty_answer(5), tmp_path / "none")
+    nobody = open_predictor(dots.model("landmark", (64, 64))).predict_one(np.zeros((9, 9, 3), np.uint8), boxes=[])
+    write(nobody.to_dict(), tmp_path / "none")
     assert json.loads((tmp_path / "none.json").read_text()) == {"points": [], "scores": [], "boxes": []}
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(ValueError, match=r"file.*x\.json: can't be written"):

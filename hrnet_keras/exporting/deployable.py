@@ -1,0 +1,49 @@
+"""What of a model every format is made of: the folded net, what it means, and how pictures become results around it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import keras
+
+from hrnet_keras.folding import fold_batch_norm
+from hrnet_keras.layers.model_info import ModelInfo, find_info
+from hrnet_keras.tasks import task_named
+from hrnet_keras.tasks.processing import Signature
+
+
+@dataclass(frozen=True)
+class Deployable:
+    """A model ready to be written in any format.
+
+    A format that holds the net alone is used with the task's `inference.processor`; one that holds TensorFlow graphs
+    gets the same steps as `signatures`.
+
+    Attributes:
+        name: of the model.
+        net: float32, batch norms folded.
+        output_names: of the net's outputs, without dots.
+        info: of the model, `None` for feature maps.
+    """
+
+    name: str
+    net: keras.Model
+    output_names: tuple[str, ...]
+    info: ModelInfo | None
+
+    def signatures(self, forward: Callable) -> list[Signature]:
+        """The functions from pictures to results, in TensorFlow; none for feature maps.
+
+        Args:
+            forward: calls the net.
+        """
+        if self.info is None:
+            return []
+        return task_named(self.info.task).module("serving").signatures(forward, self.info)
+
+
+def deployable_of(model: keras.Model) -> Deployable:
+    """That of a `keras.Model` of this package, of any precision."""
+    net = fold_batch_norm(model)
+    # The names of the layers that made the outputs.
+    names = [tensor._keras_history.operation.name.replace(".", "_") for tensor in net.outputs]
+    return Deployable(model.name, net, tuple(names), find_info(model))

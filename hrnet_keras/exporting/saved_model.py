@@ -1,0 +1,65 @@
+"""A SavedModel that TensorFlow Serving loads: pictures in, results out."""
+
+import json
+import os
+
+import keras
+
+from hrnet_keras.exporting.deployable import Deployable
+from hrnet_keras.runtime import INFO_FILE
+from hrnet_keras.tasks.processing import Signature
+
+
+def write(deployable: Deployable, folder: str) -> None:
+    """Writes the net, its signatures and its info.
+
+    Args:
+        deployable: what is to be written.
+        folder: exists and is empty.
+
+    Raises:
+        ValueError: a backend other than TensorFlow.
+    """
+    if keras.backend.backend() != "tensorflow":
+        raise ValueError(f"a SavedModel needs the TensorFlow backend, this is {keras.backend.backend()!r}")
+    import tensorflow as tf
+
+    net = deployable.net
+    picture = tf.TensorSpec(net.inputs[0].shape, tf.float32, name="image")
+
+    def raw(image):
+        outputs = net(image, training=False)
+        if not isinstance(outputs, (list, tuple)):
+            outputs = [outputs]
+        return dict(zip(deployable.output_names, outputs, strict=True))
+
+    all_signatures = [Signature("raw", raw, [picture]), *deployable.signatures(_TracedOnce(net, picture))]
+    functions = {one.name: tf.function(one.function, input_signature=one.inputs) for one in all_signatures}
+    functions.setdefault("serving_default", functions["raw"])
+    # Keras's ExportArchive would do, but writes every variable twice (3.15).
+    module = tf.Module()
+    module.variables_of_model = [variable.value for variable in net.variables]
+    tf.saved_model.save(module, folder, signatures=functions)
+    _write_info(deployable, os.path.join(folder, INFO_FILE))
+
+
+class _TracedOnce:
+    """A model whose graph is written once for all the signatures that call it: half of the file and of the time."""
+
+    def __init__(self, model, picture):
+        import tensorflow as tf
+
+        self.input_shape, self.output_shape = model.input_shape, model.output_shape
+        self._forward = tf.function(lambda image: model(image, training=False), input_signature=[picture])
+
+    def __call__(self, image, training=False):
+        return self._forward(image)
+
+
+def _write_info(deployable: Deployable, path: str) -> None:
+    said = {"name": deployable.name}
+    if deployable.info is not None:
+        said |= deployable.info.to_dict()
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(said, file, indent=1)
