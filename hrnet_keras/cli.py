@@ -4,7 +4,6 @@ import argparse
 import contextlib
 import functools
 import itertools
-import logging
 import os
 import re
 import signal
@@ -94,19 +93,6 @@ def _terminated_as_interrupted():
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-@contextlib.contextmanager
-def _logging_to_stderr():
-    """While it lasts, what the library logs is printed as the command's own messages."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("hrnet-keras: %(message)s"))
-    logger = logging.getLogger("hrnet_keras")
-    logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
 
 
 def _load_tensorflow(*, quietly):

@@ -1,20 +1,24 @@
-"""The package's progress lines on standard output, for a command or a notebook whose logging nobody has set up."""
+"""The package's progress lines and warnings, for a command or a notebook whose logging nobody has set up."""
 
 import contextlib
 import logging
+import sys
 from collections.abc import Iterator
 
 
 class _PlainHandler(logging.Handler):
-    """Prints the bare message, on whatever standard output is at that moment."""
+    """Prints progress on standard output as it stands, warnings on standard error under the command's name."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        print(self.format(record), flush=True)
+        if record.levelno < logging.WARNING:
+            print(self.format(record), flush=True)
+        else:
+            print(f"hrnet-keras: {self.format(record)}", file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager
 def plain_lines(*, wanted: bool = True) -> Iterator[None]:
-    """While it lasts, lines of level INFO and above appear on standard output as plain text.
+    """While it lasts, lines of level INFO appear on standard output, warnings on standard error, as plain text.
 
     Nothing changes where the program has handlers that take such lines already: they come in its own format.
 
