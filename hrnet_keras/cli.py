@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import functools
 import itertools
+import json
 import os
 import re
 import signal
@@ -12,11 +13,13 @@ import textwrap
 from typing import Literal
 
 from hrnet_keras import __version__
+from hrnet_keras.docstrings import verb_of
 from hrnet_keras.logs import plain_lines
 from hrnet_keras.recipe import Recipe
 from hrnet_keras.recipe.keys import describe
 from hrnet_keras.recipe.values import read_text
 from hrnet_keras.spelling import did_you_mean
+from hrnet_keras.tasks import DEFAULT_TASK, TASKS
 
 USAGE = """usage: hrnet-keras COMMAND [options]
 
@@ -46,21 +49,21 @@ def main(arguments=None):
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's start-up lines are no news to a user
-    if not words or words[0] in ("-h", "--help"):
+    if not words:
         print(USAGE, end="")
-        return 0 if words else 2
+        return 2
+    if words[0] in ("-h", "--help"):
+        print(USAGE, end="")
+        return 0
     if words[0] == "--version":
         print(f"hrnet-keras {__version__}")
         return 0
     try:
-        with _terminated_as_interrupted(), plain_lines():
-            _run(words[0], words[1:], debug)
-        sys.stdout.flush()
+        _run(words[0], words[1:], debug)
     except KeyboardInterrupt as error:
         return _fail(_one_line(error) or "stopped", INTERRUPTED)
     except BrokenPipeError:  # whoever read the output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except Exception as error:
         if debug:
             raise
@@ -72,9 +75,11 @@ def _run(name, words, debug):
     if name not in COMMANDS:
         near = did_you_mean(name, COMMANDS)
         raise ValueError(f"{name!r} is no command: {near}")
-    if name != "models" and not {"-h", "--help"} & set(words):
-        _load_tensorflow(quietly=not debug)
-    COMMANDS[name](words)
+    with _terminated_as_interrupted(), plain_lines():
+        if name != "models" and not {"-h", "--help"} & set(words):
+            _load_tensorflow(quietly=not debug)
+        COMMANDS[name](words)
+        sys.stdout.flush()
 
 
 @contextlib.contextmanager
@@ -148,68 +153,67 @@ def _evaluate(words):
     from hrnet_keras.datasets import NAMES
     from hrnet_keras.tasks.segmentation.protocol import MODES
 
-    parser = _parser(
+    parser = _Parser(
         "evaluate",
-        "Scores a model by its task's official protocol and prints the table.",
+        "hrnet_keras.evaluation.evaluate",
         f"data sets: {', '.join(NAMES)}",
         f"rules of segmentation (--rule): {', '.join(MODES)}. whole: the picture at once; windows and sliding: in"
         " windows of --window; cityscapes: whole, in windows above scale 1; fixed: resized to --window. Default: that"
         " of the weights' published score, else of the data set's",
     )
-    add = parser.add_argument
-    add("model", metavar="MODEL", type=str, nargs="?", help=_MODEL)
-    add("dataset", metavar="DATASET", type=str, nargs="?", help="name of a data set, from the list below")
-    add("--weights", metavar="NAME", type=str, help="published weights, or a data set's best")
-    add("--root", "--data", metavar="FOLDER", type=str, help="of the data set's files")
-    add("--split", metavar="NAME", type=str, help="default: that of the set's published scores")
-    add("--limit", metavar="COUNT", type=int, help="only so many pictures, from the front")
-    add("--scales", metavar="[SCALE,...]", type=list[float], help="scales whose scores are added")
-    add("--flip", action="store_true", help="also look at the mirrored picture")
-    add("--no-flip", action="store_true", help="don't, even where the published score was measured so")
-    add("--rule", metavar="RULE", type=Literal[MODES], help=f"how pictures are looked at: {', '.join(MODES)}")
-    add("--window", metavar="[HEIGHT,WIDTH]", type=tuple[int, int], parts="height, width", help="of the windows")
-    add("--base-size", metavar="PIXELS", type=int, help="long side at scale 1")
-    add("--option", metavar="{NAME: VALUE,...}", type=dict, help="further options of the data set")
-    add("--save", metavar="FOLDER", type=str, help="for the answers, as PNG or JSON files")
-    add("--json", metavar="FILE", type=str, help="also write the result to this file")
+    parser.take("model", nargs="?", help=_MODEL)
+    parser.take("dataset", nargs="?", help="name of a data set, from the list below")
+    parser.take("--weights", "--split", "--limit", "--save")
+    parser.take("--root", alias="--data")
+    parser.take("--option", kind=dict, help="further options of the data set")
+    parser.take("--scales", kind=list[float], help="scales whose scores are added")
+    parser.add_argument("--flip", action="store_true", default=None, help="also look at the mirrored picture")
+    parser.add_argument(
+        "--no-flip", dest="flip", action="store_false", help="don't, even where the published score was measured so"
+    )
+    parser.take("--rule", kind=Literal[MODES], help=f"how pictures are looked at: {', '.join(MODES)}")
+    parser.take("--window", kind=tuple[int, int], parts="height, width", help="of the windows")
+    parser.take("--base-size", kind=int, help="long side at scale 1")
+    parser.take("--json", kind=str, help="file that the result is also written to")
     options = parser.parse_args(words)
     from hrnet_keras.evaluation import evaluate
 
-    changes = {"mode": options.rule, "window": options.window, "base_size": options.base_size}
-    changes |= {"scales": options.scales and tuple(options.scales), "flip": _yes_or_no(options.flip, options.no_flip)}
-    changes = {key: value for key, value in changes.items() if value is not None}
-    result = evaluate(options.model, options.dataset, weights=options.weights, root=options.root,
-                      split=options.split, limit=options.limit,
-                      protocol=changes or None, save=options.save, **(options.option or {}))  # fmt: skip
+    protocol = {
+        "mode": options.rule, "window": options.window, "base_size": options.base_size, "flip": options.flip,
+        "scales": options.scales and tuple(options.scales),
+    }  # fmt: skip
+    protocol = {key: value for key, value in protocol.items() if value is not None}
+    figures = evaluate(
+        options.model, options.dataset, weights=options.weights, root=options.root, split=options.split,
+        limit=options.limit, protocol=protocol or None, save=options.save, **(options.option or {}),
+    )  # fmt: skip
     if options.json:
-        import json
-
         with open(options.json, "w", encoding="utf-8") as file:
-            json.dump(result, file, indent=1)
-
-
-def _yes_or_no(yes, no):
-    return True if yes else False if no else None
+            json.dump(figures, file, indent=1)
 
 
 def _predict(words):
-    parser = _parser("predict", "Answers a model's question about pictures and writes the drawn answers.")
-    parser.add_argument("model", type=str, help=_MODEL)
-    parser.add_argument("images", type=str, nargs="+", help="pictures or glob patterns")
-    parser.add_argument("--output", type=str, default="predictions", help="folder of the drawings; of one, a file")
-    parser.add_argument("--label-maps", action="store_true", help="also write the class ids as grey PNG files")
-    parser.add_argument("--boxes", type=str | None, default=None, help=_BOXES)
+    parser = _Parser("predict", "hrnet_keras.prediction_files.write_predictions")
+    parser.take("model", help=_MODEL)
+    parser.take("images", nargs="+", help="pictures or glob patterns")
+    parser.take("--output", default="predictions")
+    parser.take("--label-maps")
+    parser.take("--boxes", help=_BOXES)
     parser.add_argument("--json", action="store_true", help="also write points, their scores and boxes as JSON files")
-    parser.add_argument("--size", type=str | None, default=None, metavar="HEIGHT WIDTH", help=_SIZE)
+    parser.take("--size", kind=str, metavar="HEIGHT WIDTH", help=_SIZE)
     options = parser.parse_args(_with_one_word(words, "--size"))
     size = None if options.size is None else _size(options.size)
     from hrnet_keras.prediction_files import write_predictions
 
-    files = write_predictions(options.model, options.images, options.output, boxes=options.boxes, size=size,
-                              label_maps=options.label_maps, points=options.json)  # fmt: skip
+    files = write_predictions(
+        options.model, options.images, options.output, boxes=options.boxes, size=size, label_maps=options.label_maps,
+        points=options.json,
+    )  # fmt: skip
     for file in files:
-        remarks = f": {'; '.join(file.remarks)}" if file.remarks else ""
-        print(f"{file.path}{remarks}", flush=True)
+        line = file.path
+        if file.remarks:
+            line = f"{file.path}: {'; '.join(file.remarks)}"
+        print(line, flush=True)
 
 
 def _with_one_word(words, option):
@@ -232,100 +236,126 @@ def _size(text):
 
 
 def _export(words):
-    parser = _parser("export", "Writes a SavedModel for TensorFlow Serving.")
-    add = parser.add_argument
-    add("model", metavar="MODEL", type=str, help="a .keras file, checkpoint or published name")
-    add("directory", metavar="FOLDER", type=str, help="of the model in the model base, such as saved_models/street")
-    add("--version", metavar="NUMBER", type=int, help="default: one above the highest there")
+    parser = _Parser("export", "hrnet_keras.exporting.export")
+    parser.take("model", help="a .keras file, checkpoint or published name")
+    parser.take("directory", metavar="FOLDER")
+    parser.take("--version")
+    parser.take("--format", default="saved_model")
     options = parser.parse_args(words)
     from hrnet_keras.exporting import export
 
-    print(export(options.model, options.directory, version=options.version))
+    print(export(**vars(options)))
 
 
 def _convert(words):
-    parser = _parser("convert", "Turns a checkpoint of PyTorch, or a .keras file, into one that another program reads.")
-    add = parser.add_argument
-    add("source", metavar="SOURCE", type=str, help="a .pth, .pt, .safetensors or .keras file")
-    add("destination", metavar="DESTINATION", type=str, help="a .keras, .weights.h5 or .safetensors file")
-    add("--task", metavar="TASK", type=str, help="check that it is of this task")
-    add("--classes", metavar="NAME", type=str, help="data set, or file, that names its classes")
-    add("--lineage", metavar="NAME", type=str, help="whose net it is, where its names don't tell")
-    add("--align-corners", metavar="true|false", type=bool, help="seg: whether it was trained so")
-    add("--state", metavar="KEYS", type=str, help="of several nets in it: where the one to take is")
-    options = vars(parser.parse_args(words))
+    parser = _Parser("convert", "hrnet_keras.converting.convert")
+    parser.take("source", "destination")
+    parser.take("--task", "--classes", "--lineage", "--state")
+    parser.take("--align-corners", help="seg: whether the net was trained so")
+    options = parser.parse_args(words)
     from hrnet_keras.converting import convert
 
-    model, report = convert(options["source"], options["destination"], **{
-        key: options[key] for key in ("task", "classes", "lineage", "align_corners", "state")})  # fmt: skip
-    print(f"{options['destination']}: {model.name}, {model.count_params():,} numbers")
+    model, report = convert(**vars(options))
+    print(f"{options.destination}: {model.name}, {model.count_params():,} numbers")
     print(f"lineage {report.lineage}; {report.summary()}")
 
 
 def _models(words):
-    parser = _parser("models", "Lists the published weights: what weights= of a builder takes.")
-    add = parser.add_argument
-    add("--task", metavar="TASK", type=str, help="only of this one: cls, seg, landmark, pose or det")
-    add("--json", action="store_true", help="everything that is known of them, as JSON")
+    parser = _Parser("models", "hrnet_keras.checkpoints.zoo.list_weights")
+    parser.take("--task")
+    parser.add_argument("--json", action="store_true", help="everything that is known of them, as JSON")
     options = parser.parse_args(words)
     from hrnet_keras.checkpoints.zoo import list_weights
 
     rows = list_weights(options.task)
     if options.json:
-        import json
-
         print(json.dumps(rows, indent=1))
         return
     print(_MODELS_LINE.format("task", "net", "data", "published score", "file", "name = words that mean it"))
     for row in rows:
         score = ", ".join(f"{key} {value:g}" for key, value in row["score"].items()) or "-"
-        state = "here" if row["cached"] else "by hand" if row["url"] is None else ""
+        names = " ".join([row["name"], *(f"= {word!r}" for word in row["aliases"])])
         net = f"{row['representation']}{row['width']}"
-        alias = " ".join(f"= {word!r}" for word in row["aliases"])
-        print(
-            _MODELS_LINE.format(
-                row["task"] or "trunk", net, row["data"], score, state, f"{row['name']} {alias}"
-            ).rstrip()
-        )
+        print(_MODELS_LINE.format(row["task"] or "trunk", net, row["data"], score, _place_of(row), names).rstrip())
+
+
+def _place_of(row):
+    """Whether a published file is here, has to be fetched by hand, or neither."""
+    if row["cached"]:
+        return "here"
+    if row["url"] is None:
+        return "by hand"
+    return ""
 
 
 _MODELS_LINE = "{:9}{:14}{:18}{:28}{:8}{}"
 
 
 def _demo(words):
-    parser = _parser("demo", "Trains, scores, exports and uses a small model on drawn scenes.")
-    add = parser.add_argument
-    add("--task", metavar="TASK", type=str, default="seg", help="seg (default), landmark or pose")
-    add("--output", metavar="FOLDER", type=str, default="runs/demo", help="of checkpoints, logs and pictures")
-    add("--saved-models", metavar="FOLDER", type=str, default="saved_models", help="model base that the export goes to")
+    parser = _Parser("demo", "hrnet_keras.demo.demo")
+    with_demo = [name for name, task in TASKS.items() if task.demo is not None]
+    parser.take("--task", default=DEFAULT_TASK, help=f"one of {', '.join(with_demo)}; default: {DEFAULT_TASK}")
+    parser.take("--output", default="runs/demo")
+    parser.take("--saved-models", default="saved_models")
     options = parser.parse_args(words)
     from hrnet_keras.demo import demo
 
-    demo(options.task, output=options.output, saved_models=options.saved_models)
+    demo(**vars(options))
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser that reads values by their kind, and whose mistakes are one line, raised."""
+    """The options of a verb, with what its signature and docstring say of them; mistakes are one line, raised.
 
-    def __init__(self, **options):
-        self.options = []
-        super().__init__(**options)
+    Args:
+        command: its name.
+        verb: the function, such as `"hrnet_keras.converting.convert"`; it is not imported.
+        *more: paragraphs below the options.
+    """
 
-    def add_argument(self, *names, type=None, parts="", **options):
-        """As in `argparse`, with `type` a kind as in `recipe.values`, and `parts` what a tuple's places hold."""
-        self.options += [name for name in names if name.startswith("-")]
-        if type is not None:
-            options["type"] = functools.partial(_read_word, kind=type, parts=parts)
+    def __init__(self, command, verb, *more):
+        self.option_names = ["--help", "-h"]
+        self.verb = verb_of(verb)
+        paragraphs = [textwrap.fill(text, 100, subsequent_indent="  ") for text in more]
+        super().__init__(
+            prog=f"hrnet-keras {command}", description=self.verb.summary, allow_abbrev=False,
+            epilog="\n\n".join(paragraphs), formatter_class=argparse.RawDescriptionHelpFormatter,
+        )  # fmt: skip
+
+    def add_argument(self, *names, **options):
+        """As in `argparse`; notes the names of options, for the nearest one to a misspelt one."""
+        self.option_names += [name for name in names if name.startswith("-")]
         return super().add_argument(*names, **options)
+
+    def take(self, *names, kind=None, parts="", alias=None, **options):
+        """Adds arguments of the verb, or others of a `kind` that is said.
+
+        Args:
+            names: as on the command line: `"model"`, `"--align-corners"`.
+            kind: a type as in `recipe.values`; default: that of the verb's argument.
+            parts: what a tuple's places hold.
+            alias: another name of the option.
+            options: for `argparse`, in place of what the docstring says.
+        """
+        for name in names:
+            word = name.strip("-").replace("-", "_")
+            argument = self.verb.arguments.get(word)
+            said = {"help": argument.text if argument else None, **options}
+            type_of_values = kind or argument.kind
+            if argument and argument.is_switch:
+                said["action"] = "store_true"
+            else:
+                said["type"] = functools.partial(_read_word, kind=type_of_values, parts=parts)
+                said.setdefault("metavar", word.upper())
+            self.add_argument(*filter(None, (name, alias)), **said)
 
     def parse_args(self, words):
         for word in itertools.takewhile(lambda word: word != "--", words):
             name = word.partition("=")[0]
-            if re.match("--?[a-z]", name) and name not in self.options:
-                raise ValueError(f"{name}: no such option: {did_you_mean(name, self.options)}")
-        namespace, more = self.parse_known_args(words)
-        if more:
-            raise ValueError(f"{more[0]!r} is one word too many")
+            if re.match("--?[a-z]", name) and name not in self.option_names:
+                raise ValueError(f"{name}: no such option: {did_you_mean(name, self.option_names[2:])}")
+        namespace, rest = self.parse_known_args(words)
+        if rest:
+            raise ValueError(f"{rest[0]!r} is one word too many")
         return namespace
 
     def error(self, message):
@@ -338,14 +368,6 @@ def _read_word(word, kind, parts):
         return read_text(word, kind, "", parts)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error).removeprefix(": ")) from None
-
-
-def _parser(name, description, *more):
-    paragraphs = "\n\n".join(textwrap.fill(text, 100, subsequent_indent="  ") for text in more)
-    return _Parser(
-        prog=f"hrnet-keras {name}", description=description, epilog=paragraphs, allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
 
 
 COMMANDS = {

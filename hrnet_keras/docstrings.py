@@ -1,4 +1,4 @@
-"""What a function's signature and docstring say of its arguments, read from its source without importing it."""
+"""What a function's signature and docstring say, read from its source without importing it."""
 
 import ast
 import importlib.util
@@ -14,10 +14,24 @@ KINDS = {
 
 
 class Argument(NamedTuple):
-    """The type of an argument, and what the docstring says of it, on one line."""
+    """One argument of a function.
+
+    Attributes:
+        kind: its type.
+        is_switch: whether it is `False` where nothing is said.
+        text: what the docstring says of it, on one line and in plain words.
+    """
 
     kind: Any
+    is_switch: bool
     text: str
+
+
+class Verb(NamedTuple):
+    """A function: the first sentence of its docstring, and its arguments by name."""
+
+    summary: str
+    arguments: dict[str, Argument]
 
 
 def argument_texts(docstring: str) -> dict[str, str]:
@@ -28,8 +42,8 @@ def argument_texts(docstring: str) -> dict[str, str]:
     return {name: " ".join(text.split()) for names, text in entries for name in names.split(", ")}
 
 
-def arguments_of(function: str) -> dict[str, Argument]:
-    """The arguments of a function of this package, which is not imported: that would load TensorFlow.
+def verb_of(function: str) -> Verb:
+    """What the source of a function says; it is not imported, as that would load TensorFlow.
 
     Args:
         function: where it is defined, such as `"hrnet_keras.converting.convert"`.
@@ -44,13 +58,20 @@ def arguments_of(function: str) -> dict[str, Argument]:
     tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name == name:
-            texts = argument_texts(ast.get_docstring(node) or "")
-            arguments = [*node.args.args, *node.args.kwonlyargs]
-            return {one.arg: Argument(_kind_of(one.annotation), texts.get(one.arg, "")) for one in arguments}
+            return _verb_of(node)
     raise LookupError(f"{module} has no function {name}")
 
 
-def _kind_of(annotation):
-    if annotation is None:
-        return str
-    return KINDS.get(ast.unparse(annotation).removesuffix(" | None"), str)
+def _verb_of(node):
+    docstring = ast.get_docstring(node) or ""
+    texts = argument_texts(docstring)
+    arguments = [*node.args.args, *node.args.kwonlyargs]
+    defaults = [None] * (len(node.args.args) - len(node.args.defaults)) + node.args.defaults + node.args.kw_defaults
+    verb = Verb(docstring.partition("\n")[0], {})
+    for argument, default in zip(arguments, defaults, strict=True):
+        kind = str
+        if argument.annotation is not None:
+            kind = KINDS.get(ast.unparse(argument.annotation).removesuffix(" | None"), str)
+        is_switch = isinstance(default, ast.Constant) and default.value is False
+        verb.arguments[argument.arg] = Argument(kind, is_switch, texts.get(argument.arg, "").replace("`", ""))
+    return verb

@@ -366,7 +366,7 @@ def test_help_speaks_no_python(name, capsys):
 
 def test_help_lists_what_there_is(capsys):
     from hrnet_keras.datasets import NAMES
-    from hrnet_keras.demo import SHOWS
+    from hrnet_keras.demo import tasks_with_demo
     from hrnet_keras.tasks.segmentation.protocol import MODES
 
     printed = {}
@@ -375,7 +375,7 @@ def test_help_lists_what_there_is(capsys):
             cli.main([name, "--help"])
         printed[name] = capsys.readouterr().out
     assert all(re.search(rf"\b{word}\b", printed["evaluate"]) for word in (*NAMES, *MODES))
-    assert all(re.search(rf"\b{task}\b", printed["demo"]) for task in SHOWS)
+    assert all(re.search(rf"\b{task}\b", printed["demo"]) for task in tasks_with_demo())
     assert "--optimizer.learning_rate  a number (default: 0.01)\n        at the start." in printed["train"]
     assert "--augment.crop  two whole numbers (height, width) (default: [512, 1024])" in printed["train"]
 

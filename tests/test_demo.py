@@ -9,14 +9,16 @@ from PIL import Image
 
 import hrnet_keras as hk
 from hrnet_keras import datasets, demo
+from hrnet_keras.tasks import TASKS
 from tests import dots
 
 
 @pytest.mark.parametrize("task", ["landmark", "pose"])
 def test_the_printed_request_is_about_somebody_in_the_saved_scene(task, tmp_path):
-    show = demo.SHOWS[task]
-    scene = next(demo._with_somebody(datasets.load("toytown", "test", **show.recipe.data.options)))
-    printed = demo._instance("runs/demo/scene.png", scene, show.told)
+    config = TASKS[task].demo
+    options = hk.Recipe.load(config.recipe).data.options
+    scene = next(demo._with_somebody(datasets.load("toytown", "test", **options)))
+    printed = demo._instance("runs/demo/scene.png", scene, config.prompts)
     request = json.loads(re.sub(r"'\$\(base64 -w0 runs/demo/scene\.png\)'", "CONTENTS", printed))
     assert request["image_bytes"] == {"b64": "CONTENTS"}
     np.testing.assert_allclose(request["boxes"], scene["boxes"][0], atol=0.05)

@@ -5,25 +5,25 @@ import inspect
 import pytest
 
 from hrnet_keras.converting import convert
-from hrnet_keras.docstrings import argument_texts, arguments_of
+from hrnet_keras.docstrings import argument_texts, verb_of
 
 
 def test_arguments_are_those_of_the_imported_function():
-    arguments = arguments_of("hrnet_keras.converting.convert")
+    summary, arguments = verb_of("hrnet_keras.converting.convert")
+    assert inspect.getdoc(convert).startswith(summary)
     assert list(arguments) == list(inspect.signature(convert).parameters)
     assert all(argument.text for argument in arguments.values())
     assert arguments["align_corners"].kind is bool and arguments["source"].kind is str
 
 
 def test_texts_end_with_their_section():
-    texts = argument_texts(
-        "What.\n\n    Args:\n        one, two: both\n            of them.\n        three: it.\n\n    Returns:\n        x: y."
-    )
+    args = "    Args:\n        one, two: both\n            of them.\n        three: it.\n\n"
+    texts = argument_texts(f"What.\n\n{args}    Returns:\n        x: y.")
     assert texts == {"one": "both of them.", "two": "both of them.", "three": "it."}
 
 
 def test_functions_that_are_not_there():
     with pytest.raises(LookupError, match="has no function nothing"):
-        arguments_of("hrnet_keras.converting.nothing")
-    with pytest.raises(LookupError, match="no module hrnet_keras.gone"):
-        arguments_of("hrnet_keras.gone.convert")
+        verb_of("hrnet_keras.converting.nothing")
+    with pytest.raises(LookupError, match=r"no module hrnet_keras\.gone"):
+        verb_of("hrnet_keras.gone.convert")

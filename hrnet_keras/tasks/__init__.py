@@ -15,7 +15,7 @@
 """
 
 from hrnet_keras.tasks import classification, landmark, pose, segmentation
-from hrnet_keras.tasks.task import HeadSpec as HeadSpec, Naming as Naming, Task as Task
+from hrnet_keras.tasks.task import DemoConfig as DemoConfig, HeadSpec as HeadSpec, Naming as Naming, Task as Task
 
 TASKS = {task.name: task for task in (classification.TASK, segmentation.TASK, landmark.TASK, pose.TASK)}
 DEFAULT_TASK = segmentation.TASK.name  # of a recipe that names none

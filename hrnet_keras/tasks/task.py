@@ -50,6 +50,23 @@ class Naming:
 
 
 @dataclass(frozen=True)
+class DemoConfig:
+    """What `hrnet-keras demo` does with a task.
+
+    Attributes:
+        goal: what is learnt, in words.
+        recipe: of toytown, by its name among those of the package.
+        prompts: words of an example that say where to look.
+        drawing: options of the task's `drawing.draw`.
+    """
+
+    goal: str
+    recipe: str
+    prompts: tuple[str, ...] = ()
+    drawing: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Task:
     """One question asked of a picture; each folder of `hrnet_keras.tasks` states its own as `TASK`.
 
@@ -82,6 +99,7 @@ class Task:
         saved_as: ending of the file that a result is saved as (`".png"`, `".json"`), `None` where there is none.
         predict_options: fields of `tasks.processing.PredictOptions` that it has beside `scores` and `protocol`.
         may_lack_classes: whether a data set of some of a model's classes can be scored.
+        demo: what `hrnet-keras demo` does with it, `None` where it has none.
         nothing_found: said of a picture in which things were looked for in vain.
     """
 
@@ -108,6 +126,7 @@ class Task:
     saved_as: str | None = None
     predict_options: tuple[str, ...] = ()
     may_lack_classes: bool = False
+    demo: DemoConfig | None = None
     nothing_found: str | None = None
 
     @property

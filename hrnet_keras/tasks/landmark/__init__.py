@@ -3,7 +3,7 @@
 from hrnet_keras.architecture import OFFICIAL_DENSE, Conventions
 from hrnet_keras.tasks.keypoints.namings import NAMINGS
 from hrnet_keras.tasks.landmark.recipe import Augment, Loss
-from hrnet_keras.tasks.task import Task
+from hrnet_keras.tasks.task import DemoConfig, Task
 
 TASK = Task(
     name="landmark",
@@ -23,4 +23,9 @@ TASK = Task(
     saved_as=".json",
     predict_options=("refine_iterations", "box_format"),
     nothing_found="no face found",
+    demo=DemoConfig(
+        goal="find 68 points of drawn faces",
+        recipe="landmark/toytown_hrnetv2_w18_small_v1",
+        prompts=("centers", "scales"),
+    ),
 )

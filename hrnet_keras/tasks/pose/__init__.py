@@ -3,7 +3,7 @@
 from hrnet_keras.architecture import NEAREST
 from hrnet_keras.tasks.keypoints.namings import NAMINGS
 from hrnet_keras.tasks.pose.recipe import Augment, Loss
-from hrnet_keras.tasks.task import Task
+from hrnet_keras.tasks.task import DemoConfig, Task
 
 TASK = Task(
     name="pose",
@@ -21,4 +21,7 @@ TASK = Task(
     namings=NAMINGS,
     input_keys=("boxes", "centers", "scales", "box_scores"),
     saved_as=".json",
+    demo=DemoConfig(
+        goal="find 17 joints of drawn people", recipe="pose/toytown_hrnet_w18_small_v1", prompts=("boxes",)
+    ),
 )

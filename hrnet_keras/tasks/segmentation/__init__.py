@@ -3,7 +3,7 @@
 from hrnet_keras.architecture import OFFICIAL_DENSE, Conventions
 from hrnet_keras.tasks.segmentation.namings import NAMINGS
 from hrnet_keras.tasks.segmentation.recipe import Augment, Loss
-from hrnet_keras.tasks.task import Task
+from hrnet_keras.tasks.task import DemoConfig, Task
 
 _MMLAB = Conventions(upsampling="bilinear_two_steps", mixing_bias=False)
 _OCR_BRANCH = Conventions(align_corners=True)
@@ -38,4 +38,9 @@ TASK = Task(
     may_align_corners=True,
     saved_as=".png",
     predict_options=("size",),
+    demo=DemoConfig(
+        goal="label the pixels of drawn street scenes",
+        recipe="seg/toytown_hrnetv2_w18_small_v1",
+        drawing={"legend": False},
+    ),
 )
