@@ -19,7 +19,7 @@ from hrnet_keras.recipe import Recipe
 from hrnet_keras.recipe.keys import describe
 from hrnet_keras.recipe.values import read_text
 from hrnet_keras.spelling import did_you_mean
-from hrnet_keras.tasks import DEFAULT_TASK, TASKS
+from hrnet_keras.tasks import DEFAULT_TASK, DEMOS
 
 USAGE = """usage: hrnet-keras COMMAND [options]
 
@@ -293,8 +293,7 @@ _MODELS_LINE = "{:9}{:14}{:18}{:28}{:8}{}"
 
 def _demo(words):
     parser = _Parser("demo", "hrnet_keras.demo.demo")
-    with_demo = [name for name, task in TASKS.items() if task.demo is not None]
-    parser.take("--task", default=DEFAULT_TASK, help=f"one of {', '.join(with_demo)}; default: {DEFAULT_TASK}")
+    parser.take("--task", default=DEFAULT_TASK, help=f"one of {', '.join(DEMOS)}; default: {DEFAULT_TASK}")
     parser.take("--output", default="runs/demo")
     parser.take("--saved-models", default="saved_models")
     options = parser.parse_args(words)

@@ -19,7 +19,7 @@ from hrnet_keras.loading import load_keras
 from hrnet_keras.prediction import predict
 from hrnet_keras.predictor import open_predictor
 from hrnet_keras.recipe import Recipe
-from hrnet_keras.tasks import DEFAULT_TASK, TASKS, Task
+from hrnet_keras.tasks import DEFAULT_TASK, DEMOS, DemoConfig, task_named
 from hrnet_keras.tasks.processing import PredictOptions
 from hrnet_keras.tasks.segmentation.drawing import grid
 from hrnet_keras.training import train
@@ -57,13 +57,13 @@ def demo(task: str = DEFAULT_TASK, *, output: str = "runs/demo", saved_models: s
     Raises:
         ValueError: a task without a demo in this version.
     """
-    if task not in tasks_with_demo():
-        raise ValueError(f"task={task!r}: there are demos of {', '.join(map(repr, tasks_with_demo()))}")
-    kind = TASKS[task]
+    if task not in DEMOS:
+        raise ValueError(f"task={task!r}: there are demos of {', '.join(map(repr, DEMOS))}")
+    config = DEMOS[task]
     folder = os.path.join(output, task)
-    recipe = replace(Recipe.load(kind.demo.recipe), output=folder)
+    recipe = replace(Recipe.load(config.recipe), output=folder)
     shutil.rmtree(folder, ignore_errors=True)
-    print(f"1. learning to {kind.demo.goal}: {recipe.model.name}, {recipe.train.epochs} epochs")
+    print(f"1. learning to {config.goal}: {recipe.model.name}, {recipe.train.epochs} epochs")
     train(recipe, verbose=2)
     model = load_keras(os.path.join(folder, "last.keras"))
 
@@ -73,7 +73,7 @@ def demo(task: str = DEFAULT_TASK, *, output: str = "runs/demo", saved_models: s
 
     print("\n3. pictures")
     scenes = os.path.join(folder, "scenes.png")
-    _draw_scenes(kind, model, unseen, scenes)
+    _draw_scenes(config, model, unseen, scenes)
     print("  ", os.path.abspath(scenes))
 
     print("\n4. SavedModel")
@@ -82,14 +82,9 @@ def demo(task: str = DEFAULT_TASK, *, output: str = "runs/demo", saved_models: s
     print("  ", os.path.abspath(exported))
     scene = next(_with_somebody(unseen))
     _use_elsewhere(exported, model, folder, scene)
-    instance = _instance(os.path.join(folder, "scene.png"), scene, kind.demo.prompts)
+    instance = _instance(os.path.join(folder, "scene.png"), scene, config.prompts)
     print(SERVE.format(base=os.path.abspath(saved_models), name=name, instance=instance))
     return result
-
-
-def tasks_with_demo() -> list[str]:
-    """The names of the tasks that have a demo."""
-    return [name for name, task in TASKS.items() if task.demo is not None]
 
 
 def _instance(picture, example, prompts):
@@ -109,15 +104,15 @@ def _with_somebody(dataset: datasets.Dataset) -> Iterator[dict[str, Any]]:
             yield example
 
 
-def _draw_scenes(task: Task, model, dataset, path, rows=4):
+def _draw_scenes(config: DemoConfig, model, dataset, path, rows=4):
     """Draws picture, truth and prediction of a few examples."""
-    draw = task.module("drawing").draw
     predictor = open_predictor(model, PredictOptions(data=dataset.info))
+    draw = task_named(predictor.info.task).module("drawing").draw
     lines = []
     for example in itertools.islice(_with_somebody(dataset), rows):
-        prompts = {word: example[word] for word in task.demo.prompts}
+        prompts = {word: example[word] for word in config.prompts}
         prediction = predictor.predict_one(example["image"], **prompts).to_dict()
-        drawings = [draw(example["image"], what, dataset.info, **task.demo.drawing) for what in (example, prediction)]
+        drawings = [draw(example["image"], what, dataset.info, **config.drawing) for what in (example, prediction)]
         lines.append([example["image"], *drawings])
     Image.fromarray(grid(lines, titles=("scene", "truth", "prediction"))).save(path)
 

@@ -14,6 +14,7 @@ from hrnet_keras import cli, prediction_files
 from hrnet_keras.builders import name_outputs
 from hrnet_keras.datasets import DatasetInfo
 from hrnet_keras.loading import load_keras
+from hrnet_keras.tasks import DEMOS
 from hrnet_keras.tasks.landmark import inference as landmark
 from hrnet_keras.tasks.segmentation import inference as segmentation
 from hrnet_keras.transforms import upright
@@ -366,7 +367,6 @@ def test_help_speaks_no_python(name, capsys):
 
 def test_help_lists_what_there_is(capsys):
     from hrnet_keras.datasets import NAMES
-    from hrnet_keras.demo import tasks_with_demo
     from hrnet_keras.tasks.segmentation.protocol import MODES
 
     printed = {}
@@ -375,7 +375,7 @@ def test_help_lists_what_there_is(capsys):
             cli.main([name, "--help"])
         printed[name] = capsys.readouterr().out
     assert all(re.search(rf"\b{word}\b", printed["evaluate"]) for word in (*NAMES, *MODES))
-    assert all(re.search(rf"\b{task}\b", printed["demo"]) for task in tasks_with_demo())
+    assert all(re.search(rf"\b{task}\b", printed["demo"]) for task in DEMOS)
     assert "--optimizer.learning_rate  a number (default: 0.01)\n        at the start." in printed["train"]
     assert "--augment.crop  two whole numbers (height, width) (default: [512, 1024])" in printed["train"]
 

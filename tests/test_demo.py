@@ -9,13 +9,13 @@ from PIL import Image
 
 import hrnet_keras as hk
 from hrnet_keras import datasets, demo
-from hrnet_keras.tasks import TASKS
+from hrnet_keras.tasks import DEMOS
 from tests import dots
 
 
 @pytest.mark.parametrize("task", ["landmark", "pose"])
 def test_the_printed_request_is_about_somebody_in_the_saved_scene(task, tmp_path):
-    config = TASKS[task].demo
+    config = DEMOS[task]
     options = hk.Recipe.load(config.recipe).data.options
     scene = next(demo._with_somebody(datasets.load("toytown", "test", **options)))
     printed = demo._instance("runs/demo/scene.png", scene, config.prompts)

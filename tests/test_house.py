@@ -16,10 +16,13 @@ ROOT = Path(__file__).parent.parent
 # What the modules of a task promise beside `TASK`.
 PROMISES = {
     "head": ["build"],
+    "recipe": ["Augment", "Loss"],
     "losses": ["objective"],
     "decoding": ["decode"],
     "metrics": ["Metric", "table"],
     "pipeline": ["training"],
+    "inference": ["processor"],
+    "serving": ["signatures"],
     "drawing": ["draw"],
 }
 

@@ -157,7 +157,7 @@ def a_pointer(request, tmp_path_factory):
 
 
 def test_served_points_of_ten_odd_pictures_are_those_of_predict(a_pointer, files):
-    """By the official convention for faces to the last bit; affine crops differ by a grey level in one pixel of 10,000."""
+    """Official crops of faces are equal to the last bit, affine crops differ by a grey level in one pixel of 10,000."""
     model, folder = a_pointer
     boxes = [np.array([[0.1 * w, 0.1 * h, 0.9 * w, 0.8 * h]], np.float32) for h, w in SIZES.values()]
     expected, by_verb = (hk.predict(net, files, boxes=boxes) for net in (model, folder))

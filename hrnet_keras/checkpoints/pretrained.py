@@ -1,6 +1,7 @@
 """What `weights=` of a builder means: a published name, a checkpoint of PyTorch, or a file of Keras."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 
 import keras
@@ -22,7 +23,7 @@ def resolve_weights(
     lineage: str | None = None,
     head: str | None = None,
     align_corners: bool | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Checkpoint:
     """Opens what `weights=` names for a net; arguments as in the builders.
 

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from importlib import resources
 from typing import Any
@@ -176,7 +176,7 @@ def find(
     width: str,
     lineage: str | None = None,
     head: str | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Entry:
     """Finds the published weights that a name means for a builder.
 

@@ -8,8 +8,9 @@
 | `losses.py` | `objective(loss, model, data)`: what training minimises, a value per example |
 | `decoding.py` | `decode(outputs)`: raw outputs -> a result in coordinates of the model's input; batched, exportable |
 | `metrics.py` | the official protocol: `update(result, example)`, `result() -> dict` |
-| `pipeline.py` | every way from a picture to the model's input: training, evaluation, serving |
-| `inference.py` | one picture of any size -> a result in its own coordinates; writing it to a file |
+| `pipeline.py` | `training(dataset, ...)`: pictures -> the stream that a net learns from |
+| `inference.py` | `processor(runtime, options)`: pictures -> rows of the net's input, its outputs -> results |
+| `serving.py` | `signatures(model, info)`: what an exported model answers |
 | `protocol.py` | how published scores were measured, where that is more than one look |
 | `drawing.py` | `draw(image, result, info)` -> picture |
 """
@@ -19,6 +20,7 @@ from hrnet_keras.tasks.task import DemoConfig as DemoConfig, HeadSpec as HeadSpe
 
 TASKS = {task.name: task for task in (classification.TASK, segmentation.TASK, landmark.TASK, pose.TASK)}
 DEFAULT_TASK = segmentation.TASK.name  # of a recipe that names none
+DEMOS = {name: task.demo for name, task in TASKS.items() if task.demo is not None}
 
 
 def task_named(name: str) -> Task:

@@ -104,7 +104,7 @@ def fit_last_layer(model: keras.Model, weights: str | None, names: Sequence[str]
         logger.info("%s: its %s are in another order than the data set's: the last layer is reordered", weights, what)
 
 
-def _reorder(layers: list[keras.layers.Layer], places: list[int]) -> None:
+def _reorder(layers: list[keras.layers.Layer], places: Sequence[int | None]) -> None:
     for layer in layers:
         layer.set_weights([value[..., places] for value in layer.get_weights()])
 

@@ -1,13 +1,11 @@
 """From pictures to training batches: random crops, resized and mirrored; and the examples to score."""
 
 import math
-from collections.abc import Iterator
 
 import numpy as np
 import tensorflow as tf
 
-from hrnet_keras.datasets import ClassSet, read_ahead
-from hrnet_keras.datasets.dataset import Example
+from hrnet_keras.datasets import ClassSet
 from hrnet_keras.datasets.source import ImageSource
 from hrnet_keras.tasks.classification.center_crop import cut_and_resize
 from hrnet_keras.transforms.order import sample_indices
@@ -93,8 +91,3 @@ def random_window(size: tuple[int, int], rng: np.random.Generator) -> tuple[int,
     elif width / height > ASPECT[1]:
         w = round(height * ASPECT[1])
     return (height - h) // 2, (width - w) // 2, h, w
-
-
-def evaluation(dataset: ClassSet, workers: int = 2) -> Iterator[Example]:
-    """The examples of a data set in its order, read ahead by `workers` threads."""
-    return read_ahead(dataset, workers)

@@ -1,13 +1,12 @@
 """Every way from a picture to the model's input: faces cut by the official convention or by mmpose's."""
 
 import functools
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from hrnet_keras.datasets import DatasetInfo, PointSet, read_ahead
+from hrnet_keras.datasets import DatasetInfo, PointSet
 from hrnet_keras.datasets.dataset import Example
 from hrnet_keras.tasks.keypoints import affine, augment
 from hrnet_keras.tasks.keypoints.decoding import STRIDE
@@ -92,11 +91,6 @@ def check(input_size: tuple[int, ...], convention: str, codec: str | None) -> st
     if codec not in (None, "msra", "dark", "udp"):
         raise ValueError(f"codec={codec!r}: expected 'msra', 'dark' or 'udp' with the convention of mmlab")
     return codec or "msra"
-
-
-def evaluation(dataset: PointSet, workers: int = 2) -> Iterator[Example]:
-    """The examples of a data set in its order, as NumPy dicts, read ahead by `workers` threads."""
-    return read_ahead(dataset, workers)
 
 
 def _official(

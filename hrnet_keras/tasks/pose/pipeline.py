@@ -1,13 +1,12 @@
 """Every way from a picture to the model's input: persons cut by an affine map, to learn and to score."""
 
 import functools
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from hrnet_keras.datasets import DatasetInfo, PointSet, read_ahead
+from hrnet_keras.datasets import DatasetInfo, PointSet
 from hrnet_keras.datasets.dataset import Example
 from hrnet_keras.tasks.keypoints import augment
 from hrnet_keras.tasks.keypoints.samples import (
@@ -92,11 +91,6 @@ def check(input_size: tuple[int, ...], convention: str, codec: str | None) -> st
     if codec not in CODECS:
         raise ValueError(f"codec={codec!r}: expected one of {', '.join(map(repr, CODECS))}")
     return codec
-
-
-def evaluation(dataset: PointSet, workers: int = 2) -> Iterator[Example]:
-    """The examples of a data set in its order, as NumPy dicts, read ahead by `workers` threads."""
-    return read_ahead(dataset, workers)
 
 
 def _prepare(

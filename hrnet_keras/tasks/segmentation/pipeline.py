@@ -1,13 +1,11 @@
 """Every way from a picture to the model's input: crops to train on, whole pictures to evaluate, bytes to serve."""
 
 import math
-from collections.abc import Iterator
 
 import numpy as np
 import tensorflow as tf
 
-from hrnet_keras.datasets import MaskSet, read_ahead
-from hrnet_keras.datasets.dataset import Example
+from hrnet_keras.datasets import MaskSet
 from hrnet_keras.datasets.source import ImageSource
 from hrnet_keras.transforms import color, crop as cropping, geometry
 from hrnet_keras.transforms.order import sample_indices
@@ -84,11 +82,6 @@ def training(
     indices = sample_indices(len(dataset), batch, seed=seed, first_epoch=first_epoch, worker=worker, workers=workers)
     examples = indices.map(prepare, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     return examples.batch(batch, drop_remainder=True).prefetch(2)
-
-
-def evaluation(dataset: MaskSet, workers: int = 2) -> Iterator[Example]:
-    """The examples of a data set in its order, as NumPy dicts, read ahead by `workers` threads."""
-    return read_ahead(dataset, workers)
 
 
 def _check_crop(

@@ -196,11 +196,11 @@ def test_a_broken_file_is_named(files, tmp_path):
     with pytest.raises(datasets.DataError, match=r"cut.jpg: cannot be read as a picture"):
         pipeline.training(broken, batch=2, crop=(8, 8), cache=True)
     with pytest.raises(datasets.DataError, match=r"cut.jpg: cannot be read as a picture"):
-        list(pipeline.evaluation(broken))
+        list(datasets.read_ahead(broken))
 
 
 def test_evaluation_reads_in_order(files):
-    examples = list(pipeline.evaluation(files))
+    examples = list(datasets.read_ahead(files))
     assert [example["name"] for example in examples] == list(files.names)
     np.testing.assert_array_equal(examples[3]["image"], files.example(3)["image"])
 
