@@ -5,12 +5,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import h5py
 import keras
 import numpy as np
 import pytest
 
 import hrnet_keras as hk
 from hrnet_keras.layers import BatchNormalization, Conv2D, ModelInfoLayer
+from hrnet_keras.layers.model_info import info_of
 from hrnet_keras.optimizers import PolySchedule, TorchSGD
 from hrnet_keras.tasks.segmentation.losses import CrossEntropy
 
@@ -82,3 +84,23 @@ def test_what_holds_no_model_is_named(tmp_path):
     for name in ("cut.keras", "absent.keras", "no-such-name"):
         with pytest.raises(ValueError, match=name):
             hk.load(tmp_path / name)
+
+
+def test_files_of_the_first_version_are_read(tmp_path):
+    """The street net was written when the last layer was called `Answer` and the one before mixed `MixingConv2D`."""
+    folder = ROOT / "saved_models" / "camvid_hrnetv2_w18_small_v1"
+    model = hk.load(folder / "model.keras")
+    info = info_of(model)
+    assert (info.task, info.data, info.class_names[0]) == ("seg", "camvid", "sky")
+    image = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
+    ours, served = (hk.predict(net, image)[0].label_map for net in (model, folder))
+    assert (ours == served).mean() > 0.97  # the former computes in bfloat16, as it was trained
+    model.save_weights(tmp_path / "net.weights.h5")
+    with h5py.File(tmp_path / "net.weights.h5") as file:
+        assert "mixing_conv2d" in file["layers"]  # where files of all versions have these weights
+
+
+@pytest.mark.parametrize("first", ["layers", "backbone", "tasks.segmentation.losses", "builders"])
+def test_any_module_can_be_the_first_import(first):
+    known = run(f"import hrnet_keras.{first}, wave, keras; print(*keras.saving.get_custom_objects())")
+    assert {f"hrnet_keras>{name}" for name in decorated_classes()} <= set(known)

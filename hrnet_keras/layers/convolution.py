@@ -116,4 +116,6 @@ class AggregationConv2D(DottedName, keras.layers.Layer):
         }
 
 
-keras.saving.get_custom_objects()["hrnet_keras>MixingConv2D"] = AggregationConv2D  # what earlier versions called it
+# Keras names a layer's weights in a file after its class: this is what files of all versions call it.
+AggregationConv2D.__name__ = "MixingConv2D"
+keras.saving.get_custom_objects()["hrnet_keras>MixingConv2D"] = AggregationConv2D
