@@ -271,6 +271,20 @@ def test_old_values_and_old_keys_as_overrides_and_options(tmp_path, caplog):
     assert hk.Recipe.parse(words, origin=str(path)).optimizer.rate_factors == {"head": 10}
 
 
+def test_no_loss_is_that_of_the_task_whatever_the_file_says(tmp_path):
+    path = write(tmp_path, old("pose", "ohkm"))
+    by_words = hk.Recipe.parse(["--recipe", str(path), "--train.loss", "null"], origin=str(path))
+    assert hk.Recipe.load(path, train={"loss": None}) == by_words
+    assert by_words.loss.name == "weighted_mse"
+
+
+def test_a_run_goes_on_whose_recipe_had_keys_of_other_tasks():
+    """They had no effect, so the first version took them; a file with them has to be put right, a run can't be."""
+    said = {"model": {"name": "HRNetV1W32", "task": "pose"}, "data": {"name": "coco"}}
+    run = hk.Recipe.of_run({**said, "train": {"class_weights": False, "learning_rate": 0.5}})
+    assert run == hk.Recipe.load(hk.Recipe.of_run(said), **{"optimizer.learning_rate": 0.5})
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

@@ -219,10 +219,10 @@ class Recipe:
         Raises:
             ValueError: it says what no version of this package has written.
         """
-        return cls._of([said], "recipe", quietly=True)
+        return cls._of([said], "recipe", of_run=True)
 
     @classmethod
-    def _of(cls, sources: list[dict[str, Any]], origin: str, *, quietly: bool = False) -> Self:
+    def _of(cls, sources: list[dict[str, Any]], origin: str, *, of_run: bool = False) -> Self:
         """The recipe of some sources, the later of which replace values of the earlier ones."""
         flat = [flatten(cls, source) for source in sources]
         task = DEFAULT_TASK
@@ -231,7 +231,7 @@ class Recipe:
         values: dict[str, Any] = {}
         old_keys: dict[str, str] = {}
         for source in flat:
-            renamed, of_source = translated(cls, source, task_named(task))
+            renamed, of_source = translated(cls, source, task_named(task), of_run=of_run)
             values |= renamed
             old_keys |= of_source
         recipe = set_values(cls, values, task_named(task))
@@ -239,7 +239,7 @@ class Recipe:
             name = os.path.splitext(os.path.basename(origin))[0]
             recipe = replace(recipe, output=os.path.join("runs", name))
         recipe._check()
-        if not quietly:
+        if not of_run:
             warn_of_old_keys(old_keys)
         return recipe
 

@@ -74,7 +74,9 @@ def flatten(cls: type, said: dict[str, Any]) -> dict[str, Any]:
     return flat
 
 
-def translated(cls: type, said: dict[str, Any], task: Task) -> tuple[dict[str, Any], dict[str, str]]:
+def translated(
+    cls: type, said: dict[str, Any], task: Task, *, of_run: bool = False
+) -> tuple[dict[str, Any], dict[str, str]]:
     """Values under the names that keys have now.
 
     Old recipes for one task held keys of the others, too: they are left out where they have their default.
@@ -83,6 +85,7 @@ def translated(cls: type, said: dict[str, Any], task: Task) -> tuple[dict[str, A
         cls: the recipe's dataclass.
         said: values by dotted key, old or new.
         task: whose recipe it is.
+        of_run: a run was trained by it: an old key of another task had no effect there, whatever its value.
 
     Returns:
         Values by dotted key of this task, and `{old key: new key}` of those that were renamed.
@@ -99,13 +102,13 @@ def translated(cls: type, said: dict[str, Any], task: Task) -> tuple[dict[str, A
         if key in spelling:
             raise ValueError(f"{name} and {spelling[key]} are one key: leave the old name out")
         if key not in keys:
-            if is_old and _is_default(value, everywhere[key]):
+            if is_old and (of_run or _is_default(value, everywhere[key])):
                 continue
             raise ValueError(f"{name}{_unknown(key, keys, everywhere, task)}")
         spelling[key] = name
-        if is_old and key == "loss.name" and value is None:  # once meant: the task's first one
-            continue
         values[key] = new_value(key, value)
+        if is_old and key == "loss.name" and value is None:  # once meant: the task's own
+            values[key] = keys[key].default
     return values, {name: key for key, name in spelling.items() if name != key}
 
 
@@ -196,6 +199,8 @@ def read_words(cls: type, words: Iterable[str]) -> tuple[dict[str, Any], dict[st
             raise ValueError(f"--{name}{_unknown(key, keys, keys_of_all_tasks(cls), task, '--')}")
         if entry:  # one of a dict, such as data.options.count
             given[written] = {**(given.get(written) or file_values.get(key) or {}), entry: load_yaml(text)}
+        elif (written, text) == ("train.loss", "null"):  # the new name of the key can't be null
+            given[written] = None
         else:
             parts = keys[key].metadata.get("parts", "")
             given[written] = read_text(new_value(key, text), keys[key].type, f"--{name}", parts)
