@@ -51,6 +51,12 @@ class Prediction:
         return self._image
 
     @property
+    def facts(self) -> dict[str, Any]:
+        """Deprecated: `info` as a dict."""
+        _warn_deprecated("facts", "info")
+        return self.info.to_dict()
+
+    @property
     def labels(self) -> np.ndarray:
         """Class ids of the picture, best first."""
         return self._field("labels")

@@ -37,6 +37,13 @@ def test_paths_patterns_arrays_and_lists(model, pictures):
     assert len(hk.predict(model, np.stack([image, image]))) == 2
 
 
+def test_the_old_name_of_the_info_still_works(model):
+    answer = hk.predict(model, np.zeros((20, 30, 3), np.uint8))[0]
+    with pytest.warns(DeprecationWarning, match="facts is deprecated: use info"):
+        facts = answer.facts
+    assert (facts["task"], facts["class_names"]) == ("seg", ["class 0", "class 1", "class 2"])
+
+
 def test_draws_and_saves(model, pictures, tmp_path):
     found = hk.predict(model, pictures / "0.png")[0]
     path = found.save(tmp_path / "drawn.png")
