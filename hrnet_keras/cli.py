@@ -49,17 +49,19 @@ def main(arguments=None):
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's start-up lines are no news to a user
-    if not words:
+    if not words or words[0] in ("-h", "--help"):
         print(USAGE, end="")
-        return 2
-    if words[0] in ("-h", "--help"):
-        print(USAGE, end="")
-        return 0
+        return 0 if words else 2
     if words[0] == "--version":
         print(f"hrnet-keras {__version__}")
         return 0
+    return _ended(words[0], words[1:], debug)
+
+
+def _ended(name, words, debug):
+    """Runs a command; returns the exit status, having said on standard error what went wrong."""
     try:
-        _run(words[0], words[1:], debug)
+        _run(name, words, debug)
     except KeyboardInterrupt as error:
         return _fail(_one_line(error) or "stopped", INTERRUPTED)
     except BrokenPipeError:  # whoever read the output has seen enough
