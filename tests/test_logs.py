@@ -10,9 +10,10 @@ LOGGER = logging.getLogger("hrnet_keras.training")
 def test_lines_are_plain_and_end_with_the_context(capsys):
     with plain_lines():
         LOGGER.info("device: %s", "CPU")
-        LOGGER.warning("\nno score")
+        LOGGER.warning("no score")
     LOGGER.info("later")
-    assert capsys.readouterr().out == "device: CPU\n\nno score\n"
+    printed = capsys.readouterr()
+    assert printed.out == "device: CPU\n" and printed.err == "hrnet-keras: no score\n"
     package = logging.getLogger("hrnet_keras")
     assert not package.handlers and package.propagate and package.level == logging.NOTSET
 

@@ -82,7 +82,7 @@ def test_the_one_line_check(case, name, data, figure, printed, tmp_path, monkeyp
 def test_persons_are_scored_on_annotated_or_detected_boxes(tmp_path, monkeypatch, capsys, small_net):
     like = next(entry for entry in ENTRIES if entry.codec == "udp_combined")
     save_torch_weights(small_net("pose", 51, "mmlab"), tmp_path / "net.safetensors", lineage="mmlab")
-    entry = replace(like, name="small", width="W18SmallV1", input=(128, 96))
+    entry = replace(like, name="small", width="W18SmallV1", input_size=(128, 96))
     monkeypatch.setattr(zoo, "entries", lambda: (entry,))
     monkeypatch.setattr(zoo, "fetch", lambda entry: str(tmp_path / "net.safetensors"))
     root = point_files.coco(tmp_path / "data", {"val": 1})

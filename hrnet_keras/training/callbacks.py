@@ -105,7 +105,7 @@ class Scores(keras.callbacks.Callback):
         try:
             result = self._evaluated()
         except NotFiniteError as error:  # what has no score must not become the best
-            logger.warning("\nno score: %s", error)
+            logger.warning("no score: %s", error)
             return {}
         logs |= {name: value for name, value in result.items() if isinstance(value, float)}
         return {"main": self.main, **result}

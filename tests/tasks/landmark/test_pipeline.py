@@ -7,7 +7,7 @@ import tensorflow as tf
 from hrnet_keras import datasets
 from hrnet_keras.tasks.keypoints import affine
 from hrnet_keras.tasks.keypoints.encoding import encode
-from hrnet_keras.tasks.landmark import pipeline
+from hrnet_keras.tasks.landmark import pipeline, serving
 from hrnet_keras.tasks.landmark.crop import crop
 from hrnet_keras.transforms import order
 from tests import point_files
@@ -83,6 +83,11 @@ def test_sample_faces_from_the_files_to_the_batch(golden, samples, tmp_path, mon
         assert (weights == 1).all()
 
 
+def squares_of(centers, sides):
+    """What the graph's crops are made of: centres and sides without padding."""
+    return tf.constant(np.column_stack([centers, sides]), tf.float64)
+
+
 @pytest.mark.parametrize("name", SIGMAS)
 def test_a_saved_models_crops_of_the_sample_faces_are_the_official_ones(golden, samples, tmp_path, name):
     _, arrays = golden("landmark", f"landmark_sample_{name}")
@@ -90,10 +95,8 @@ def test_a_saved_models_crops_of_the_sample_faces_are_the_official_ones(golden, 
     rows = {dataset.names[i]: i for i in range(len(dataset))}
     for k, (picture, row) in enumerate(golden_rows(dataset, arrays)):
         example = dataset.example(rows[picture])
-        (found,) = pipeline._official_crops(
-            tf.constant(example["image"]), tf.constant(example["centers"][[row]]),
-            tf.constant(250 * example["scales"][[row]]), 256, dataset.info.stretch_first,
-        )  # fmt: skip
+        squares = squares_of(example["centers"][[row]], 200 * example["scales"][[row]])
+        (found,), _ = serving.official_crops(tf.constant(example["image"]), squares, 256, dataset.info.stretch_first)
         difference = np.abs(found.numpy() - arrays["out_test_crop"][k])
         assert (difference <= 1).mean() > 0.995 and difference.max() <= 4
 
@@ -105,19 +108,19 @@ def test_a_saved_models_crops_of_any_size_are_those_of_predict(samples, tmp_path
         dataset = opened(samples, tmp_path / name, name)
         for i in range(len(dataset)):
             example = dataset.example(i)
-            sides, stretch = 250 * example["scales"] * factor, dataset.info.stretch_first
-            found = pipeline._official_crops(
-                tf.constant(example["image"]), tf.constant(example["centers"]), tf.constant(sides), 256, stretch
+            sides, stretch = 200 * example["scales"] * factor, dataset.info.stretch_first
+            found, _ = serving.official_crops(
+                tf.constant(example["image"]), squares_of(example["centers"], sides), 256, stretch
             )
             for one, center, side in zip(found.numpy(), example["centers"], sides, strict=True):
-                expected = crop(example["image"], center, side / 200, stretch_first=stretch)
+                expected = crop(example["image"], center, side / 200 * affine.PADDING, stretch_first=stretch)
                 np.testing.assert_array_equal(one, expected, err_msg=f"{name} {i}")
 
 
 def test_faces_too_far_away_are_black_and_those_at_the_edge_are_cut():
     image = np.random.default_rng(0).integers(0, 256, (40, 30, 3), dtype=np.uint8)
     centers, sides = np.array([[15.0, 20], [-5, -5], [200, 20], [29.5, 39.5]]), np.array([9000.0, 40, 40, 33])
-    found = pipeline._official_crops(tf.constant(image), tf.constant(centers), tf.constant(sides), 64, True).numpy()
+    found = serving.official_crops(tf.constant(image), squares_of(centers, sides / affine.PADDING), 64, True)[0].numpy()
     for one, center, side in zip(found, centers, sides, strict=True):
         np.testing.assert_array_equal(one, crop(image, center, side / 200, side=64))
     assert (found[[0, 2]] == 0).all() and (found[1] > 0).any() and (found[3] == 0).any()

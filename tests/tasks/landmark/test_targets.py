@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hrnet_keras.datasets import read_image
-from hrnet_keras.tasks.keypoints.encoding import squares
+from hrnet_keras.tasks.keypoints.encoding import gaussian_patches
 from hrnet_keras.tasks.keypoints.flips import mirror_points
 from hrnet_keras.tasks.landmark.crop import crop, to_crop
 from hrnet_keras.tasks.landmark.targets import targets
@@ -29,7 +29,7 @@ def test_squares_of_every_sigma(golden):
     for point, sigma, expected in zip(
         arrays["in_points_xy"][used], arrays["in_sigma"][used], arrays["out_heatmap"][used], strict=True
     ):
-        maps, _ = squares(point[None], sigma, (64, 64))
+        maps, _ = gaussian_patches(point[None], sigma, (64, 64))
         np.testing.assert_allclose(maps[..., 0], expected, atol=1e-6)
 
 
