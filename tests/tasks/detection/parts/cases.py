@@ -144,8 +144,12 @@ def proposals_case():
     for name, rule in rules.items():
         found = proposals.propose(*pyramid_of(arrays, "cls", "reg"), np.array([meta["img_shape"]]), rule)
         assert numpy(found.valid).all()
-        worst[f"{name} boxes"] = off(found.boxes[0], arrays[f"{name}_boxes"])
-        worst[f"{name} scores"] = off(found.scores[0], arrays[f"{name}_scores"])
+        expected, scores = arrays[f"{name}_boxes"], arrays[f"{name}_scores"]
+        # The reference has two equal scores at 102 and 103; its sort (torch, not stable) turns them round in training.
+        own_order = np.lexsort((numpy(found.boxes[0, :, 0]), -scores))
+        order = np.lexsort((expected[:, 0], -scores))
+        worst[f"{name} boxes"] = off(numpy(found.boxes[0])[own_order], expected[order])
+        worst[f"{name} scores"] = off(found.scores[0], scores)
     return worst
 
 
@@ -215,43 +219,20 @@ def network_case():
     }
 
 
+def padded_truths(arrays):
+    """The network golden's truths with three rows of padding: boxes, labels, validity."""
+    truths = np.concatenate([arrays["gt_boxes"], np.zeros((3, 4), "float32")])[None]
+    labels = np.concatenate([arrays["gt_labels"], np.zeros(3)])[None].astype("int32")
+    return tensor(truths), tensor(labels), tensor(np.arange(8)[None] < 5)
+
+
 def network_losses_case():
-    """The detector's losses with all samples kept; relative differences."""
+    """The RPN's losses of every level with all samples kept; relative differences."""
     _, arrays = read("det_faster_rcnn_w18_128x192")
-    truths = tensor(np.concatenate([arrays["gt_boxes"], np.zeros((3, 4), "float32")])[None])
-    labels = tensor(np.concatenate([arrays["gt_labels"], np.zeros(3)])[None].astype("int32"))
-    valid = tensor(np.arange(8)[None] < 5)
+    truths, _, valid = padded_truths(arrays)
     found = rpn_losses_of_levels(*pyramid_of(arrays, "rpn_cls", "rpn_reg"), truths, valid)
     expected = np.stack([arrays["loss_rpn_cls"], arrays["loss_rpn_bbox"]], axis=1)
-    relative = np.abs(found - expected) / np.maximum(expected, 1e-6)
-    rois = tensor(arrays["proposals"][None])
-    assigned = assigner.assign(rois, truths, valid, assigner.FASTER_RCNN)
-    truth_logits, truth_deltas = padded_head_outputs(arrays)
-    everything = proposals.prepend_truths(
-        proposals.Proposals(rois, ops.ones((1, 256)), ops.ones((1, 256), dtype="bool")), truths, valid
-    )
-    whole = assigner.prepend_truths(assigned, valid)
-    samples = sampler.keep_all(whole.truths)
-    value = losses.roi_losses(
-        truth_logits,
-        truth_deltas,
-        everything.boxes,
-        assigner.of_truths(truths, whole.truths),
-        assigner.of_truths(labels, whole.truths),
-        samples.positive,
-        samples.negative,
-        num_samples=sampler.num_samples(samples),
-    )
-    # The golden has the head's outputs on the proposals alone, and the losses with the truths before them: they can't
-    # be told apart exactly, so the test of the whole detector compares the losses of RoIs.
-    assert np.isfinite([float(value.classes[0]), float(value.boxes[0])]).all()
-    return {"rpn": float(relative.max())}
-
-
-def padded_head_outputs(arrays):
-    logits = np.concatenate([np.zeros((8, 81), "float32"), arrays["prop_cls_score"]])
-    deltas = np.concatenate([np.zeros((8, 320), "float32"), arrays["prop_bbox_pred"]])
-    return tensor(logits[None]), tensor(deltas[None])
+    return {"rpn": float((np.abs(found - expected) / np.maximum(expected, 1e-6)).max())}
 
 
 def rpn_losses_of_levels(logits, deltas, grid, truths, valid):
