@@ -61,7 +61,7 @@ def roi_align(
         `RoiSampling`) and outside of the picture.
 
     Raises:
-        ValueError: not as many strides as maps; no such form.
+        ValueError: not as many strides as maps; no such form, or windows on JAX, which compiles everything.
 
     Source: `mmcv.ops.roi_align` 2.2.0, mode "avg"; `SingleRoIExtractor` of mmdet 3.3.0.
     """
@@ -69,7 +69,11 @@ def roi_align(
         raise ValueError(f"strides={tuple(strides)}: expected one for each of the {len(maps)} maps")
     if form not in (None, *FORMS):
         raise ValueError(f"form={form!r}: expected one of {', '.join(map(repr, FORMS))} or None")
+    if form == "windows" and keras.backend.backend() == "jax":
+        raise ValueError("form='windows': its sizes depend on the boxes, which JAX cannot compile; take 'dense'")
     boxes = ops.stop_gradient(ops.cast(boxes, "float32"))
+    if boxes.shape[1] == 0:
+        return ops.zeros((ops.shape(boxes)[0], 0, size, size, maps[0].shape[-1]), maps[0].dtype)
     levels = roi_levels(boxes, num_levels=len(maps), plus_one=sampling.plus_one)
     if (form or default_form()) == "windows":
         return _by_windows(maps, boxes, levels, strides, size, sampling)

@@ -101,13 +101,13 @@ def axis_weights(axis: Axis, first: Any, num_cells: Any, size: int, sampling: Ro
     start, bin_size, samples, length = (ops.cast(x, "float32")[:, None, None, None] for x in axis)
     cell = ops.cast(first[:, None] + ops.arange(num_cells, dtype="int32"), "float32")[:, None, None, :]
     bin_start = start + bin_size * ops.cast(ops.arange(size), "float32")[:, None, None]
-    step = bin_size / ops.maximum(samples, 1.0)
     if sampling.sampling_ratio:
         index = ops.cast(ops.arange(sampling.sampling_ratio), "float32")[:, None]
     else:  # only the few samples that can reach the cell
-        nearest = ops.floor((cell - 1.0 - bin_start) / ops.maximum(step, 1e-6) - 0.5)
+        step = ops.maximum(bin_size / ops.maximum(samples, 1.0), 1e-6)
+        nearest = ops.floor((cell - 1.0 - bin_start) / step - 0.5)
         index = ops.maximum(nearest, 0.0) + ops.cast(ops.arange(_SAMPLES_PER_CELL), "float32")[:, None]
-    position = bin_start + (index + 0.5) * step
+    position = bin_start + (index + 0.5) * bin_size / ops.maximum(samples, 1.0)
     counts = (index < samples) & (position >= -1.0) & (position <= length)
     position = ops.clip(position, 0.0, length - 1.0)
     hat = ops.maximum(1.0 - ops.abs(position - cell), 0.0)
