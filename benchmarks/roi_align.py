@@ -98,7 +98,7 @@ def most_samples(boxes, size):
     return np.ceil(sides / (4 * 2**level)[..., None] / size).max((0, 1)).astype(int).tolist()
 
 
-def run_ours(folder, case, name, repeats):
+def run_ours(case, name, repeats):
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     import tensorflow as tf
 
@@ -126,7 +126,7 @@ def run_ours(folder, case, name, repeats):
     return [x.numpy() for x in answers], times
 
 
-def run_peer(folder, case, name, repeats):
+def run_peer(case, name, repeats):
     """torchvision, level by level as its `MultiScaleRoIAlign` and mmdet do it."""
     import torch
     from torchvision.ops import roi_align
@@ -169,12 +169,28 @@ def turn(python, folder, case, name, repeats):
     return dict(np.load(Path(folder) / "answer.npz"))
 
 
+def measure(case, options):
+    """`{contender: [(wall, processor), ...]}`, and the largest difference of each in standard deviations."""
+    names = ["torchvision", "windows", "dense", *([] if CASES[case][-1] else ["static gather"])]
+    times, worst, expected = {name: [] for name in names}, {}, {}
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in range(options.rounds):
+            for name in (name for name in names if name not in SLOW or not times[name]):
+                python = options.torch_python if name == "torchvision" else sys.executable
+                answer = turn(python, folder, case, name, 1 if name in SLOW else options.repeats)
+                times[name] += [tuple(pair) for pair in answer.pop("times")]
+                expected = expected or answer
+                worst[name] = max(float(np.abs(answer[k] - expected[k]).max() / expected[k].std()) for k in expected)
+                print(case, name, [f"{wall:.0f}" for wall, _ in times[name]], f"{worst[name]:.1e}", flush=True)
+    return times, worst
+
+
 def report(case, times, worst):
     first = statistics.median(wall for wall, _ in times["torchvision"])
     for name, measured in times.items():
         wall, processor = (statistics.median(part) for part in zip(*measured, strict=True))
-        least = min(measured)[0]
-        yield f"| {case} | {name} | {wall:.0f} | {least:.0f} | {processor:.0f} | {wall / first:.2f} | {worst[name]:.1e} |"
+        figures = f"{wall:.0f} | {min(measured)[0]:.0f} | {processor:.0f} | {wall / first:.2f} | {worst[name]:.1e}"
+        yield f"| {case} | {name} | {figures} |"
         case = ""
 
 
@@ -189,25 +205,13 @@ def main():
     if options.turn:
         folder, case, name, repeats = options.turn
         run = run_peer if name == "torchvision" else run_ours
-        answers, times = run(folder, case, name, int(repeats))
+        answers, times = run(case, name, int(repeats))
         np.savez(Path(folder) / "answer.npz", *answers, times=np.array(times))
         return
     lines = ["| case | contender | median ms | min ms | processor ms | ratio | largest difference |",
              "|---|---|---|---|---|---|---|"]  # fmt: skip
-    for case, (*_, gradient) in CASES.items():
-        names = ["torchvision", "windows", "dense", *([] if gradient else ["static gather"])]
-        times, worst = {name: [] for name in names}, {}
-        with tempfile.TemporaryDirectory() as folder:
-            for round_number in range(options.rounds):
-                for name in names if round_number == 0 else [name for name in names if name not in SLOW]:
-                    python = options.torch_python if name == "torchvision" else sys.executable
-                    answer = turn(python, folder, case, name, 1 if name in SLOW else options.repeats)
-                    times[name] += [tuple(pair) for pair in answer.pop("times")]
-                    expected = answer if name == "torchvision" and round_number == 0 else expected
-                    off = [np.abs(answer[key] - expected[key]).max() / expected[key].std() for key in expected]
-                    worst[name] = float(max(off))
-                    print(case, name, [f"{wall:.0f}" for wall, _ in times[name]], f"{worst[name]:.1e}", flush=True)
-        lines += report(case, times, worst)
+    for case in CASES:
+        lines += report(case, *measure(case, options))
     print("\n".join(lines))
     if options.write:
         from speed import machine, replace_between

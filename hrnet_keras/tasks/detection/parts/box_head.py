@@ -28,7 +28,7 @@ def build_box_head(
         Class logits `(boxes, num_classes + 1)`, the last class is the background; deltas
         `(boxes, num_classes * 4)`, class by class, or `(boxes, 4)` if class-agnostic. Both float32.
 
-    Source: `Shared2FCBBoxHead` of mmdet 3.3.0; initial weights: Xavier uniform, normal of 0.01 (classes), 0.001 (boxes).
+    Source: `Shared2FCBBoxHead` of mmdet 3.3.0; initial weights: Xavier uniform; normal, 0.01 (classes) and 0.001.
     """
     x = GridDense(units, activation="relu", kernel_initializer=GlorotUniform(), name=f"{name}.shared_fcs.0")(features)
     x = Dense(units, activation="relu", kernel_initializer=GlorotUniform(), name=f"{name}.shared_fcs.1")(x)

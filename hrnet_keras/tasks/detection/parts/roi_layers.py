@@ -17,9 +17,9 @@ class Dense(DottedName, keras.layers.Dense):
 class GridDense(DottedName, keras.layers.Layer):
     """A fully connected layer over all features of a small map.
 
-    The kernel keeps the map's axes, `(height, width, channels, units)`, as a convolution's does: PyTorch's
-    `(units, channels * height * width)` is it after a reshape to `(units, channels, height, width)` and the transposition
-    of any convolution, so no layout hides in an order of rows.
+    The kernel keeps the map's axes, `(height, width, channels, units)`, as a convolution's does. PyTorch's matrix
+    `(units, channels * height * width)` becomes it like any convolution, once reshaped to
+    `(units, channels, height, width)`, so no layout hides in an order of rows.
 
     Args:
         units: size of the output.

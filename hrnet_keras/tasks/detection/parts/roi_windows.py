@@ -1,7 +1,7 @@
 """RoIAlign over the cells that each region touches: gathered, then two batched matrix products.
 
-Regions with windows of similar sizes share a chunk whose window fits its largest, so nothing depends on how many samples
-or how much of the map the largest region of all needs. Sizes depend on the boxes: not for XLA.
+Regions with windows of similar sizes share a chunk whose window fits its largest, so work and memory do not depend on
+the largest region of all. Sizes depend on the boxes: not for XLA.
 """
 
 from typing import Any, NamedTuple
