@@ -26,6 +26,8 @@ def align_dense(
     Returns:
         `(batch, boxes, size, size, channels)` in the type of the maps.
     """
+    dtype = maps[0].dtype
+    maps = [ops.cast(x, "float32") for x in maps]  # so that gradients of chunks are added up in float32
     batch, count = ops.shape(boxes)[:2]
     chunk = min(count, _CHUNK)
     steps = -(-count // chunk)
@@ -40,7 +42,7 @@ def align_dense(
             parts.append(_align(x, chunk_boxes, chunk_levels == level, stride, size, sampling))
         return sum(parts[1:], parts[0])
 
-    pooled = ops.moveaxis(ops.map(align, (boxes, levels)), 0, 1)
+    pooled = ops.cast(ops.moveaxis(ops.map(align, (boxes, levels)), 0, 1), dtype)
     return ops.reshape(pooled, (batch, steps * chunk, size, size, maps[0].shape[-1]))[:, :count]
 
 
@@ -62,7 +64,7 @@ def _align(x, boxes, on_level, stride, size, sampling):
         weights.append(ops.stop_gradient(axis_weights(regions, ops.zeros_like(lengths), length, size, sampling)))
     rows = weights[0] * ops.cast(ops.reshape(on_level, (-1, 1, 1)), "float32")
     rows = ops.reshape(rows, (batch, count * size, height))
-    along_y = ops.matmul(rows, ops.reshape(ops.cast(x, "float32"), (batch, height, width * channels)))
+    along_y = ops.matmul(rows, ops.reshape(x, (batch, height, width * channels)))
     along_y = ops.reshape(along_y, (batch, count, size, width, channels))
     columns = ops.reshape(weights[1], (batch, count, 1, size, width))
-    return ops.cast(ops.matmul(columns, along_y), x.dtype)
+    return ops.matmul(columns, along_y)

@@ -75,7 +75,8 @@ def align_windows(cells: Any, regions: Regions, size: int, sampling: RoiSampling
                 chunk = tf.nest.map_structure(lambda x: x[step], chunks)
                 return step + 1, _add_back(total, upstream[step], _windows(chunk, size, sampling))
 
-            return tf.while_loop(lambda step, _: step < steps, add, (0, tf.zeros_like(cells)))[1]
+            total = tf.zeros_like(cells, dtype="float32")
+            return tf.cast(tf.while_loop(lambda step, _: step < steps, add, (0, total))[1], cells.dtype)
 
         return forward(cells), gradient
 
@@ -128,4 +129,4 @@ def _add_back(total, upstream, windows):
     along_x = tf.reshape(along_x, (_CHUNK, rows, size, channels))
     window = tf.matmul(windows.column_weights[:, None], along_x, transpose_a=True)
     places = tf.reshape(windows.places, (-1, 1))
-    return tf.tensor_scatter_nd_add(total, places, tf.cast(tf.reshape(window, (-1, channels)), total.dtype))
+    return tf.tensor_scatter_nd_add(total, places, tf.reshape(window, (-1, channels)))
