@@ -51,7 +51,7 @@ def static_gather(maps, boxes, size, most):
     """Four corners of as many samples as any box needs along an axis, masked; exact up to `most` (rows, columns)."""
     from keras import ops
 
-    from hrnet_keras.tasks.detection.parts.roi_align import roi_levels
+    from hrnet_keras.tasks.detection.parts.levels import roi_levels
     from hrnet_keras.tasks.detection.parts.roi_samples import ALIGNED, sampled_axis
 
     levels = ops.reshape(roi_levels(boxes), (-1,))

@@ -6,33 +6,12 @@ from typing import Any
 import keras
 from keras import ops
 
+from hrnet_keras.tasks.detection.parts.levels import roi_levels
 from hrnet_keras.tasks.detection.parts.roi_dense import align_dense
 from hrnet_keras.tasks.detection.parts.roi_samples import ALIGNED, RoiSampling, sampled_axis
 from hrnet_keras.tasks.detection.parts.roi_windows import Regions, align_windows
 
 FORMS = ("windows", "dense")
-
-
-def roi_levels(boxes: Any, *, num_levels: int = 4, finest_scale: float = 56.0, plus_one: bool = False) -> Any:
-    """The level of the pyramid that a box is taken from: `floor(log2(sqrt(area) / finest_scale + 1e-6))`, clipped.
-
-    Args:
-        boxes: xyxy in pixels, `(..., 4)`.
-        num_levels: how many levels there are.
-        finest_scale: boxes with sides below twice of this come from level 0, in pixels.
-        plus_one: whether `x2` and `y2` are pixels that belong to the box (v1).
-
-    Returns:
-        int32 `(...)`; 0 for boxes without area.
-
-    Source: equation 1 of arXiv:1612.03144; `SingleRoIExtractor.map_roi_levels` of mmdet 3.3.0.
-    """
-    boxes = ops.cast(boxes, "float32")
-    width = boxes[..., 2] - boxes[..., 0] + float(plus_one)
-    height = boxes[..., 3] - boxes[..., 1] + float(plus_one)
-    scale = ops.sqrt(ops.maximum(width * height, 0.0))
-    level = ops.floor(ops.log2(scale / finest_scale + 1e-6))
-    return ops.cast(ops.clip(level, 0.0, num_levels - 1.0), "int32")
 
 
 def roi_align(

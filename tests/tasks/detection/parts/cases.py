@@ -3,9 +3,6 @@
 The tests run them on TensorFlow; `python -m tests.tasks.detection.parts.cases` prints them on any backend.
 """
 
-import json
-from pathlib import Path
-
 import keras
 import numpy as np
 from keras import ops
@@ -23,15 +20,10 @@ from hrnet_keras.tasks.detection.parts import (
     sampler,
     selecting,
 )
+from tests.tasks.detection.parts.reference import network_golden
 
-FOLDER = Path(__file__).parents[5] / "shared" / "golden" / "detection"
 VALUES = 1e-4  # README_detection.md, numeric cases
 STRIDES = (4, 8, 16, 32, 64)
-
-
-def read(case):
-    """A golden with all its arrays; the repository's own copy of the network leaves the large ones out."""
-    return json.loads((FOLDER / f"{case}.json").read_text()), dict(np.load(FOLDER / f"{case}.npz"))
 
 
 def tensor(array):
@@ -49,7 +41,7 @@ def off(found, expected):
 
 
 def anchor_case():
-    meta, arrays = read("det_anchors")
+    meta, arrays = network_golden("det_anchors")
     worst = {"new": 0.0, "v1": 0.0}
     for i, (stride, size) in enumerate(zip(STRIDES, meta["featmap_sizes"], strict=True)):
         for name, prefix in (("new", ""), ("v1", "v1_")):
@@ -63,7 +55,7 @@ def anchor_case():
 
 
 def coder_case():
-    meta, arrays = read("det_bbox_coder")
+    meta, arrays = network_golden("det_bbox_coder")
     sizes = np.array([meta["image_hw"]])
     start, truths, deltas = (tensor(arrays[name][None]) for name in ("proposals", "gts", "deltas"))
     many = tensor(arrays["deltas_3cls"].reshape(1, 64, 3, 4))
@@ -83,7 +75,7 @@ def coder_case():
 
 
 def assigner_case():
-    meta, arrays = read("det_assigner")
+    meta, arrays = network_golden("det_assigner")
     padding = np.float32([[0, 0, 0, 0], [5, 5, 90, 90]])  # what stands there doesn't count
     truths = tensor(np.concatenate([arrays["gt_boxes"], padding])[None])
     valid = tensor(np.arange(11)[None] < 9)
@@ -109,7 +101,7 @@ def assigner_case():
 
 
 def nms_case():
-    _, arrays = read("det_nms")
+    _, arrays = network_golden("det_nms")
     start, scores = tensor(arrays["boxes"][None]), tensor(arrays["scores"][None])
     everything = ops.ones_like(scores, dtype="bool")
     for threshold in (5, 6, 7):
@@ -138,7 +130,7 @@ def pyramid_of(arrays, logits, deltas):
 
 
 def proposals_case():
-    meta, arrays = read("det_rpn_proposals")
+    meta, arrays = network_golden("det_rpn_proposals")
     worst = {}
     rules = {"test": proposals.INFERENCE, "train": proposals.TRAINING, "cascade_train": proposals.CASCADE_TRAINING}
     for name, rule in rules.items():
@@ -154,7 +146,7 @@ def proposals_case():
 
 
 def detections_case():
-    meta, arrays = read("det_rcnn_detections")
+    meta, arrays = network_golden("det_rcnn_detections")
     found = detections.detect(
         tensor(arrays["cls_score"][None]),
         tensor(arrays["bbox_pred"][None]),
@@ -170,7 +162,7 @@ def detections_case():
 
 
 def losses_case():
-    _, arrays = read("det_losses")
+    _, arrays = network_golden("det_losses")
     given = {name: tensor(value) for name, value in arrays.items()}
     l1 = losses.smooth_l1(given["reg_pred"], given["reg_target"])
     beta_1 = losses.smooth_l1(given["reg_pred"], given["reg_target"], beta=losses.ROI_BETA)
@@ -195,7 +187,7 @@ def losses_case():
 
 def network_case():
     """The stages of the detector that are made of these parts, each from the stored outputs of the stage before."""
-    meta, arrays = read("det_faster_rcnn_w18_128x192")
+    meta, arrays = network_golden("det_faster_rcnn_w18_128x192")
     size = np.array([meta["img_meta"]["img_shape"]])
     logits, deltas, grid = pyramid_of(arrays, "rpn_cls", "rpn_reg")
     proposed = proposals.propose(logits, deltas, grid, size, proposals.ProposalRule(1000, 256))
@@ -228,7 +220,7 @@ def padded_truths(arrays):
 
 def network_losses_case():
     """The RPN's losses of every level with all samples kept; relative differences."""
-    _, arrays = read("det_faster_rcnn_w18_128x192")
+    _, arrays = network_golden("det_faster_rcnn_w18_128x192")
     truths, _, valid = padded_truths(arrays)
     found = rpn_losses_of_levels(*pyramid_of(arrays, "rpn_cls", "rpn_reg"), truths, valid)
     expected = np.stack([arrays["loss_rpn_cls"], arrays["loss_rpn_bbox"]], axis=1)

@@ -8,13 +8,19 @@ import pytest
 
 from hrnet_keras.tasks.detection.parts.roi_samples import ALIGNED
 
+FOLDERS = (
+    Path(__file__).parents[4] / "tests" / "golden" / "detection",
+    Path(__file__).parents[5] / "shared" / "golden" / "detection",  # networks of several megabytes
+)
+
 
 def network_golden(case):
-    """A network golden with all its arrays: the repository's own copy leaves the large ones out."""
-    base = Path(__file__).parents[5] / "shared" / "golden" / "detection" / case
-    if not base.with_suffix(".npz").exists():
-        pytest.skip(f"needs the golden detection/{case} in shared/ beside the checkout")
-    return json.loads(base.with_suffix(".json").read_text()), dict(np.load(base.with_suffix(".npz")))
+    """What a golden's json says, and its arrays."""
+    for folder in FOLDERS:
+        file = folder / f"{case}.npz"
+        if file.exists():
+            return json.loads(file.with_suffix(".json").read_text()), dict(np.load(file))
+    pytest.skip(f"needs the golden detection/{case} in shared/ beside the checkout")
 
 
 def fill(model, state, prefix):

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from hrnet_keras.tasks.detection.parts import anchors
 
-# /work/shared/spec/detection.md, section 2, from the fork.
+# The base anchors of the detection fork, generate_base_anchors.
 V1 = {
     4: [[-21, -9, 24, 12], [-14, -14, 17, 17], [-9, -21, 12, 24]],
     8: [[-41, -19, 48, 26], [-28, -28, 35, 35], [-19, -41, 26, 48]],

@@ -20,7 +20,8 @@ from hrnet_keras.tasks.detection.parts.mask_head import build_mask_head
 from hrnet_keras.tasks.detection.parts.mask_loss import mask_loss
 from hrnet_keras.tasks.detection.parts.mask_targets import mask_targets
 from hrnet_keras.tasks.detection.parts.paste import paste_masks
-from hrnet_keras.tasks.detection.parts.roi_align import default_form, roi_align, roi_levels
+from hrnet_keras.tasks.detection.parts.levels import roi_levels
+from hrnet_keras.tasks.detection.parts.roi_align import default_form, roi_align
 from hrnet_keras.tasks.detection.parts.roi_samples import ALIGNED, MASKRCNN_BENCHMARK, V1
 from hrnet_keras.tasks.detection.parts.rpn_head import build_rpn_head
 from tests.tasks.detection.parts.reference import fill, network_golden, pyramid, roi_matrix, state_of

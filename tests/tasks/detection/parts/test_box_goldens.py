@@ -44,7 +44,6 @@ def test_losses_of_the_box_head(weights_rule):
     """All proposals and the truths before them: the golden's sums, from its pyramid and weights."""
     roi_align = pytest.importorskip("hrnet_keras.tasks.detection.parts.roi_align")
     from hrnet_keras.tasks.detection.parts.box_head import build_box_head
-
     from tests.tasks.detection.parts import reference
 
     meta, arrays = cases.read("det_faster_rcnn_w18_128x192")

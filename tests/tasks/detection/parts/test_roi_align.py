@@ -5,7 +5,8 @@ import pytest
 import tensorflow as tf
 from keras import ops
 
-from hrnet_keras.tasks.detection.parts.roi_align import FORMS, default_form, roi_align, roi_levels
+from hrnet_keras.tasks.detection.parts.levels import roi_levels
+from hrnet_keras.tasks.detection.parts.roi_align import FORMS, default_form, roi_align
 from hrnet_keras.tasks.detection.parts.roi_samples import ALIGNED, MASKRCNN_BENCHMARK, V1, RoiSampling
 from tests.tasks.detection.parts.reference import network_golden, pyramid, roi_matrix
 
