@@ -42,11 +42,11 @@ def test_other_backends_meet_the_goldens(backend):
 
 def test_losses_of_the_box_head(weights_rule):
     """All proposals and the truths before them: the golden's sums, from its pyramid and weights."""
-    roi_align = pytest.importorskip("hrnet_keras.tasks.detection.parts.roi_align")
+    from hrnet_keras.tasks.detection.parts import roi_align
     from hrnet_keras.tasks.detection.parts.box_head import build_box_head
     from tests.tasks.detection.parts import reference
 
-    meta, arrays = cases.read("det_faster_rcnn_w18_128x192")
+    meta, arrays = reference.network_golden("det_faster_rcnn_w18_128x192")
     truths, labels, valid = cases.padded_truths(arrays)
     given = cases.tensor(arrays["proposals"][None])
     everything = keras.ops.ones((1, 256), dtype="bool")
