@@ -1,0 +1,1 @@
+"""What detectors are made of: one job per file, each exact to the reference programs."""
