@@ -13,6 +13,7 @@ import keras
 from hrnet_keras import datasets
 from hrnet_keras.logs import plain_lines
 from hrnet_keras.recipe import Recipe
+from hrnet_keras.tasks import task_named
 from hrnet_keras.tasks.objective import ObjectiveModel
 from hrnet_keras.training import assemble, loop, naming
 from hrnet_keras.training.output import Output, State, WriteError, save_whole
@@ -105,9 +106,9 @@ def introduction(
 ) -> Iterator[str]:
     """What a training is about, as lines: device, pictures, classes or points, net, and where it starts."""
     yield f"device: {_devices()}"
-    names, what = data.info.class_names, "classes"
-    if data.info.point_names:
-        names, what = data.info.point_names, "points"
+    task = task_named(recipe.model.task)
+    names = getattr(data.info, task.names)
+    what = "points" if task.is_of_points else "classes"
     listed = ", ".join(names[:8])
     if len(names) > 8:
         listed += ", ..."
