@@ -1,7 +1,5 @@
 """The pixels that are trained on, decoded in parts or as a whole, against Pillow, which has a decoder of its own."""
 
-import io
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -9,31 +7,9 @@ from PIL import Image
 from hrnet_keras import datasets
 from hrnet_keras.datasets.source import ImageSource, decode_window
 from tests import streets
+from tests.pictures import FILES, SMOOTH, encode, pillows
 
 DEEP = np.linspace(0, 65535, 147 * 171).astype(np.uint16).reshape(147, 171)
-SMOOTH = Image.fromarray(np.random.default_rng(0).integers(0, 256, (9, 11, 3), np.uint8)).resize((171, 147))
-
-
-def encode(picture, kind, **options):
-    file = io.BytesIO()
-    picture.save(file, kind, **options)
-    return file.getvalue()
-
-
-FILES = {
-    "jpeg": encode(SMOOTH, "JPEG"),
-    "jpeg, progressive": encode(SMOOTH, "JPEG", progressive=True),
-    "jpeg, grey": encode(SMOOTH.convert("L"), "JPEG"),
-    "jpeg, no subsampling": encode(SMOOTH, "JPEG", subsampling=0),
-    "png": encode(SMOOTH, "PNG"),
-    "png, palette": encode(SMOOTH.convert("P"), "PNG"),
-    "png, grey": encode(SMOOTH.convert("L"), "PNG"),
-    "png, transparent": encode(SMOOTH.convert("RGBA"), "PNG"),
-}
-
-
-def pillows(contents):
-    return np.asarray(Image.open(io.BytesIO(contents)).convert("RGB"))
 
 
 @pytest.mark.parametrize("kind", FILES)
