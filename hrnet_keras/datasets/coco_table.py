@@ -75,12 +75,16 @@ class CocoTable:
             "crowd": self._crowd[inside][kept],
             "areas": self._areas[inside][kept],
         }
-        entries = self._entries(number, inside)
+        pairs = list(zip(self._begins[inside].tolist(), self._ends[inside].tolist(), strict=True))
+        entries = [self.file.parsed(text) for text in self.file.ranges(pairs)]
         if self.has_outlines:
             shown = [entry for entry, is_kept in zip(entries, kept, strict=True) if is_kept]
             row["segments"] = tuple(self._segment(entry, row["size"]) for entry in shown)
         if self.has_truth:
-            row["truth"] = entries
+            places = range(inside.start, inside.stop)
+            row["truth"] = [self._scorable(entry, place) for entry, place in zip(entries, places, strict=True)]
+            for entry in row["truth"]:
+                entry["image_id"] = row["image_id"]
         return row
 
     def size_of(self, number: int) -> Size:
@@ -95,22 +99,15 @@ class CocoTable:
     def _segment(self, entry: dict, size: Size) -> Any:
         return checked_segment(entry.get("segmentation"), size, name_of(entry, self.file), lenient=self.lenient)
 
-    def _entries(self, number: int, inside: slice) -> list[dict]:
-        """The picture's entries of "annotations" with what COCO's evaluator needs, where the file leaves it out."""
-        pairs = list(zip(self._begins[inside].tolist(), self._ends[inside].tolist(), strict=True))
-        entries = []
-        for j, text in enumerate(self.file.ranges(pairs)):
-            place = int(inside.start) + j
-            entry = self.file.parsed(text)
-            if entry.get("area") is None:
-                entry["area"] = float(self._areas[place])
-            if self._is_renumbered:
-                entry["id"] = place + 1
-            entry.setdefault("iscrowd", 0)
-            entry["image_id"] = self.picture_ids[number]
-            entry["category_id"] = self._category_ids[self._categories[place]]
-            entries.append(entry)
-        return entries
+    def _scorable(self, entry: dict, place: int) -> dict:
+        """An entry of "annotations" with what COCO's evaluator needs, where the file leaves it out."""
+        if entry.get("area") is None:
+            entry["area"] = float(self._areas[place])
+        if self._is_renumbered:
+            entry["id"] = place + 1
+        entry.setdefault("iscrowd", 0)
+        entry["category_id"] = self._category_ids[self._categories[place]]
+        return entry
 
 
 def picture_places(objects: CocoObjects) -> np.ndarray:
