@@ -201,7 +201,7 @@ def _predict(words):
     parser.take("--output", default="predictions")
     parser.take("--label-maps")
     parser.take("--boxes", help=_BOXES)
-    parser.add_argument("--json", action="store_true", help="also write points, their scores and boxes as JSON files")
+    parser.add_argument("--json", action="store_true", help="also write points, boxes, scores and masks as JSON files")
     parser.take("--size", kind=str, metavar="HEIGHT WIDTH", help=_SIZE)
     options = parser.parse_args(_with_one_word(words, "--size"))
     size = None if options.size is None else _size(options.size)

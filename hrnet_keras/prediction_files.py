@@ -1,9 +1,10 @@
-"""Pictures -> files of drawn predictions, label maps and points, one picture at a time."""
+"""Pictures -> files of drawn predictions, label maps, points and boxes, one picture at a time."""
 
 import logging
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from PIL import Image
 
@@ -44,7 +45,8 @@ def write_predictions(
             file that is to be drawn.
         boxes: json text or file of the boxes to look at (`datasets.boxes.boxes_for`).
         label_maps: also writes the class ids as `<name>_labels.png`.
-        points: also writes points, scores and boxes as `<name>.json`.
+        points: also writes the points, scores and boxes, or the boxes, scores, labels, names and masks (as COCO's run
+            lengths), as `<name>.json`.
         size: as in `prediction.predict`.
 
     Yields:
@@ -97,19 +99,34 @@ def _write_numbers(prediction: Prediction, stem: str, label_maps: bool, points: 
         write({"label_map": prediction.label_map}, f"{stem}_labels")
         yield WrittenFile(f"{stem}_labels.png", remarks)
     if points:
-        write({"points": prediction.points, "scores": prediction.scores, "boxes": prediction.boxes}, stem)
+        write(_numbers(prediction), stem)
         yield WrittenFile(f"{stem}.json", remarks)
+
+
+def _numbers(prediction: Prediction) -> dict[str, Any]:
+    """What the file of a prediction's numbers holds, each a row per face, person or object."""
+    words = prediction.result.to_dict()
+    written = ("points", "scores", "boxes", "labels", "masks")
+    numbers: dict[str, Any] = {word: words[word] for word in written if word in words}
+    if "labels" in words:
+        numbers["names"] = [prediction.info.class_names[label] for label in words["labels"]]
+    return numbers
 
 
 def _check_asked(task, boxes, label_maps, points):
     """Raises `ValueError` where other files are asked for than a model of the task has."""
     if label_maps and task.saved_as != ".png":
-        hint = ": --json writes its points" if task.saved_as == ".json" else ""
+        hint = f": --json writes its {_rows_of(task)}" if task.saved_as == ".json" else ""
         raise ValueError(f"--label-maps: a model of task {task.name!r} answers none{hint}")
     if points and task.saved_as != ".json":
-        raise ValueError(f"--json: writes points, a model of task {task.name!r} answers none")
+        raise ValueError(f"--json: writes points and boxes, a model of task {task.name!r} answers none")
     if boxes is not None:
         check_takes_boxes(task.name, "--boxes")
+
+
+def _rows_of(task):
+    """What a model of a task answers that goes into a file of numbers."""
+    return "points" if task.is_of_points else "boxes"
 
 
 def _different(pictures):
@@ -148,7 +165,7 @@ def _is_file(output, pictures):
 def _remarks(prediction: Prediction, *, asked_size: bool, looked_for: bool) -> Iterator[str]:
     """What a drawing does not show by itself."""
     nothing_found = task_named(prediction.info.task).nothing_found
-    if looked_for and nothing_found is not None and not len(prediction.points):
+    if looked_for and nothing_found is not None and not len(prediction.boxes):
         yield nothing_found
     if not asked_size and hasattr(prediction, "shown_size"):
         height, width = prediction.shown_size

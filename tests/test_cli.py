@@ -250,7 +250,7 @@ def test_points_are_found_in_boxes_and_written(pose_file, tmp_path, capsys):
         (True, ["--boxes", "[[5, 5, 5, 40]]"], "boxes[0] = (5, 5, 5, 40): has no area"),
         (True, ["--boxes", "[[500, 5, 530, 40]]"], "lies outside the picture of 64x48"),
         (True, ["--boxes", "gone.json"], "gone.json: no such file"),
-        (False, ["--json"], "--json: writes points, a model of task 'seg' answers none"),
+        (False, ["--json"], "--json: writes points and boxes, a model of task 'seg' answers none"),
         (False, ["--boxes", "[[5, 5, 30, 40]]"], "--boxes: a model of task 'seg' looks at whole pictures"),
     ],
 )

@@ -38,6 +38,8 @@ def _in_words(kind, parts):
         count = f"{COUNTS.get(len(inner), len(inner))} {PLURALS[inner[0]]}"
         return f"{count} ({parts})" if parts else count
     if origin is list:
+        if get_origin(inner[0]) is tuple:
+            return f"a list of [{_in_words(inner[0], parts)}]"
         return f"a list of {PLURALS[inner[0]]}"
     if origin is dict and inner[1] is not Any:
         return "{name: number, ...}"

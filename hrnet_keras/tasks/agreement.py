@@ -6,7 +6,7 @@ import numpy as np
 
 from hrnet_keras.datasets.matching import difference, places_in, say_nothing
 from hrnet_keras.tasks import TASKS
-from hrnet_keras.tasks.results import Classes, LabelMap, Points, Result
+from hrnet_keras.tasks.results import Classes, LabelMap, Objects, Points, Result
 
 KINDS = {"num_classes": ("classes", "class_names"), "num_keypoints": ("points", "point_names")}
 
@@ -80,7 +80,7 @@ def in_data_order(result: Result, places: list[int] | None) -> Result:
         return replace(result, points=result.points[:, places], scores=result.scores[:, places])
     if isinstance(result, LabelMap):
         return replace(result, label_map=_renamed(result.label_map, places))
-    if isinstance(result, Classes):
+    if isinstance(result, Classes | Objects):
         return replace(result, labels=_renamed(result.labels, places))
     raise TypeError(f"{type(result).__name__} has neither classes nor points")
 

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from hrnet_keras.transforms.order import sample_indices
+from hrnet_keras.transforms.order import grouped, sample_indices
 
 
 def first(count, stream):
@@ -44,3 +44,29 @@ def test_impossible_shares_are_named():
         sample_indices(10, 6, workers=2)
     with pytest.raises(ValueError, match=r"batch=0: expected 1\.\.10, the set has 10 examples to train on"):
         sample_indices(10, 0)
+
+
+@pytest.mark.parametrize(("count", "step"), [(10, 3), (24, 4), (7, 7), (5, 1)])
+def test_groups_fill_steps_and_what_is_left_comes_last(count, step):
+    rng = np.random.default_rng(count)
+    for _ in range(20):
+        groups, order = rng.integers(0, 3, count), rng.permutation(count).astype(np.int32)
+        changed = grouped(order, groups, step)
+        assert changed.dtype == order.dtype and sorted(changed) == list(range(count))
+        # The same by filling a bucket per group, as a loader goes through its indices.
+        buckets, expected = {group: [] for group in range(3)}, []
+        for index in order:
+            bucket = buckets[groups[index]]
+            bucket.append(index)
+            if len(bucket) == step:
+                expected += bucket
+                bucket.clear()
+        assert changed.tolist() == expected + [index for bucket in buckets.values() for index in bucket]
+
+
+def test_groups_of_a_stream():
+    groups = np.arange(20) % 2
+    rows = np.array(first(40, sample_indices(20, 5, groups=groups, seed=1)))
+    assert sorted(rows[:20, 2]) == sorted(rows[20:, 2]) == list(range(20))
+    assert all(len(set(groups[step])) == 1 for step in rows[:, 2].reshape(-1, 5))
+    assert rows[:20, 2].tolist() != rows[20:, 2].tolist()

@@ -21,8 +21,7 @@ def objective(loss: Loss, model: ModelInfo, data: DatasetInfo | None) -> Objecti
     """What a detector learns from.
 
     Args:
-        loss: what the recipe says of it: `sampling`: whether the losses look at samples drawn at random, as published,
-            or at all anchors and proposals.
+        loss: what the recipe says of it: which anchors and proposals the losses look at.
         model: info of the model.
         data: info of the data set; nothing here depends on it.
 
@@ -34,7 +33,7 @@ def objective(loss: Loss, model: ModelInfo, data: DatasetInfo | None) -> Objecti
     """
     del data
     module = framework(model.head or "")
-    rules = module.rules_of(model.lineage)
+    rules = replace(module.rules_of(model.lineage), num_anchors=loss.anchors, num_regions=loss.regions)
     layers = {name: name for name in (*_LEVELS, _SIZES)}
 
     def bound(net: keras.Model) -> Objective:

@@ -1,10 +1,8 @@
 """Average precision and recall of persons' points by object keypoint similarity, as COCO measures them."""
 
-import contextlib
-import io
-
 import numpy as np
 
+from hrnet_keras.tasks import cocoeval
 from hrnet_keras.tasks.finite import check_finite
 
 VIS_THRESHOLD = 0.2  # score above which a point counts in its person's score
@@ -16,7 +14,7 @@ ASPECT = 3 / 4
 
 
 class Oks:
-    """Persons' scores and duplicates by the official rules, then the keypoint evaluation of pycocotools.
+    """Persons' scores and duplicates by the official rules, then COCO's keypoint evaluation.
 
     A person's score is that of its box times the mean of its points' scores above 0.2; of two persons in a picture more
     alike than 0.9 the one of the lower score is dropped.
@@ -26,7 +24,7 @@ class Oks:
 
     Raises:
         ValueError: no `sigmas`.
-        ImportError: pycocotools is not installed.
+        ImportError: no evaluator is installed.
 
     Source: `evaluate` of the official pose repository's COCO data set (`IN_VIS_THRE` 0.2, `OKS_THRE` 0.9); mmpose's
     `CocoMetric` has the same defaults.
@@ -38,7 +36,7 @@ class Oks:
         self.sigmas = np.asarray(info.sigmas, np.float64)
         if not self.sigmas.size:
             raise ValueError(f"data set {info.name!r} has no sigmas: expected one per point for object similarity")
-        _library()  # what lacks is said before hours of work, not after
+        cocoeval.library()  # what lacks is said before hours of work, not after
         self.pictures, self.truth, self.results = [], [], []
 
     def update(self, result, example):
@@ -149,7 +147,7 @@ def oks_nms(points, scores, areas, sigmas, limit=OKS_THRESHOLD):
 
 
 def coco_statistics(pictures, truth, results, sigmas):
-    """COCO's ten figures of keypoints, by pycocotools.
+    """COCO's ten figures of keypoints.
 
     Args:
         pictures: list of dicts `id`, `height`, `width`.
@@ -161,35 +159,18 @@ def coco_statistics(pictures, truth, results, sigmas):
         Dict of the figures by the names `STATISTICS`; -1 where there is nothing to measure.
 
     Raises:
-        ImportError: pycocotools is not installed.
+        ImportError: no evaluator is installed.
 
     Source: `COCOeval` of pycocotools with `iouType="keypoints"`.
     """
-    COCO, COCOeval = _library()  # noqa: N806
-    sets = {"images": pictures, "categories": [{"id": 1, "name": "person"}]}
-    with contextlib.redirect_stdout(io.StringIO()):
-        truth_index, results_index = COCO(), COCO()
-        truth_index.dataset = {**sets, "annotations": [{**one, "id": i} for i, one in enumerate(truth, 1)]}
-        truth_index.createIndex()
-        results_index.dataset = {**sets, "annotations": []}
-        results_index.createIndex()
-        if results:  # `loadRes` takes no empty list
-            results_index = truth_index.loadRes([dict(one) for one in results])
-        evaluation = COCOeval(truth_index, results_index, "keypoints")
-        evaluation.params.kpt_oks_sigmas = np.asarray(sigmas)
-        evaluation.evaluate()
-        evaluation.accumulate()
-        evaluation.summarize()
-    return dict(zip(STATISTICS, map(float, evaluation.stats), strict=True))
-
-
-def _library():
-    try:
-        from pycocotools.coco import COCO
-        from pycocotools.cocoeval import COCOeval
-    except ImportError as error:
-        raise ImportError("COCO's figures need pycocotools: pip install pycocotools") from error
-    return COCO, COCOeval
+    measured = cocoeval.evaluate("keypoints", pictures, truth, results, [{"id": 1, "name": "person"}], sigmas)
+    thresholds_and_areas = ((None, 0), (0, 0), (5, 0), (None, 1), (None, 2))  # all, at .50, at .75; medium, large
+    figures = [
+        measure(threshold, area)
+        for measure in (measured.average_precision, measured.average_recall)
+        for threshold, area in thresholds_and_areas
+    ]
+    return dict(zip(STATISTICS, figures, strict=True))
 
 
 def _truth(annotation, image_id):

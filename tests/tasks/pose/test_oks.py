@@ -129,7 +129,8 @@ def test_what_is_refused(monkeypatch):
         Oks(INFO).update(answer, example)
     with pytest.raises(ValueError, match="street: no truth to score against"):
         Oks(INFO).update(answer, {"name": "street", "image_id": 1, "size": (9, 9)})
-    monkeypatch.setitem(sys.modules, "pycocotools.coco", None)
+    for module in ("faster_coco_eval", "pycocotools.coco"):
+        monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ImportError, match="pip install pycocotools"):
         Oks(INFO)
 
