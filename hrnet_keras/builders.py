@@ -65,18 +65,19 @@ def hrnet(
     """Builds an HRNet as a functional `keras.Model`, channels last.
 
     Args:
-        task: `"cls"`, `"seg"`, `"landmark"`, `"pose"`, or `None` for the representation's feature maps.
-        num_classes: cls and seg; default: that of `weights`, else 1000 and 19. With another number than the weights
-            have, the last layer stays random.
+        task: `"cls"`, `"seg"`, `"landmark"`, `"pose"`, `"det"`, or `None` for the representation's feature maps.
+        num_classes: cls, seg and det; default: that of `weights`, else 1000, 19 and 80. With another number than the
+            weights have, the last layer stays random.
         num_keypoints: landmark and pose; default: that of `weights`, else 68 and 17.
-        framework: of task det, which this version does not have.
+        framework: det: `"faster_rcnn"` or `"mask_rcnn"`; default: that of `weights`, else `"faster_rcnn"`.
         input_shape: `(height, width, 3)`; `None` for any size.
         weights: `None` (random); a published name (`"cityscapes"`, `"imagenet"`, ...: see `list_weights`); the path of
             a checkpoint (`.pth`, `.pt`, `.safetensors`), of a `.keras` file, or of a `.weights.h5` file of the same
             model. Weights of task cls start any other task: its trunk is loaded, its head stays random. A `.keras`
             file of the same task brings all that it says: conventions, head, names and colours, group norms.
         lineage: whose conventions the graph follows: `"official"`, `"official_torch04"`, `"mmlab"`, `"timm"`; default:
-            that of `weights`, else official.
+            that of `weights`, else official; det: `"mmlab"` (mmdet 2 and 3), `"official"` is the official fork's and
+            mmdet 1's.
         align_corners: seg: `True` for the nets of the official OCR branch that were trained so; default: that of
             `weights`, else `False`.
         head: seg: `None` (the paper's) or `"ocr"`; cls: `None` or `"ssld"` (nets whose head has no biases); default:
@@ -92,7 +93,10 @@ def hrnet(
     Returns:
         A model whose output is: cls: logits `(batch, num_classes)`; seg: logits
         `(batch, height, width, num_classes)`; landmark and pose: heat maps
-        `(batch, height / 4, width / 4, num_keypoints)`; `None`: V1 one map of `width` channels, V2 the mixed map of
+        `(batch, height / 4, width / 4, num_keypoints)`; det: a dict, best first: `boxes` `(batch, 100, 4)` xyxy in
+        pixels of the input, `scores` and `labels` `(batch, 100)`, `valid` `(batch,)`, how many of them there are, and
+        with masks `masks` `(batch, 100, 28, 28)`, probabilities over the box; pixels below 0 at the right and bottom of
+        the input are padding. `None`: V1 one map of `width` channels, V2 the mixed map of
         `15 * width`, V2p a list of five maps of 256, strides 4 to 64.
 
     Raises:
@@ -106,33 +110,38 @@ def hrnet(
         >>> model.output_shape
         (None, 64, 96, 11)
     """
-    kind = _kind_of(task, framework)
-    _check_names(kind, representation, width, lineage, head, output_stride)
+    kind = _kind_of(task)
+    variant = _variant(kind, head=head, framework=framework)
+    _check_names(kind, representation, width, lineage, output_stride)
     _check_counts(kind, num_classes=num_classes, num_keypoints=num_keypoints)
     asked_count = num_classes or num_keypoints
     checkpoint = None
     if weights is not None:
         checkpoint = resolve_weights(
-            weights, task=task, representation=representation, width=width, lineage=lineage, head=head,
+            weights, task=task, representation=representation, width=width, lineage=lineage, head=variant,
             align_corners=align_corners, input_shape=input_shape,
         )  # fmt: skip
     spec = _NetSpec.of(kind, representation, width, checkpoint).asked(
-        lineage=lineage, head=head, align_corners=align_corners, include_preprocessing=include_preprocessing,
+        lineage=lineage, head=variant, align_corners=align_corners, include_preprocessing=include_preprocessing,
         output_stride=output_stride, count=asked_count,
     )  # fmt: skip
     conventions = spec.conventions()
     _check_shape(input_shape, conventions, representation)
 
     images = keras.Input(input_shape, name="image")
-    normalize = Normalize(unit=_unit(conventions), normalized=not spec.include_preprocessing, name="normalize")
+    normalize = Normalize(
+        unit=_unit(conventions), normalized=not spec.include_preprocessing,
+        marks_padding=kind is not None and kind.marks_padding, name="normalize",
+    )  # fmt: skip
     maps = trunk(normalize(images), ARCHITECTURES[width], conventions)
     head_spec = spec.of_head(conventions, reference_form)
+    name = name or _model_name(representation, width, task, spec.head)
     if kind is None:
-        outputs = aggregate(maps, head_spec)
+        model = keras.Model(images, aggregate(maps, head_spec), name=name)
     else:
         outputs = kind.build(images, maps, head_spec)
         outputs = ModelInfoLayer(spec.info(kind, conventions), name=kind.output)(outputs)
-    model = keras.Model(images, outputs, name=name or _model_name(representation, width, task, spec.head))
+        model = kind.model_class()(images, outputs, name=name)
     if checkpoint is None:
         return model
     if checkpoint.has_group_norms:
@@ -168,7 +177,11 @@ class _NetSpec:
         if kind is None:
             spec, task = cls(kind, representation, width), None
         else:
-            spec, task = cls(kind, representation, width, count=kind.default_count), kind.name
+            spec = cls(
+                kind, representation, width, lineage=kind.default_lineage, head=kind.variants[0],
+                count=kind.default_count,
+            )  # fmt: skip
+            task = kind.name
         if checkpoint is None or not checkpoint.is_for(task):
             return spec
         return spec.asked(brought=checkpoint.info, **checkpoint.options())
@@ -188,7 +201,8 @@ class _NetSpec:
     def of_head(self, conventions: Conventions, reference_form: bool) -> HeadSpec:
         """What the head is to be."""
         return HeadSpec(
-            self.representation, self.head, self.count, conventions, self.output_stride, reference_form
+            self.representation, self.head, self.count, conventions, self.output_stride, reference_form, self.lineage,
+            self.include_preprocessing,
         )  # fmt: skip
 
     def info(self, kind: Task, conventions: Conventions) -> ModelInfo:
@@ -244,31 +258,39 @@ def _one_of(name, value, expected):
         raise ValueError(f"{name}={value!r}: expected one of {', '.join(map(repr, expected))}")
 
 
-def _kind_of(task: str | None, framework: str | None) -> Task | None:
+def _kind_of(task: str | None) -> Task | None:
     """The `Task` of that name, `None` for feature maps."""
-    if task == "det" or framework is not None:
-        raise ValueError(
-            "task='det' is not in this version: HRNetV2p with task=None gives the pyramid that detectors stand on"
-        )
     if task is None:
         return None
     _one_of("task", task, (*TASKS, None))
     return TASKS[task]
 
 
-def _check_names(kind, representation, width, lineage, head, output_stride):
+def _variant(kind: Task | None, **asked: str | None) -> str | None:
+    """The variant of the head that was asked for by the word that the task has for it; `None`: nobody asked."""
+    variant = None
+    for word, value in asked.items():
+        if kind is None:
+            _one_of(f"with task=None, {word}", value, (None,))
+        elif word != kind.variant_word:
+            _one_of(f"with task={kind.name!r}, {word}", value, (None,))
+        elif value is not None:
+            _one_of(f"with task={kind.name!r}, {word}", value, kind.variants)
+            variant = value
+    return variant
+
+
+def _check_names(kind, representation, width, lineage, output_stride):
     _one_of("representation", representation, REPRESENTATIONS)
     _one_of("width", width, tuple(ARCHITECTURES))
     if lineage is not None:
         _one_of("lineage", lineage, LINEAGES)
     if kind is None:
-        _one_of("with task=None, head", head, (None,))
         _one_of("output_stride", output_stride, (None, 1))
         return
     if representation not in kind.representations:
         known = ", ".join(sorted(kind.representations))
         raise ValueError(f"HRNet{representation} has no task={kind.name!r}: that task exists for {known}")
-    _one_of(f"with task={kind.name!r}, head", head, kind.variants)
     if output_stride is not None:
         _one_of("output_stride", output_stride, kind.output_strides)
 

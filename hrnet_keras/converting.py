@@ -97,7 +97,7 @@ def from_checkpoint(
             f"{checkpoint.name}: task={task!r} was asked for, the checkpoint is of task {checkpoint.task!r}"
         )
     builder = getattr(builders, f"HRNet{checkpoint.representation}{checkpoint.width}")
-    if checkpoint.task in TASKS:
+    if checkpoint.has_head:
         model = builder(checkpoint.task, weights=checkpoint, align_corners=align_corners)
         return model, report_of(model, checkpoint)
     # The pyramid of a detector, or a trunk alone: what mixes its maps may be lacking, and stays random.

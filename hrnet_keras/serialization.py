@@ -2,7 +2,8 @@
 
 import hrnet_keras.layers.normalization
 import hrnet_keras.optimizers
-import hrnet_keras.tasks.detection.parts.roi_layers
+import hrnet_keras.tasks.detection.model
+import hrnet_keras.tasks.detection.parts.stages
 import hrnet_keras.tasks.keypoints.losses
 import hrnet_keras.tasks.objective
 import hrnet_keras.tasks.segmentation.losses

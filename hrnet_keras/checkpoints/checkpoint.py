@@ -10,13 +10,13 @@ import numpy as np
 
 from hrnet_keras.architecture import ARCHITECTURES
 from hrnet_keras.checkpoints import zoo
-from hrnet_keras.checkpoints.lineages import NAMINGS, PYRAMID, check_lineage_name, identify, naming_for, to_torch_name
+from hrnet_keras.checkpoints.lineages import NAMINGS, check_lineage_name, identify, naming_for, to_torch_name
 from hrnet_keras.checkpoints.model_weights import lineage_of, task_of, tensors_as_stored
 from hrnet_keras.checkpoints.pickled import CheckpointError
 from hrnet_keras.checkpoints.states import State, choose, places_in, state_of
 from hrnet_keras.checkpoints.torch_file import read_state
 from hrnet_keras.layers.model_info import ModelInfo, find_info
-from hrnet_keras.tasks import TASKS
+from hrnet_keras.tasks import PYRAMID, TASKS
 
 TORCH_ENDINGS = (".pth", ".pt", ".tar", ".ckpt", ".bin", ".safetensors")  # of files that PyTorch's programs write
 # Lineages whose nets have the official names.
@@ -31,7 +31,7 @@ class Checkpoint:
         name: what to call them in messages.
         tensors: by PyTorch's name, in its layout.
         naming: whose names they have, a key of `lineages.NAMINGS`.
-        task: that their net is for; `lineages.PYRAMID` for a detector's, `None` for a trunk alone.
+        task: that their net is for, that of detectors for a pyramid; `None` for a trunk alone.
         lineage: whose conventions their net follows, a key of `architecture.LINEAGES`.
         align_corners: what a file of this package says of its net; `None`: nothing.
         info: of the model in a `.keras` file, `None` for feature maps and other files.
@@ -63,7 +63,7 @@ class Checkpoint:
             return self.info.representation
         if self.task in TASKS:
             return TASKS[self.task].representations[0]
-        return "V2p" if self.task == PYRAMID else "V2"
+        return "V2"
 
     @property
     def width(self) -> str:
@@ -83,7 +83,7 @@ class Checkpoint:
 
     @property
     def variant(self) -> str | None:
-        """Of the task's head, as `head=` of the builders takes it."""
+        """Of the task's head, as `Task.variant_word` of the builders takes it."""
         if self.task not in TASKS:
             return None
         return TASKS[self.task].variant_of(self.tensors)
@@ -93,7 +93,7 @@ class Checkpoint:
         """Beginnings of the names of the tensors that depend on the count."""
         if self.task not in TASKS:
             return ()
-        layers = TASKS[self.task].last_layers[self.variant]
+        layers = TASKS[self.task].last_layers.get(self.variant, ())
         return tuple(f"{to_torch_name(layer, self.naming)}." for layer in layers)
 
     @property
@@ -102,7 +102,7 @@ class Checkpoint:
         for beginning in self.last_layers:
             kernel = self.tensors.get(f"{beginning}weight")
             if kernel is not None:
-                return int(kernel.shape[0])
+                return int(kernel.shape[0]) - TASKS[self.task].extra_outputs
         return None
 
     @property
@@ -125,6 +125,11 @@ class Checkpoint:
                 "net were left out, say lineage='official'"
             )
         return tuple(notes)
+
+    @property
+    def has_head(self) -> bool:
+        """Whether the task's head is there, in one of the variants that it can have here."""
+        return self.task in TASKS and self.variant in TASKS[self.task].variants
 
     def is_for(self, task: str | None) -> bool:
         """Whether it is of the very net that a builder makes for a task (`None`: feature maps)."""

@@ -1,7 +1,6 @@
 """How published files name the tensors that our layers (named as in the official state dicts) hold.
 
-How a program names the head of a task stands with the task (`Task.namings`); here is what all tasks have in common, and
-the pyramid of detectors.
+How a program names the head of a task stands with the task (`Task.namings`); here is what all tasks have in common.
 """
 
 import re
@@ -9,40 +8,14 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 
 from hrnet_keras.architecture import LINEAGES
-from hrnet_keras.tasks import TASKS, Naming
+from hrnet_keras.tasks import PYRAMID, TASKS, Naming
 
 TRUNK = (
     "conv1", "bn1", "conv2", "bn2", "layer1", "transition1", "transition2", "transition3", "stage2", "stage3", "stage4",
 )  # fmt: skip
 COUNTER = "num_batches_tracked"
-PYRAMID = "det"  # what the nets of detectors are called here: none of the tasks, V2p comes out of them
-
-
-def _neck(reduction: str, level: str) -> dict[str, str]:
-    parts = {f"fpn_convs.{i}": level.format(i) for i in range(5)}
-    parts["reduction_conv"] = reduction
-    return parts
-
-
-_PYRAMIDS = {
-    "official detection": Naming(
-        "official", "backbone.", _neck("neck.reduction_conv.0", "neck.fpn_conv.{}"),
-        ("neck.reduction_conv.0.", "neck.fpn_conv.")),
-    "official maskrcnn-benchmark": Naming(
-        "official", "backbone.body.", _neck("backbone.neck.reduction_conv.0", "backbone.neck.fpn_conv.{}"),
-        ("backbone.neck.",), counters=False),
-    "official FCOS": Naming(
-        "official", "backbone.body.", _neck("backbone.fpn.reduction_conv.0", "backbone.fpn.fpn_conv.{}"),
-        ("backbone.fpn.",), counters=False),
-    "mmdet": Naming(
-        "mmlab", "backbone.", _neck("neck.reduction_conv.conv", "neck.fpn_convs.{}.conv"),
-        ("neck.reduction_conv.conv.", "neck.fpn_convs.")),
-}  # fmt: skip
-_PYRAMID_MARKS = (
-    "neck.", "rpn_head.", "roi_head.", "bbox_head.", "backbone.neck.", "backbone.fpn.", "rpn.head.",
-)  # fmt: skip
 # Every program's names, by what we call the program.
-NAMINGS: dict[str, Naming] = {"official": Naming("official"), **_PYRAMIDS}
+NAMINGS: dict[str, Naming] = {"official": Naming("official")}
 for _task in TASKS.values():
     NAMINGS |= _task.namings
 
@@ -62,7 +35,7 @@ def identify(names: Iterable[str]) -> tuple[str, str | None]:
     unless the step counters that only one of them writes are missing.
 
     Returns:
-        A key of `NAMINGS`, and the name of a task, `PYRAMID`, or `None` for a trunk alone.
+        A key of `NAMINGS`, and the name of a task, or `None` for a trunk alone.
 
     Raises:
         ValueError: no HRNet's names, or those of two programs.
@@ -81,6 +54,9 @@ def identify(names: Iterable[str]) -> tuple[str, str | None]:
 def _program_of(names: Collection[str]) -> str:
     programs = ["official"] if any(map(is_trunk, names)) else []
     programs += [key for key, naming in NAMINGS.items() if _any_begins(names, naming.marks)]
+    replaced = {NAMINGS[key].instead_of for key in programs}
+    # Marks of a naming that stands in for another may be those of a third one, too: then it is that third one.
+    programs = [key for key in programs if NAMINGS[key].instead_of in ("", *programs) and key not in replaced]
     if len(programs) > 1:
         raise ValueError(f"the names fit {' and '.join(map(repr, programs))}: expected those of one program")
     if programs:
@@ -92,9 +68,7 @@ def _program_of(names: Collection[str]) -> str:
 
 
 def _task_of(names: Collection[str]) -> str | None:
-    if _any_begins(names, _PYRAMID_MARKS):
-        return PYRAMID
-    for task in TASKS.values():
+    for task in (TASKS[PYRAMID], *TASKS.values()):
         if _any_begins(names, task.marks):
             return task.name
     return None
@@ -112,11 +86,7 @@ def check_lineage_name(lineage: str) -> None:
 
 def naming_for(lineage: str, task: str | None) -> str:
     """The key of `NAMINGS` under which a lineage writes a task's nets; `task` `None` for what has no head."""
-    own: dict[str, Naming] = {}
-    if task in TASKS:
-        own = TASKS[task].namings
-    elif task == PYRAMID:
-        own = _PYRAMIDS
+    own = TASKS[task].namings if task in TASKS else {}
     return next(key for key, naming in (own | NAMINGS).items() if naming.lineage == lineage)
 
 

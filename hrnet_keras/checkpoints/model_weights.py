@@ -6,12 +6,15 @@ import keras
 import numpy as np
 
 from hrnet_keras.architecture import Conventions, bare_conventions
-from hrnet_keras.checkpoints.lineages import COUNTER, NAMINGS, PYRAMID, naming_for, to_torch_name
-from hrnet_keras.layers import AggregationConv2D
+from hrnet_keras.checkpoints.lineages import COUNTER, NAMINGS, naming_for, to_torch_name
+from hrnet_keras.layers import AggregationConv2D, GridDense
 from hrnet_keras.layers.model_info import find_info
 from hrnet_keras.layers.normalization import GroupNormalization
-from hrnet_keras.tasks import TASKS
+from hrnet_keras.tasks import PYRAMID, TASKS
 
+_WITH_KERNELS = (
+    keras.layers.Conv2D, keras.layers.Conv2DTranspose, keras.layers.Dense, AggregationConv2D, GridDense,
+)  # fmt: skip
 IN_PLACE_EPSILON = np.float32(1e-5)  # of the in-place batch norm of PyTorch 0.4.1: gamma in effect = |weight| + epsilon
 
 
@@ -81,7 +84,7 @@ def pytorch_weights(layer: keras.Layer) -> dict[str, keras.Variable]:
             "weight": layer.gamma, "bias": layer.beta,
             "running_mean": layer.moving_mean, "running_var": layer.moving_variance,
         }  # fmt: skip
-    elif isinstance(layer, (keras.layers.Conv2D, keras.layers.Dense, AggregationConv2D)):
+    elif isinstance(layer, _WITH_KERNELS):
         weights = {"weight": layer.kernel}
         if layer.bias is not None:
             weights["bias"] = layer.bias
@@ -103,7 +106,7 @@ def has_group_norms(model: keras.Model) -> bool:
 
 
 def task_of(model: keras.Model) -> str | None:
-    """The task of a model; `PYRAMID` for a pyramid, `None` for other feature maps."""
+    """The task of a model, that of detectors for a pyramid; `None` for other feature maps."""
     info = find_info(model)
     if info is not None:
         return info.task
@@ -173,6 +176,9 @@ def to_keras_layout(value: np.ndarray, name: str, variable: keras.Variable, line
         return value.transpose(2, 3, 1, 0)
     if value.ndim == 2 and len(variable.shape) == 2:
         return value.T
+    if value.ndim == 2 and value.size == np.prod(variable.shape):  # over a grid of features, channels first
+        height, width, channels, units = variable.shape
+        return value.reshape(units, channels, height, width).transpose(2, 3, 1, 0)
     if lineage == "official_torch04" and value.ndim == 1 and name.endswith(".weight"):
         return np.abs(value) + IN_PLACE_EPSILON
     return value
@@ -183,6 +189,8 @@ def to_torch_layout(variable: keras.Variable, name: str, lineage: str) -> np.nda
     value = keras.ops.convert_to_numpy(variable).astype(np.float32)
     if value.ndim == 4:
         value = value.transpose(3, 2, 0, 1)
+        if getattr(variable, GridDense.MATRIX, False):
+            value = value.reshape(len(value), -1)
     elif value.ndim == 2:
         value = value.T
     elif lineage == "official_torch04" and name.endswith(".weight"):

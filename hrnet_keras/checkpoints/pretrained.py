@@ -45,6 +45,11 @@ def resolve_weights(
     checkpoint = open_checkpoint(source)
     if checkpoint.weights_file is not None:
         return checkpoint
+    if checkpoint.task is not None and checkpoint.task == task and not checkpoint.has_head:
+        there = " or ".join(repr(variant) for variant in TASKS[task].variants)
+        raise ValueError(
+            f"weights={checkpoint.name!r}: a net for task {task!r} whose head is none that this version has ({there})"
+        )
     if not checkpoint.is_for(task):
         _check_starts(checkpoint, task)
         return checkpoint

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from importlib import resources
 from typing import Any
 
-from hrnet_keras.tasks import TASKS
+from hrnet_keras.tasks import PYRAMID, TASKS
 
 HOME = "HRNET_KERAS_HOME"
 TRIES = 4
@@ -30,7 +30,7 @@ class Entry:
 
     Attributes:
         name: what `weights=` takes.
-        task: name of a task, `"det"` for detectors, or `None` for a trunk alone.
+        task: name of a task, or `None` for a trunk alone.
         representation, width, lineage, head, framework, align_corners: how the builder is to build its net.
         data: data set it was trained on.
         count: classes, joints or points; `None` where only the file says.
@@ -72,6 +72,16 @@ class Entry:
     url: str | None = None
     page: str | None = None
     sha256: str | None = None
+
+    @property
+    def variant(self) -> str | None:
+        """Of the task's head: `head` or `framework`."""
+        return self.head or self.framework
+
+    @property
+    def is_usual(self) -> bool:
+        """Whether its head is the task's usual one."""
+        return self.task not in TASKS or self.variant == TASKS[self.task].variants[0]
 
     @property
     def published(self) -> dict[str, Any]:
@@ -156,9 +166,10 @@ class _Net:
         if not same_net or self.lineage not in (None, entry.lineage):
             return False
         if self.task is None:  # a trunk, or the pyramid of a detector
-            return entry.task not in TASKS and entry.head == self.head
-        any_head = self.head is None and TASKS[self.task].variants_alike
-        return entry.task == self.task and (any_head or entry.head == self.head)
+            return entry.task in (None, PYRAMID) and entry.head == self.head
+        task = TASKS[self.task]
+        any_variant = self.head is None and task.variants_alike
+        return entry.task == self.task and (any_variant or entry.variant == (self.head or task.variants[0]))
 
     def __str__(self) -> str:
         text = f"HRNet{self.representation}{self.width} for task {self.task!r}"
@@ -184,7 +195,8 @@ def find(
         name: of an entry, or an alias: the data set it was trained on, `"imagenet"` among them. An alias means the
             entry of best score for the same task and net; `"imagenet"` for a task that starts from others' weights is
             the trunk that the papers start from.
-        task, representation, width, lineage, head: of the net; `None` for lineage and head: whatever the weights have.
+        task, representation, width, lineage: of the net; `None` for the lineage: whatever the weights have.
+        head: variant of the task's head; `None`: the usual one, or whatever a published file has that is named.
         input_shape: where its height and width are numbers, entries trained at that size go first.
 
     Returns:
@@ -222,7 +234,7 @@ def best(name: str, *, tasks: Collection[str] = tuple(TASKS)) -> Entry:
     candidates = [entry for entry in entries() if entry.task in tasks]
     fitting = [
         entry for entry in candidates
-        if entry.name == name or (entry.data == name and entry.head is None and entry.url)
+        if entry.name == name or (entry.data == name and entry.is_usual and entry.url)
     ]  # fmt: skip
     if not fitting:
         words = sorted({entry.data for entry in candidates})
@@ -311,7 +323,7 @@ def _aliases(entry: Entry) -> list[str]:
     """The words that mean this entry in the builder of its own net."""
     task = entry.task if entry.task in TASKS else None
     try:
-        chosen = find(entry.data, task=task, representation=entry.representation, width=entry.width, head=entry.head)
+        chosen = find(entry.data, task=task, representation=entry.representation, width=entry.width, head=entry.variant)
     except ValueError:
         return []
     if chosen is entry or (entry.trunk and entry.data == "imagenet"):

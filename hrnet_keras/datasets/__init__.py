@@ -20,17 +20,18 @@ from hrnet_keras.datasets.dataset import (
 )
 from hrnet_keras.datasets.info import DatasetInfo as DatasetInfo, distinct_colour as distinct_colour
 from hrnet_keras.datasets.masks import MaskSet as MaskSet
+from hrnet_keras.datasets.objects import BoxSet as BoxSet, masks_of as masks_of
 from hrnet_keras.datasets.points import PointSet as PointSet
 from hrnet_keras.datasets.reading import DataError as DataError, FilePath as FilePath, read_image as read_image
 from hrnet_keras.datasets.validation import validate as validate, validate_headers as validate_headers
 from hrnet_keras.spelling import did_you_mean, nearest
 
 NAMES = (
-    "300w", "ade20k", "aflw", "camvid", "cityscapes", "coco", "coco_keypoints", "cocostuff", "cofw", "folder",
-    "imagenet", "lip", "mpii", "pascal_context", "points", "toytown", "wflw",
+    "300w", "ade20k", "aflw", "boxes", "camvid", "cityscapes", "coco", "coco_detection", "coco_keypoints", "cocostuff",
+    "cofw", "folder", "imagenet", "lip", "mpii", "pascal_context", "points", "toytown", "wflw",
 )  # fmt: skip
 # Where a module is not called as its data set; `coco` is what `coco_keypoints` was called, and still opens it.
-MODULES = {"300w": "face_300w", "coco": "coco_keypoints", "points": "points_folder"}
+MODULES = {"300w": "face_300w", "boxes": "boxes_folder", "coco": "coco_keypoints", "points": "points_folder"}
 
 
 def module_of(name: str) -> ModuleType:
@@ -48,7 +49,7 @@ def load(name: str, split: str, root: FilePath | None = None, **options: Any) ->
         **options: the set's own, see its module.
 
     Returns:
-        A `Dataset`: a `MaskSet`, `ClassSet` or `PointSet`.
+        A `Dataset`: a `MaskSet`, `ClassSet`, `PointSet` or `BoxSet`.
 
     Raises:
         ValueError: unknown name or split; `DataError` where files are missing.

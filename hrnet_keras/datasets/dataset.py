@@ -5,6 +5,7 @@
 | `ClassSet` (here) | `label`, the class id of the picture |
 | `MaskSet` (`hrnet_keras.datasets.masks`) | `label_map`, a class id per pixel |
 | `PointSet` (`hrnet_keras.datasets.points`) | `points`, `visible` and `boxes` of faces or persons |
+| `BoxSet` (`hrnet_keras.datasets.objects`) | `boxes`, `labels`, `crowd`, `areas` and perhaps `segments` of objects |
 
 Words of examples: `label` is one id of a picture; `labels` `(n,)` are those of its boxes.
 """

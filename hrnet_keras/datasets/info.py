@@ -37,6 +37,7 @@ class DatasetInfo:
             shrinks it (300W, AFLW and WFLW, which the official code reads as floats; COFW it does not).
         crop_box: which box of a face its centre and scale are of: `"tight"` around the points, `"aflw"`, `"cofw"`
             (`hrnet_keras.tasks.landmark.faces.BOXES`).
+        category_ids: of every class in the files and results of a set in COCO's layout; `()`: class id + 1.
     """
 
     name: str
@@ -57,6 +58,7 @@ class DatasetInfo:
     crop_drop: float | None = None
     stretch_first: bool = True
     crop_box: str = "tight"
+    category_ids: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         for word, pairs in (("flip_pairs", self.flip_pairs), ("label_flip_pairs", self.label_flip_pairs)):

@@ -125,7 +125,7 @@ class ImageSource:
         return OpenImage(size, annotations, window)
 
     def _keep(self, i: int, example: Example) -> None:
-        size = sum(example[word].nbytes for word in ("image", "label_map") if word in example)
+        size = sum(example[word].nbytes for word in ("image", "label_map", "masks") if word in example)
         with self._lock:
             if size <= self._room and i not in self._kept:
                 self._room -= size

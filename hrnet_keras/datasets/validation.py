@@ -6,6 +6,7 @@ from typing import Any
 
 from hrnet_keras.datasets.dataset import Dataset
 from hrnet_keras.datasets.masks import MaskSet
+from hrnet_keras.datasets.objects import BoxSet
 from hrnet_keras.datasets.reading import DataError, ImageFile, is_plain, opened, read_image
 
 TAIL = 4096  # bytes at the end of a file in which its end mark is looked for
@@ -61,6 +62,8 @@ def _validate_header(dataset: Dataset, i: int) -> None:
     size = _size_of_whole_picture(dataset.image_files[i])
     if isinstance(dataset, MaskSet):
         dataset.check_fit(i, {"label_map": dataset.label_map(i)}, size)
+    elif isinstance(dataset, BoxSet):
+        dataset.check_fit(i, dataset.annotations(i), size)
 
 
 def _size_of_whole_picture(file: ImageFile) -> tuple[int, int]:

@@ -1,6 +1,7 @@
 """What Keras lacks for HRNet: resizing, fused batch norm, padded and split convolutions, first and last layer."""
 
-from hrnet_keras.layers.convolution import AggregationConv2D, Conv2D
+from hrnet_keras.layers.convolution import AggregationConv2D, Conv2D, Conv2DTranspose
+from hrnet_keras.layers.dense import Dense, GridDense
 from hrnet_keras.layers.model_info import ModelInfo, ModelInfoLayer
 from hrnet_keras.layers.normalization import BatchNormalization
 from hrnet_keras.layers.normalize import Normalize
@@ -10,6 +11,9 @@ __all__ = [
     "AggregationConv2D",
     "BatchNormalization",
     "Conv2D",
+    "Conv2DTranspose",
+    "Dense",
+    "GridDense",
     "ModelInfo",
     "ModelInfoLayer",
     "Normalize",

@@ -58,6 +58,11 @@ def _tensorflow_conv(inputs, kernel, strides, margins, *, for_inference):
 
 
 @keras.saving.register_keras_serializable("hrnet_keras")
+class Conv2DTranspose(DottedName, keras.layers.Conv2DTranspose):
+    """Keras's transposed convolution under a name with dots."""
+
+
+@keras.saving.register_keras_serializable("hrnet_keras")
 class AggregationConv2D(DottedName, keras.layers.Layer):
     """The 1x1 convolution over the concatenation of all maps, resized to the first, without building it.
 

@@ -22,7 +22,7 @@ class ModelInfo:
         lineage: whose conventions its graph follows, a key of `architecture.LINEAGES`.
         num_classes: of its logits, where it labels pictures, pixels or boxes.
         num_keypoints: of its heat maps, where it finds points.
-        head: the variant of the task's head, `None` for the usual one.
+        head: the variant of the task's head, `None` for the usual one; of a detector its framework.
         align_corners: whether its graph keeps corners in place where it resizes.
         include_preprocessing: whether its graph takes RGB 0..255 and normalises itself.
         output_stride: pixels of the input per logit.
@@ -150,11 +150,17 @@ class ModelInfoLayer(keras.layers.Layer):
     def call(self, inputs):
         return inputs
 
-    def compute_output_shape(self, input_shape):
-        return input_shape
+    def compute_output_spec(self, inputs):
+        return keras.tree.map_structure(_passed_on, inputs)
 
     def get_config(self):
         return {**super().get_config(), "info": self.info.to_dict()}
+
+
+def _passed_on(tensor):
+    """A symbolic tensor as the layer passes it on: whole numbers stay what they are."""
+    is_float = "float" in keras.backend.standardize_dtype(tensor.dtype)
+    return keras.KerasTensor(tensor.shape, dtype="float32" if is_float else tensor.dtype)
 
 
 keras.saving.get_custom_objects()["hrnet_keras>Answer"] = ModelInfoLayer  # what files of version 1 call the layer

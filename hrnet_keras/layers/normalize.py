@@ -13,6 +13,7 @@ class Normalize(keras.layers.Layer):
     Args:
         unit: height and width must be multiples of it.
         normalized: the pictures are already normalised; only their size is looked at.
+        marks_padding: pixels below 0 are padding, and become what the mean colour becomes: 0.
 
     Input and output: `(batch, height, width, 3)`; the output is float32 whatever the precision of the rest.
 
@@ -20,11 +21,12 @@ class Normalize(keras.layers.Layer):
         ValueError: at call, for a height or width that is no multiple of `unit`.
     """
 
-    def __init__(self, *, unit=1, normalized=False, **kwargs):
+    def __init__(self, *, unit=1, normalized=False, marks_padding=False, **kwargs):
         kwargs.setdefault("dtype", "float32")
         super().__init__(**kwargs)
         self.unit = unit
         self.normalized = normalized
+        self.marks_padding = marks_padding
 
     def call(self, inputs):
         for side, size in zip(("height", "width"), inputs.shape[1:3], strict=True):
@@ -34,10 +36,16 @@ class Normalize(keras.layers.Layer):
             return inputs
         scale = [1 / (255 * std) for std in STD]
         offset = [-mean / std for mean, std in zip(MEAN, STD, strict=True)]
-        return inputs * ops.convert_to_tensor(scale, inputs.dtype) + ops.convert_to_tensor(offset, inputs.dtype)
+        pixels = inputs * ops.convert_to_tensor(scale, inputs.dtype) + ops.convert_to_tensor(offset, inputs.dtype)
+        if self.marks_padding:
+            return pixels * ops.cast(inputs >= 0, pixels.dtype)
+        return pixels
 
     def compute_output_shape(self, input_shape):
         return input_shape
 
     def get_config(self):
-        return {**super().get_config(), "unit": self.unit, "normalized": self.normalized}
+        config = {**super().get_config(), "unit": self.unit, "normalized": self.normalized}
+        if self.marks_padding:
+            config["marks_padding"] = True
+        return config

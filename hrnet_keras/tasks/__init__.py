@@ -15,10 +15,12 @@
 | `drawing.py` | `draw(image, result, info)` -> picture |
 """
 
-from hrnet_keras.tasks import classification, landmark, pose, segmentation
+from hrnet_keras.tasks import classification, detection, landmark, pose, segmentation
 from hrnet_keras.tasks.task import DemoConfig as DemoConfig, HeadSpec as HeadSpec, Naming as Naming, Task as Task
 
-TASKS = {task.name: task for task in (classification.TASK, segmentation.TASK, landmark.TASK, pose.TASK)}
+_ALL = (classification.TASK, segmentation.TASK, landmark.TASK, pose.TASK, detection.TASK)
+TASKS = {task.name: task for task in _ALL}
+PYRAMID = detection.TASK.name  # whose nets the pyramid comes out of that is built without a task
 DEFAULT_TASK = segmentation.TASK.name  # of a recipe that names none
 DEMOS = {name: task.demo for name, task in TASKS.items() if task.demo is not None}
 

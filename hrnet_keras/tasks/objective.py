@@ -23,11 +23,17 @@ class Objective:
         weights: `{name: factor in the sum}` of every loss, in the order in which they are added.
         layers: `{name: layer}` of inner layers whose outputs the losses need. Where there are any, the function gets a
             dict: `OWN_OUTPUT` is what the model answers, the rest is named as here.
+        needs_output: whether the losses look at what the model answers.
+        bind: of an objective whose losses run layers of the model by themselves: makes it one for a model.
+        used: what such losses use beside the inner layers: layers, and generators of random numbers.
     """
 
     losses: Callable[[Any, Any], dict[str, Any]]
     weights: dict[str, float]
     layers: dict[str, str] = field(default_factory=dict)
+    needs_output: bool = True
+    bind: Callable[[keras.Model], "Objective"] | None = None
+    used: tuple[Any, ...] = ()
 
     def __call__(self, outputs: Any, targets: Any) -> dict[str, Any]:
         return self.losses(outputs, targets)
@@ -62,12 +68,16 @@ class ObjectiveModel(keras.Model):
     @classmethod
     def of(cls, model: keras.Model, objective: Objective) -> "ObjectiveModel":
         """The model to fit in the place of another, whose layers and weights it shares."""
+        if objective.bind is not None:
+            objective = objective.bind(model)
         outputs = model.output
         if objective.layers:
-            inner = {name: model.get_layer(layer).output for name, layer in objective.layers.items()}
-            outputs = {OWN_OUTPUT: outputs, **inner}
+            outputs = {name: model.get_layer(layer).output for name, layer in objective.layers.items()}
+            if objective.needs_output:
+                outputs[OWN_OUTPUT] = model.output
         fitted = cls(model.input, outputs, name=model.name)
         fitted.objective = objective
+        fitted.used = list(objective.used)  # so that Keras knows of their variables
         fitted.mean = _MeanOfValues(name="mean")
         fitted.means = {}
         if len(objective.weights) > 1:

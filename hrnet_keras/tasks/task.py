@@ -1,7 +1,7 @@
 """What a task is: everything that the verbs, the builders and the readers of checkpoints need to know of one."""
 
 import importlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,6 +19,8 @@ class HeadSpec:
         conventions: of the lineage.
         output_stride: pixels of the input per output, where the task leaves a choice.
         reference_form: mixes the branches over their concatenation, as the references do: the same function, more work.
+        lineage: whose conventions it follows beyond those of the graph.
+        include_preprocessing: whether the net's input is RGB 0..255.
     """
 
     representation: str
@@ -27,6 +29,8 @@ class HeadSpec:
     conventions: Conventions
     output_stride: int = 1
     reference_form: bool = False
+    lineage: str = "official"
+    include_preprocessing: bool = True
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,7 @@ class Naming:
         marks: beginnings of names; a file with one of them is of this naming. Without any: the names are the official
             ones.
         counters: whether it writes `num_batches_tracked`.
+        instead_of: another naming, for which its names would be taken without its own marks.
     """
 
     lineage: str
@@ -47,6 +52,7 @@ class Naming:
     parts: dict[str, str] = field(default_factory=dict)
     marks: tuple[str, ...] = ()
     counters: bool = True
+    instead_of: str = ""
 
 
 @dataclass(frozen=True)
@@ -90,6 +96,13 @@ class Task:
         variant_of: tells from the names of a checkpoint's tensors which variant of the head it has.
         namings: `{program: Naming}` of the programs that name its tensors otherwise than the official ones, or mean
             others by them.
+        extra_outputs: of the first of the last layers, beyond the count: the background of detectors.
+        columns: outputs of a last layer (its name) that belong to classes or points `places`, for a net of a lineage.
+        variant_word: the builders' argument that names the variant: `"head"`, or `"framework"`, whose first variant is the
+            default.
+        has_own_model: whether its models are of a class of their own, `model.Detector`, which `compile` and `fit` train
+            without a loss of Keras's.
+        marks_padding: whether pixels below 0 are padding, which the net is to know of.
         output_strides: that a model can be built with, the default first.
         may_align_corners: whether nets with aligned corners exist.
         starts_others: whether its weights start nets of other tasks, as ImageNet's do.
@@ -118,6 +131,11 @@ class Task:
     variant_conventions: dict[str | None, dict[str, Conventions]] = field(default_factory=dict)
     variant_of: Callable[[Collection[str]], str | None] = lambda names: None
     namings: dict[str, Naming] = field(default_factory=dict)
+    extra_outputs: int = 0
+    columns: Callable[[str, Sequence[int], str], list[int]] = lambda layer, places, lineage: list(places)
+    variant_word: str = "head"
+    has_own_model: bool = False
+    marks_padding: bool = False
     output_strides: tuple[int, ...] = (1,)
     may_align_corners: bool = False
     starts_others: bool = False
@@ -131,8 +149,13 @@ class Task:
 
     @property
     def variants(self) -> tuple[str | None, ...]:
-        """The heads it can have, as `head=` of the builders takes them; `None` is the paper's."""
+        """The heads it can have, as `variant_word` of the builders takes them; `None` is the paper's."""
         return tuple(self.last_layers)
+
+    @property
+    def default_lineage(self) -> str:
+        """Whose nets are built where nobody says."""
+        return next(iter(self.conventions))
 
     @property
     def is_of_points(self) -> bool:
@@ -173,6 +196,14 @@ class Task:
         momentum = 0.9 if align_corners else conventions.momentum
         return replace(conventions, align_corners=align_corners, momentum=momentum)
 
+    def model_class(self) -> type:
+        """Of its models: `keras.Model`, or its own."""
+        import keras
+
+        if self.has_own_model:
+            return self.module("model").Detector
+        return keras.Model
+
     def build(self, images: Any, maps: list, spec: HeadSpec) -> Any:
         """Builds the head.
 
@@ -182,7 +213,7 @@ class Task:
             spec: what it is to be.
 
         Returns:
-            The raw outputs.
+            The raw outputs: a tensor, or a dict of them.
 
         Raises:
             ValueError: a variant that the representation does not carry.

@@ -92,7 +92,8 @@ def fit_last_layer(model: keras.Model, weights: str | None, names: Sequence[str]
     if len(own) != len(names) or say_nothing(own) or say_nothing(names):
         return
     places = places_in(names, own)
-    layers = [model.get_layer(name) for name in _last_layers(info)]
+    task = TASKS[info.task]
+    layers = [model.get_layer(name) for name in task.last_layers[info.head]]
     if None in places:
         _start_anew(layers)
         logger.info(
@@ -100,13 +101,10 @@ def fit_last_layer(model: keras.Model, weights: str | None, names: Sequence[str]
             weights, difference("it", own, "the data set", names), what,
         )  # fmt: skip
     elif places != list(range(len(own))):
-        _reorder(layers, places)
+        for layer in layers:
+            columns = task.columns(layer.name, places, info.lineage)
+            layer.set_weights([value[..., columns] for value in layer.get_weights()])
         logger.info("%s: its %s are in another order than the data set's: the last layer is reordered", weights, what)
-
-
-def _reorder(layers: list[keras.layers.Layer], places: Sequence[int | None]) -> None:
-    for layer in layers:
-        layer.set_weights([value[..., places] for value in layer.get_weights()])
 
 
 def tell_sides(data: Dataset, recipe: Recipe) -> None:
@@ -148,10 +146,6 @@ def info_in_file(path: Any) -> ModelInfo | None:
             config = layer["config"]
             return ModelInfo.from_dict(config.get("info") or config["facts"])
     return None
-
-
-def _last_layers(info: ModelInfo) -> tuple[str, ...]:
-    return TASKS[info.task].last_layers[info.head]
 
 
 def _start_anew(layers: list[keras.layers.Layer]) -> None:

@@ -89,9 +89,9 @@ def test_the_default_is_the_whole_scene():
     plain = datasets.load("toytown", "val", count=1)
     assert "label_map" in plain.example(0) and not isinstance(plain, datasets.PointSet)
     for options, complaint in (
-        ({"annotation": "hands"}, "annotation='hands': expected 'faces' or 'figures', or none"),
+        ({"annotation": "hands"}, "annotation='hands': expected 'objects', 'faces' or 'figures', or none"),
         ({"annotation": "faces", "smallest": 0}, "smallest=0: expected a length of 1 pixel or more"),
-        ({"smallest": 30}, "smallest=30: goes with annotation='faces' or 'figures'"),
+        ({"smallest": 30}, "smallest=30: goes with annotation='objects', 'faces' or 'figures'"),
     ):
         with pytest.raises(ValueError, match=complaint):
             datasets.load("toytown", "val", count=1, **options)

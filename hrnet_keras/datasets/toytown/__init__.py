@@ -13,6 +13,7 @@ from hrnet_keras.datasets import DatasetInfo, MaskSet
 from hrnet_keras.datasets.dataset import Dataset, Example
 from hrnet_keras.datasets.toytown.classes import CLASSES, THINGS
 from hrnet_keras.datasets.toytown.figures import EDGES, FLIP_PAIRS, JOINTS
+from hrnet_keras.datasets.toytown.objects import SMALLEST, open_objects
 from hrnet_keras.datasets.toytown.people import open_people
 from hrnet_keras.datasets.toytown.scene import draw_scene
 
@@ -71,10 +72,11 @@ def load(
         root: unused; there are no files.
         size: `(height, width)` of the scenes, 64 or more each.
         count: number of scenes; default 400, 60, 100.
-        annotation: `None`, everything that `draw_scene` gives; or `"faces"` or `"figures"`, a set of points, see
+        annotation: `None`, everything that `draw_scene` gives; `"objects"`, boxes and masks, see
+            `hrnet_keras.datasets.toytown.objects`; or `"faces"` or `"figures"`, a set of points, see
             `hrnet_keras.datasets.toytown.people`.
         smallest: least length, in pixels, of the longer side of a face's or figure's box in a set of points, default
-            24.
+            24, or of an object's that is learnt and scored, default 12.
 
     Raises:
         ValueError: unknown split or annotation, a size, count or `smallest` out of range.
@@ -84,8 +86,10 @@ def load(
     if count is not None and not 1 <= count <= 1_000_000:
         raise ValueError(f"count={count}: expected 1 to 1000000 scenes")
     if annotation is None and smallest is not None:
-        raise ValueError(f"smallest={smallest!r}: goes with annotation='faces' or 'figures'")
+        raise ValueError(f"smallest={smallest!r}: goes with annotation='objects', 'faces' or 'figures'")
     town = Toytown(split, size, count)
     if annotation is None:
         return town
+    if annotation == "objects":
+        return open_objects(town, SMALLEST if smallest is None else smallest)
     return open_people(town, annotation, 24 if smallest is None else smallest)

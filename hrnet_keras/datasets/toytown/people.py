@@ -41,7 +41,7 @@ def open_people(town: "Toytown", annotation: str, smallest: float) -> "People":
         ValueError: another annotation, or a `smallest` of no length.
     """
     if annotation not in ("faces", "figures"):
-        raise ValueError(f"annotation={annotation!r}: expected 'faces' or 'figures', or none")
+        raise ValueError(f"annotation={annotation!r}: expected 'objects', 'faces' or 'figures', or none")
     if not smallest >= 1:
         raise ValueError(f"smallest={smallest!r}: expected a length of 1 pixel or more")
     return People(town, annotation, smallest)

@@ -1,1 +1,62 @@
-"""Objects: boxes, classes and masks of things in a picture, found on HRNetV2p's pyramid."""
+"""Where is what in this picture? (`det`)"""
+
+from collections.abc import Collection, Sequence
+
+from hrnet_keras.architecture import NEAREST
+from hrnet_keras.tasks.detection.namings import NAMINGS
+from hrnet_keras.tasks.detection.recipe import Augment, Loss
+from hrnet_keras.tasks.task import Task
+
+_BOX_HEAD = ("roi_head.bbox_head.fc_cls", "roi_head.bbox_head.fc_reg")
+
+
+def _variant_of(names: Collection[str]) -> str | None:
+    """The framework whose heads these are; `None` for a pyramid alone, or one that this version does not have."""
+    beginnings = {name.removeprefix("roi_head.").split(".")[0] for name in names}
+    if "bbox_head" not in beginnings or "semantic_head" in beginnings:
+        return None
+    heads = [name for name in names if name.removeprefix("roi_head.").startswith("bbox_head.")]
+    if not any(name.endswith("bbox_head.fc_cls.weight") for name in heads):
+        return None
+    return "mask_rcnn" if "mask_head" in beginnings else "faster_rcnn"
+
+
+def _columns(layer: str, places: Sequence[int], lineage: str) -> list[int]:
+    """Outputs of a last layer that belong to classes; the background keeps its place."""
+    is_v1 = lineage == "official"  # class 0 is the background, else the last one
+    if is_v1:
+        places = [0, *(place + 1 for place in places)]
+    if layer.endswith("fc_reg"):
+        return [4 * place + i for place in places for i in range(4)]
+    if layer.endswith("fc_cls") and not is_v1:
+        return [*places, len(places)]
+    return list(places)
+
+
+TASK = Task(
+    name="det",
+    folder="detection",
+    representations=("V2p",),
+    # mmdet 2 and 3; official: the official fork and mmdet 0.6 to 1.x.
+    conventions={"mmlab": NEAREST, "official": NEAREST},
+    counts="num_classes",
+    default_count=80,
+    output="detections",
+    last_layers={
+        "faster_rcnn": _BOX_HEAD,
+        "mask_rcnn": (*_BOX_HEAD, "roi_head.mask_head.conv_logits"),
+    },
+    extra_outputs=1,
+    columns=_columns,
+    variant_word="framework",
+    marks=("neck.", "rpn_head.", "roi_head.", "bbox_head.", "backbone.neck.", "backbone.fpn.", "rpn.head."),
+    augment=Augment,
+    loss=Loss,
+    head_layers=("rpn_head.", "roi_head."),
+    variant_of=_variant_of,
+    namings=NAMINGS,
+    saved_as=".json",
+    has_own_model=True,
+    marks_padding=True,
+    nothing_found="nothing found",
+)

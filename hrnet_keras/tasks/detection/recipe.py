@@ -61,9 +61,18 @@ class Loss:
 
     Args:
         name: `framework`, the losses of the model's own framework.
+        sampling: whether losses look at anchors and proposals drawn at random, as published, or at all of them.
+        anchors: of a picture that are drawn; at most half of them belong to objects.
+        regions: of a picture that are drawn for the heads; at most a quarter of them belong to objects.
+        seed: of what is drawn.
     """
 
     name: Literal["framework"] = "framework"
+    sampling: bool = True
+    anchors: int = 256
+    regions: int = 512
+    seed: int = 0
 
     def check(self) -> None:
-        """Nothing here has a range."""
+        """Raises `ValueError` where a number is out of its range."""
+        above_zero(anchors=self.anchors, regions=self.regions)

@@ -1,40 +1,73 @@
 """The head that names and refines boxes: two shared fully connected layers (arXiv:1612.03144, section 4.2)."""
 
+from dataclasses import dataclass
 from typing import Any
 
+import keras
 from keras.initializers import GlorotUniform, RandomNormal
 
-from hrnet_keras.tasks.detection.parts.roi_layers import Dense, GridDense
+from hrnet_keras.layers import Dense, GridDense
+
+NAME = "roi_head.bbox_head"  # what the layers' names begin with, as mmdet has it
 
 
-def build_box_head(
-    features: Any,
-    *,
-    num_classes: int,
-    class_agnostic: bool = False,
-    units: int = 1024,
-    name: str = "roi_head.bbox_head",
-) -> tuple[Any, Any]:
-    """Builds the head for a functional model.
+@dataclass(frozen=True)
+class BoxHead:
+    """Features of boxes -> class logits and deltas.
 
-    Args:
-        features: of every box, `(boxes, 7, 7, channels)`.
-        num_classes: without the background.
-        class_agnostic: whether all classes share one box.
-        units: of the two shared layers.
-        name: what the layers' names begin with; they are mmdet's: `shared_fcs.0`, `shared_fcs.1`, `fc_cls`, `fc_reg`.
-
-    Returns:
-        Class logits `(boxes, num_classes + 1)`, the last class is the background; deltas
-        `(boxes, num_classes * 4)`, class by class, or `(boxes, 4)` if class-agnostic. Both float32.
+    Attributes:
+        grid: over a box's whole grid of features, `shared_fcs.0`.
+        shared: `shared_fcs.1`.
+        classes: `fc_cls`.
+        deltas: `fc_reg`.
 
     Source: `Shared2FCBBoxHead` of mmdet 3.3.0; initial weights: Xavier uniform; normal, 0.01 (classes) and 0.001.
     """
-    x = GridDense(units, activation="relu", kernel_initializer=GlorotUniform(), name=f"{name}.shared_fcs.0")(features)
-    x = Dense(units, activation="relu", kernel_initializer=GlorotUniform(), name=f"{name}.shared_fcs.1")(x)
-    classes = Dense(
-        num_classes + 1, kernel_initializer=RandomNormal(stddev=0.01), dtype="float32", name=f"{name}.fc_cls"
-    )
-    num_deltas = 4 if class_agnostic else 4 * num_classes
-    deltas = Dense(num_deltas, kernel_initializer=RandomNormal(stddev=0.001), dtype="float32", name=f"{name}.fc_reg")
-    return classes(x), deltas(x)
+
+    grid: keras.Layer
+    shared: keras.Layer
+    classes: keras.Layer
+    deltas: keras.Layer
+
+    @classmethod
+    def create(cls, *, num_outputs: int, num_boxes: int, units: int = 1024, name: str = NAME) -> "BoxHead":
+        """A new head.
+
+        Args:
+            num_outputs: class logits, the background's included.
+            num_boxes: boxes that are regressed: one per class, or 1 for all classes together.
+            units: of the two shared layers.
+            name: what the layers' names begin with.
+        """
+        few, fewer = RandomNormal(stddev=0.01), RandomNormal(stddev=0.001)
+        options: dict[str, Any] = {"units": units, "activation": "relu"}
+        return cls(
+            GridDense(**options, kernel_initializer=GlorotUniform(), name=f"{name}.shared_fcs.0"),
+            Dense(**options, kernel_initializer=GlorotUniform(), name=f"{name}.shared_fcs.1"),
+            Dense(num_outputs, kernel_initializer=few, dtype="float32", name=f"{name}.fc_cls"),
+            Dense(4 * num_boxes, kernel_initializer=fewer, dtype="float32", name=f"{name}.fc_reg"),
+        )
+
+    @classmethod
+    def of(cls, model: keras.Model, *, name: str = NAME) -> "BoxHead":
+        """The head that a model has."""
+        return cls(
+            *(model.get_layer(f"{name}.{part}") for part in ("shared_fcs.0", "shared_fcs.1", "fc_cls", "fc_reg"))
+        )
+
+    @property
+    def layers(self) -> list[keras.Layer]:
+        """All layers with weights."""
+        return [self.grid, self.shared, self.classes, self.deltas]
+
+    def __call__(self, features: Any) -> tuple[Any, Any]:
+        """Applies the head.
+
+        Args:
+            features: of every box, `(boxes, 7, 7, channels)`.
+
+        Returns:
+            Class logits `(boxes, num_outputs)` and deltas `(boxes, num_boxes * 4)`, class by class. Both float32.
+        """
+        x = self.shared(self.grid(features))
+        return self.classes(x), self.deltas(x)

@@ -1,54 +1,89 @@
 """The mask head: a small fully convolutional network over every box's features (arXiv:1703.06870, figure 4, right)."""
 
+from dataclasses import dataclass
 from typing import Any
 
+import keras
 from keras import ops
 from keras.initializers import VarianceScaling
 
-from hrnet_keras.layers import Conv2D
-from hrnet_keras.tasks.detection.parts.roi_layers import Conv2DTranspose
+from hrnet_keras.architecture import PYRAMID_CHANNELS
+from hrnet_keras.layers import Conv2D, Conv2DTranspose
 
+NAME = "roi_head.mask_head"  # what the layers' names begin with, as mmdet has it
 NUM_CONVS = 4
 
 
-def build_mask_head(
-    features: Any, *, num_classes: int, class_agnostic: bool = False, name: str = "roi_head.mask_head"
-) -> Any:
-    """Builds the head for a functional model.
+@dataclass(frozen=True)
+class MaskHead:
+    """Features of boxes -> mask logits.
 
-    Args:
-        features: of every box, `(boxes, 14, 14, channels)`.
-        num_classes: without the background.
-        class_agnostic: whether all classes share one mask.
-        name: what the layers' names begin with; they are mmdet's: `convs.0.conv` to `convs.3.conv`, `upsample`,
-            `conv_logits`.
-
-    Returns:
-        Mask logits `(boxes, 28, 28, num_classes)`, one channel if class-agnostic. float32.
+    Attributes:
+        convs: 3x3, `convs.0.conv` to `convs.3.conv`.
+        upsample: to twice the size, `upsample`.
+        logits: 1x1, a mask per class, `conv_logits`.
 
     Source: `FCNMaskHead` of mmdet 3.3.0; initial weights Kaiming normal by outputs (arXiv:1502.01852).
     """
-    channels = features.shape[-1]
-    x = features
-    for i in range(NUM_CONVS):
-        x = Conv2D(channels, 3, activation="relu", kernel_initializer=_kaiming(), name=f"{name}.convs.{i}.conv")(x)
-    upsample = Conv2DTranspose(
-        channels, 2, strides=2, activation="relu", kernel_initializer=_kaiming(), name=f"{name}.upsample"
-    )
-    num_masks = 1 if class_agnostic else num_classes
-    logits = Conv2D(num_masks, 1, kernel_initializer=_kaiming(), dtype="float32", name=f"{name}.conv_logits")
-    return logits(upsample(x))
+
+    convs: tuple[keras.Layer, ...]
+    upsample: keras.Layer
+    logits: keras.Layer
+
+    @classmethod
+    def create(cls, *, num_masks: int, channels: int = PYRAMID_CHANNELS, name: str = NAME) -> "MaskHead":
+        """A new head.
+
+        Args:
+            num_masks: one per class, or 1 for all classes together.
+            channels: of the features.
+            name: what the layers' names begin with.
+        """
+        convs = []
+        for i in range(NUM_CONVS):
+            layer = Conv2D(channels, 3, activation="relu", kernel_initializer=_kaiming(), name=f"{name}.convs.{i}.conv")
+            convs.append(layer)
+        upsample = Conv2DTranspose(
+            channels, 2, strides=2, activation="relu", kernel_initializer=_kaiming(), name=f"{name}.upsample"
+        )
+        logits = Conv2D(num_masks, 1, kernel_initializer=_kaiming(), dtype="float32", name=f"{name}.conv_logits")
+        return cls(tuple(convs), upsample, logits)
+
+    @classmethod
+    def of(cls, model: keras.Model, *, name: str = NAME) -> "MaskHead":
+        """The head that a model has."""
+        convs = tuple(model.get_layer(f"{name}.convs.{i}.conv") for i in range(NUM_CONVS))
+        return cls(convs, model.get_layer(f"{name}.upsample"), model.get_layer(f"{name}.conv_logits"))
+
+    @property
+    def layers(self) -> list[keras.Layer]:
+        """All layers with weights."""
+        return [*self.convs, self.upsample, self.logits]
+
+    def __call__(self, features: Any) -> Any:
+        """Applies the head.
+
+        Args:
+            features: of every box, `(boxes, 14, 14, channels)`.
+
+        Returns:
+            Mask logits `(boxes, 28, 28, num_masks)`, float32.
+        """
+        x = features
+        for layer in self.convs:
+            x = layer(x)
+        return self.logits(self.upsample(x))
 
 
 def masks_of_classes(logits: Any, labels: Any) -> Any:
     """Picks every box's mask of its class.
 
     Args:
-        logits: `(boxes, height, width, num_classes)`.
-        labels: class ids, int32 `(boxes,)`.
+        logits: `(boxes, height, width, num_masks)`.
+        labels: which of them, int32 `(boxes,)`.
 
     Returns:
-        `(boxes, height, width)`; zeros where the label is none of the classes.
+        `(boxes, height, width)`; zeros where the label is none of them.
     """
     chosen = ops.one_hot(labels, logits.shape[-1], dtype=logits.dtype)
     return ops.sum(logits * chosen[:, None, None, :], axis=-1)

@@ -1,5 +1,6 @@
 """Which boxes of a picture the losses look at: some positive ones, the rest background, at random."""
 
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import keras
@@ -25,6 +26,32 @@ class Samples(NamedTuple):
     def valid(self) -> Any:
         """bool `(batch, k)`: no padding."""
         return ops.logical_or(self.positive, self.negative)
+
+
+@dataclass(frozen=True, eq=False)
+class Sampler:
+    """Chooses the boxes that losses look at.
+
+    Attributes:
+        num: at most, of every picture; `None` keeps all.
+        positive_part: at most this part of them belongs to truths.
+        seed: a `keras.random.SeedGenerator`; needed beside `num`.
+    """
+
+    num: int | None
+    positive_part: float = 0.5
+    seed: Any = None
+
+    def __call__(self, truths: Any) -> Samples:
+        """The samples of boxes whose truths, int32 `(batch, n)`, are as in `Assigned`."""
+        if self.num is None:
+            return keep_all(truths)
+        return sample(truths, random_keys(truths, self.seed), num=self.num, positive_part=self.positive_part)
+
+    @property
+    def most_positive(self) -> int | None:
+        """How many of a picture's samples can be positive; `None` where all are kept."""
+        return None if self.num is None else int(self.num * self.positive_part)
 
 
 def random_keys(truths: Any, seed: Any) -> Any:

@@ -15,15 +15,15 @@ import keras, numpy as np
 from keras import ops
 sys.path.insert(0, "tests/golden")
 import weights_rule
-from hrnet_keras.tasks.detection.parts.box_head import build_box_head
-from hrnet_keras.tasks.detection.parts.mask_head import build_mask_head
+from hrnet_keras.tasks.detection.parts.box_head import BoxHead
+from hrnet_keras.tasks.detection.parts.mask_head import MaskHead
 from hrnet_keras.tasks.detection.parts.mask_loss import mask_loss
 from hrnet_keras.tasks.detection.parts.mask_targets import mask_targets
 from hrnet_keras.tasks.detection.parts.paste import paste_masks
 from hrnet_keras.tasks.detection.parts.levels import roi_levels
 from hrnet_keras.tasks.detection.parts.roi_align import default_form, roi_align
 from hrnet_keras.tasks.detection.parts.roi_samples import ALIGNED, MASKRCNN_BENCHMARK, V1
-from hrnet_keras.tasks.detection.parts.rpn_head import build_rpn_head
+from hrnet_keras.tasks.detection.parts.rpn_head import RPNHead
 from tests.tasks.detection.parts.reference import fill, network_golden, pyramid, roi_matrix, state_of
 
 backend = keras.backend.backend()
@@ -76,10 +76,10 @@ case = "det_mask_rcnn_w18_128x160"
 meta, arrays = network_golden(case)
 state = state_of(meta, arrays, weights_rule)
 features = [keras.Input((None, None, 256)) for _ in range(5)]
-rpn = keras.Model(features, build_rpn_head(features))
+rpn = keras.Model(features, RPNHead.create()(features))
 grid, fine = keras.Input((7, 7, 256)), keras.Input((14, 14, 256))
-box_head = keras.Model(grid, build_box_head(grid, num_classes=80))
-mask_head = keras.Model(fine, build_mask_head(fine, num_classes=80))
+box_head = keras.Model(grid, BoxHead.create(num_outputs=81, num_boxes=80)(grid))
+mask_head = keras.Model(fine, MaskHead.create(num_masks=80)(fine))
 for model, prefix in ((rpn, "rpn_head."), (box_head, "roi_head.bbox_head."), (mask_head, "roi_head.mask_head.")):
     fill(model, state, prefix)
 logits, deltas = rpn(tensors(pyramid(arrays, 5)))

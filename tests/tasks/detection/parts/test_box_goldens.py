@@ -43,7 +43,7 @@ def test_other_backends_meet_the_goldens(backend):
 def test_losses_of_the_box_head(weights_rule):
     """All proposals and the truths before them: the golden's sums, from its pyramid and weights."""
     from hrnet_keras.tasks.detection.parts import roi_align
-    from hrnet_keras.tasks.detection.parts.box_head import build_box_head
+    from hrnet_keras.tasks.detection.parts.box_head import BoxHead
     from tests.tasks.detection.parts import reference
 
     meta, arrays = reference.network_golden("det_faster_rcnn_w18_128x192")
@@ -57,7 +57,7 @@ def test_losses_of_the_box_head(weights_rule):
     samples = sampler.keep_all(assigned.truths)
     levels = [cases.tensor(arrays[f"fpn_{i}"].transpose(0, 2, 3, 1)) for i in range(4)]
     grid = keras.Input((7, 7, 256))
-    head = keras.Model(grid, build_box_head(grid, num_classes=80))
+    head = keras.Model(grid, BoxHead.create(num_outputs=81, num_boxes=80)(grid))
     reference.fill(head, reference.state_of(meta, arrays, weights_rule), "roi_head.bbox_head.")
     logits, deltas = head(roi_align.roi_align(levels, proposed.boxes, size=7)[0])
     found = losses.roi_losses(

@@ -4,20 +4,20 @@ import keras
 import numpy as np
 import pytest
 
-from hrnet_keras.tasks.detection.parts.box_head import build_box_head
+from hrnet_keras.tasks.detection.parts.box_head import BoxHead
 from hrnet_keras.tasks.detection.parts.roi_align import roi_align
 from tests.tasks.detection.parts.reference import fill, network_golden, pyramid, state_of
 
 
 def head(**options):
     features = keras.Input((7, 7, 256))
-    return keras.Model(features, build_box_head(features, **options))
+    return keras.Model(features, BoxHead.create(**options)(features))
 
 
 @pytest.mark.parametrize("case", ["det_faster_rcnn_w18_128x192", "det_mask_rcnn_w18_128x160"])
 def test_goldens(weights_rule, case):
     meta, arrays = network_golden(case)
-    model = head(num_classes=80)
+    model = head(num_outputs=81, num_boxes=80)
     fill(model, state_of(meta, arrays, weights_rule), "roi_head.bbox_head.")
     rois = arrays["roi_feats7"].transpose(0, 2, 3, 1)
     proposals = roi_align(pyramid(arrays), arrays["proposals"][None], size=7)[0]
@@ -28,12 +28,12 @@ def test_goldens(weights_rule, case):
 
 
 def test_one_box_for_all_classes():
-    classes, deltas = head(num_classes=3, class_agnostic=True, units=8).output
+    classes, deltas = head(num_outputs=4, num_boxes=1, units=8).output
     assert (classes.shape, deltas.shape) == ((None, 4), (None, 4))
 
 
 def test_initial_weights():
-    model = head(num_classes=20)
+    model = head(num_outputs=21, num_boxes=20)
     deviations = {layer.name.split("bbox_head.")[1]: layer.get_weights() for layer in model.layers if layer.weights}
     assert list(deviations) == ["shared_fcs.0", "shared_fcs.1", "fc_cls", "fc_reg"]
     assert not any(bias.any() for _, bias in deviations.values())
@@ -46,14 +46,14 @@ def test_initial_weights():
 def test_answers_stay_float32_under_mixed_precision():
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
-        model = head(num_classes=3, units=8)
+        model = head(num_outputs=4, num_boxes=3, units=8)
     finally:
         keras.config.set_dtype_policy("float32")
     assert {x.dtype for x in model.output} == {"float32"}
 
 
 def test_saving(tmp_path):
-    model = head(num_classes=3, units=8)
+    model = head(num_outputs=4, num_boxes=3, units=8)
     model.save(tmp_path / "head.keras")
     features = np.random.default_rng(0).standard_normal((2, 7, 7, 256)).astype(np.float32)
     again = keras.saving.load_model(tmp_path / "head.keras")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from hrnet_keras.tasks.detection.parts.mask_head import build_mask_head, masks_of_classes
+from hrnet_keras.tasks.detection.parts.mask_head import MaskHead, masks_of_classes
 from hrnet_keras.tasks.detection.parts.mask_loss import mask_loss
 from hrnet_keras.tasks.detection.parts.mask_targets import mask_targets
 from hrnet_keras.tasks.detection.parts.paste import paste_each, paste_masks
@@ -17,13 +17,13 @@ CASE = "det_mask_rcnn_w18_128x160"
 
 def head(channels=256, **options):
     features = keras.Input((14, 14, channels))
-    return keras.Model(features, build_mask_head(features, **options))
+    return keras.Model(features, MaskHead.create(channels=channels, **options)(features))
 
 
 @pytest.fixture(scope="module")
 def mask_rcnn(weights_rule):
     meta, arrays = network_golden(CASE)
-    model = head(num_classes=80)
+    model = head(num_masks=80)
     fill(model, state_of(meta, arrays, weights_rule), "roi_head.mask_head.")
     return model, meta, arrays
 
@@ -73,7 +73,7 @@ def test_golden_loss_of_all_positives(mask_rcnn):
 
 
 def test_one_mask_for_all_classes():
-    model = head(channels=4, num_classes=7, class_agnostic=True)
+    model = head(channels=4, num_masks=7)
     assert model.output.shape == (None, 28, 28, 1)
 
 
@@ -85,7 +85,7 @@ def test_masks_of_classes():
 
 
 def test_initial_weights():
-    model = head(num_classes=80)
+    model = head(num_masks=80)
     for name, inputs in (("convs.0.conv", 9 * 256), ("upsample", 4 * 256), ("conv_logits", 80)):
         kernel, bias = model.get_layer(f"roi_head.mask_head.{name}").get_weights()
         assert kernel.std() == pytest.approx(np.sqrt(2 / inputs), rel=0.05) and not bias.any()
@@ -94,14 +94,14 @@ def test_initial_weights():
 def test_answers_stay_float32_under_mixed_precision():
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
-        model = head(channels=4, num_classes=3)
+        model = head(channels=4, num_masks=3)
     finally:
         keras.config.set_dtype_policy("float32")
     assert model.output.dtype == "float32"
 
 
 def test_saving(tmp_path):
-    model = head(channels=4, num_classes=3)
+    model = head(channels=4, num_masks=3)
     model.save(tmp_path / "head.keras")
     features = np.random.default_rng(0).standard_normal((2, 14, 14, 4)).astype(np.float32)
     np.testing.assert_array_equal(keras.saving.load_model(tmp_path / "head.keras")(features), model(features))

@@ -4,13 +4,13 @@ import keras
 import numpy as np
 import pytest
 
-from hrnet_keras.tasks.detection.parts.rpn_head import build_rpn_head
+from hrnet_keras.tasks.detection.parts.rpn_head import RPNHead
 from tests.tasks.detection.parts.reference import fill, network_golden, pyramid, state_of
 
 
 def head(num_anchors=3, channels=256):
     features = [keras.Input((None, None, channels)) for _ in range(5)]
-    return keras.Model(features, build_rpn_head(features, num_anchors=num_anchors))
+    return keras.Model(features, RPNHead.create(num_anchors=num_anchors, channels=channels)(features))
 
 
 @pytest.mark.parametrize("case", ["det_faster_rcnn_w18_128x192", "det_mask_rcnn_w18_128x160"])

@@ -1,4 +1,4 @@
-"""Layers of the RoI heads that Keras lacks: names with dots, and a fully connected layer over a grid of features."""
+"""Fully connected layers under names with dots, one of them over a grid of features."""
 
 from typing import Any
 
@@ -27,7 +27,12 @@ class GridDense(DottedName, keras.layers.Layer):
         kernel_initializer: drawn for the kernel seen as a matrix `(height * width * channels, units)`.
 
     Input: `(batch, height, width, channels)`, all but the first known. Output: `(batch, units)`.
+
+    Attributes:
+        MATRIX: what the kernel is marked with: PyTorch's tensor for it has two axes.
     """
+
+    MATRIX = "is_matrix_in_pytorch"
 
     def __init__(self, units, *, activation=None, kernel_initializer="glorot_uniform", **kwargs):
         super().__init__(**kwargs)
@@ -39,6 +44,7 @@ class GridDense(DottedName, keras.layers.Layer):
         _, height, width, channels = input_shape
         shape = (height, width, channels, self.units)
         self.kernel = self.add_weight(name="kernel", shape=shape, initializer=self._drawn)
+        setattr(self.kernel, self.MATRIX, True)
         self.bias = self.add_weight(name="bias", shape=(self.units,), initializer="zeros")
 
     def _drawn(self, shape, dtype=None):
@@ -61,8 +67,3 @@ class GridDense(DottedName, keras.layers.Layer):
             "activation": keras.activations.serialize(self.activation),
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
         }
-
-
-@keras.saving.register_keras_serializable("hrnet_keras")
-class Conv2DTranspose(DottedName, keras.layers.Conv2DTranspose):
-    """Keras's transposed convolution under a name with dots."""

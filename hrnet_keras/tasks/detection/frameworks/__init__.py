@@ -1,0 +1,19 @@
+"""Detectors made of `tasks.detection.parts`: one file each, and none knows another.
+
+| a file promises | |
+|---|---|
+| `build(pyramid, sizes, count, rules)` | the pyramid -> detections, for a functional model |
+| `rules_of(lineage)` | the conventions of a lineage's nets |
+| `LOSSES` | names of what is minimised, and their weights |
+| `Learner` | `Learner(model, rules, samplers)`, called with the pyramid and `Truths`: `{name: a value per example}` |
+"""
+
+import importlib
+from typing import Any
+
+MODULES = {"faster_rcnn": "faster_rcnn", "mask_rcnn": "mask_rcnn"}
+
+
+def framework(name: str) -> Any:
+    """The module of a framework, one of `MODULES`."""
+    return importlib.import_module(f"hrnet_keras.tasks.detection.frameworks.{MODULES[name]}")

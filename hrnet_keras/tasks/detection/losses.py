@@ -1,0 +1,55 @@
+"""The objectives of detectors: those of the framework, on samples of anchors and of proposals."""
+
+from dataclasses import replace
+from typing import Any
+
+import keras
+
+from hrnet_keras.architecture import PYRAMID_LEVELS
+from hrnet_keras.datasets import DatasetInfo
+from hrnet_keras.layers.model_info import ModelInfo
+from hrnet_keras.tasks.detection.frameworks import framework
+from hrnet_keras.tasks.detection.parts.truths import Truths
+from hrnet_keras.tasks.detection.recipe import Loss
+from hrnet_keras.tasks.objective import Objective
+
+_LEVELS = [f"fpn_convs.{i}" for i in range(PYRAMID_LEVELS)]
+_SIZES = "picture_sizes"
+
+
+def objective(loss: Loss, model: ModelInfo, data: DatasetInfo | None) -> Objective:
+    """What a detector learns from.
+
+    Args:
+        loss: what the recipe says of it: which anchors and proposals the losses look at.
+        model: info of the model.
+        data: info of the data set; nothing here depends on it.
+
+    Returns:
+        The objective of the pyramid and of targets `boxes` `(batch, m, 4)`, `labels` `(batch, m)` (-1: padding) and,
+        for frameworks with masks, `masks` `(batch, m, height, width)`; it runs the model's heads itself.
+
+    Source: mmdet 3.3.0's two-stage detectors; mmdet 0.6 for lineage official.
+    """
+    del data
+    module = framework(model.head or "")
+    rules = replace(module.rules_of(model.lineage), num_anchors=loss.anchors, num_regions=loss.regions)
+    layers = {name: name for name in (*_LEVELS, _SIZES)}
+
+    def bound(net: keras.Model) -> Objective:
+        seed = keras.random.SeedGenerator(loss.seed) if loss.sampling else None
+        learner = module.Learner.of(net, rules, seed)
+
+        def losses(outputs: dict[str, Any], targets: dict[str, Any]) -> dict[str, Any]:
+            truths = Truths.of(targets, outputs[_SIZES], v1=rules.v1)
+            return learner([outputs[name] for name in _LEVELS], truths)
+
+        used = [*learner.layers, *([] if seed is None else [seed])]
+        return replace(unbound, losses=losses, bind=None, used=tuple(used))
+
+    unbound = Objective(_not_bound, dict(module.LOSSES), layers, needs_output=False, bind=bound)
+    return unbound
+
+
+def _not_bound(outputs: Any, targets: Any) -> dict[str, Any]:
+    raise ValueError("this objective runs the heads of a model: call bind(model) first, as ObjectiveModel.of does")

@@ -1,0 +1,50 @@
+"""The network goldens of detectors: built, filled and run as their README says."""
+
+import zlib
+from dataclasses import replace
+
+import keras
+import numpy as np
+
+import hrnet_keras as hk
+from hrnet_keras.architecture import ARCHITECTURES, NEAREST
+from hrnet_keras.backbone import trunk
+from hrnet_keras.representations import aggregate
+from hrnet_keras.tasks import HeadSpec
+from hrnet_keras.tasks.detection.frameworks import framework
+from tests.tasks.detection.parts.reference import network_golden, state_of
+
+
+def detector_of(name, meta):
+    """A detector of mmdet's conventions that is told how large the pictures are, and the maps on its way.
+
+    The goldens' pictures have numbers in their padding, too, so that it can't be told by them.
+    """
+    module = framework(name)
+    images = keras.Input((None, None, 3), name="image")
+    sizes = keras.Input((2,), name="sizes")
+    rules = module.rules_of("mmlab")
+    kept = meta["test_cfg"]["rpn"]["max_per_img"]
+    rules = replace(rules, inference=replace(rules.inference, num_after=kept))
+    pyramid = aggregate(trunk(images, ARCHITECTURES["W18"], NEAREST), HeadSpec("V2p", name, 80, NEAREST))
+    outputs = module.build(pyramid, sizes, 80, rules)
+    model = keras.Model([images, sizes], outputs)
+    proposals, _ = model.get_layer("proposals").output  # boxes, valid
+    return model, keras.Model([images, sizes], {"pyramid": pyramid, "proposals": proposals, **outputs}), rules
+
+
+def filled(name, case, weights_rule):
+    """What `detector_of` gives with the golden's weights, the golden and its picture, and the picture's own size."""
+    meta, arrays = network_golden(case)
+    model, watched, rules = detector_of(name, meta)
+    hk.load_torch_weights(model, state_of(meta, arrays, weights_rule))
+    generator = np.random.Generator(np.random.PCG64(zlib.crc32(case.encode())))
+    picture = generator.standard_normal(meta["input"]["shape"]).astype(np.float32).transpose(0, 2, 3, 1)
+    size = np.array([meta["img_meta"]["img_shape"]], np.float32)
+    return model, watched, rules, meta, arrays, picture, size
+
+
+def masks_of(meta, arrays, word="det_masks_bits"):
+    """The masks of a golden, bool `(n, height, width)`."""
+    height, width = meta["img_meta"]["ori_shape"]
+    return np.unpackbits(arrays[word], axis=1)[:, : height * width].reshape(-1, height, width).astype(bool)
