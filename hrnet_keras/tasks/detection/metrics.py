@@ -45,7 +45,7 @@ class Metric:
         self.names = info.class_names
         if not self.names:
             raise ValueError(f"data set {info.name!r} has no class_names: expected a name per class")
-        self.category_ids = tuple(getattr(info, "category_ids", ()))
+        self.category_ids = info.category_ids
         self.class_ids = [category_of(i, self.category_ids) for i in range(len(self.names))]
         self.categories = [{"id": i, "name": name} for i, name in zip(self.class_ids, self.names, strict=True)]
         cocoeval.library()  # what lacks is said before hours of work, not after
