@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from hrnet_keras.datasets import Dataset, DatasetInfo
+from hrnet_keras.datasets import DatasetInfo
+from hrnet_keras.datasets.objects import BoxSet
 
 
 @dataclass
@@ -18,29 +19,41 @@ class Picture:
     more: dict = field(default_factory=dict)
 
 
-class Objects(Dataset):
-    """Pictures that a test made, with what a set of boxes says of them."""
+class Table:
+    """Their annotations."""
 
-    def __init__(self, pictures, class_names=("cat", "dog", "cow"), **facts):
-        info = DatasetInfo(name="objects", class_names=class_names, **facts)
-        super().__init__(info, "train", [f"picture-{i}" for i in range(len(pictures))])
+    origin = "a test"
+
+    def __init__(self, pictures):
         self.pictures = pictures
 
-    def annotations(self, i):
-        picture = self.pictures[i]
+    def row(self, number):
+        picture = self.pictures[number]
         boxes = np.array(picture.boxes, np.float64).reshape(-1, 4)
         crowd = np.zeros(len(boxes), bool) if picture.crowd is None else np.array(picture.crowd, bool)
         return {
-            "name": self.names[i], "size": picture.image.shape[:2], "image_id": i, "boxes": boxes,
+            "size": self.size_of(number), "image_id": number, "boxes": boxes,
             "labels": np.array(picture.labels, np.int32), "crowd": crowd,
             "areas": np.prod(boxes[:, 2:] - boxes[:, :2], axis=1), **picture.more,
         }  # fmt: skip
 
+    def size_of(self, number):
+        return self.pictures[number].image.shape[:2]
+
+    def trainable(self, number):
+        return min(self.size_of(number)) >= 32 and len(self.pictures[number].labels) > 0
+
+
+class Objects(BoxSet):
+    """Pictures that a test made, with what is known of their objects."""
+
+    def __init__(self, pictures, class_names=("cat", "dog", "cow"), **facts):
+        info = DatasetInfo(name="objects", class_names=class_names, **facts)
+        self.pictures = pictures
+        super().__init__(info, "train", [f"picture-{i}" for i in range(len(pictures))], (), Table(pictures))
+
     def image(self, i):
         return self.pictures[i].image
-
-    def trainable(self, i):
-        return min(self.pictures[i].image.shape[:2]) >= 32 and not all(self.annotations(i)["crowd"])
 
 
 def random_picture(rng, size, boxes=2, classes=3):

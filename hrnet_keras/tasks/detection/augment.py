@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from hrnet_keras.datasets.dataset import Example
+from hrnet_keras.datasets.objects import masks_of
 from hrnet_keras.tasks.detection.recipe import Augment
 from hrnet_keras.tasks.detection.resizing import Size, cut_boxes, resize, resize_rule, resized_boxes, resized_masks
 
@@ -127,13 +128,11 @@ def _draw_scale(augment: Augment, number: float) -> tuple[int, int]:
 
 
 def _masks(example: Example, kept: np.ndarray) -> np.ndarray:
-    """Masks of the kept objects, bool `(n, height, width)`."""
+    """Masks of the kept objects, bool `(n, height, width)`; the others are not drawn."""
     if "masks" in example:
-        return np.asarray(example["masks"])[kept]
-    from hrnet_keras.datasets.objects import masks_of
-
+        return example["masks"][kept]
     segments = tuple(one for one, is_kept in zip(example["segments"], kept, strict=True) if is_kept)
-    return masks_of({**example, "segments": segments, "boxes": example["boxes"][kept]})
+    return masks_of({**example, "segments": segments})
 
 
 def _filled(values: np.ndarray, rows: int, value: int) -> np.ndarray:

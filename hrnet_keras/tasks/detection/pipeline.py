@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from hrnet_keras.datasets import Dataset
+from hrnet_keras.datasets.objects import LEAST_SIDE, BoxSet, masks_of
 from hrnet_keras.datasets.source import ImageSource
 from hrnet_keras.tasks.detection.augment import NO_BOX, sample
 from hrnet_keras.tasks.detection.recipe import Augment
@@ -18,7 +19,7 @@ PADDING = -1.0  # where a picture of a batch has ended; none has negative pixels
 
 
 def training(
-    dataset: Dataset, *, batch: int, scale: Size = (1333, 800), scales: Sequence[Size] = (),
+    dataset: BoxSet, *, batch: int, scale: Size = (1333, 800), scales: Sequence[Size] = (),
     scale_range: Size | None = None, crop: Size | None = None, flip: float = 0.5, masks: bool = False, seed: int = 0,
     first_epoch: int = 0, cache: bool | None = None, worker: int = 0, workers: int = 1,
 ) -> tf.data.Dataset:  # fmt: skip
@@ -29,7 +30,7 @@ def training(
     so a stream that starts at `first_epoch=k` goes on exactly as an uninterrupted one, on any number of cores.
 
     Args:
-        dataset: pictures with `boxes`, `labels` and `crowd`; crowds are no targets.
+        dataset: of objects; crowds are no targets.
         batch: pictures per batch.
         scale: (long, short) side that a picture is resized to at most, see `resize_rule`.
         scales: several such sizes, one of them drawn for every picture; empty: `scale` alone.
@@ -58,8 +59,11 @@ def training(
     augment = Augment(scale, list(scales), scale_range, crop, flip, masks)
     augment.check()
     rows = samples(dataset)
+    if masks:
+        masks_of(dataset.annotations(rows[0]))  # a set without outlines is named now
     source = ImageSource(dataset, cache, ahead=True)
-    is_lying = np.array([_is_lying(dataset, source, row) for row in rows], np.int32)
+    sizes = np.array([dataset.size(row) for row in rows])
+    is_lying = (sizes[:, 1] >= sizes[:, 0]).astype(np.int32)
 
     def prepare(epoch: int, position: int, index: int) -> list[np.ndarray]:
         numbers = np.random.default_rng((seed, int(epoch), int(position))).random(5)
@@ -83,34 +87,22 @@ def training(
 
 
 def samples(dataset: Dataset) -> list[int]:
-    """The pictures of a set that are trained on, in its order: those that it calls `trainable`, where it does so.
+    """The pictures of a set of objects that are trained on, in its order: see `BoxSet.trainable`.
 
     Raises:
-        ValueError: the set has no boxes with labels, or no picture to learn from.
+        ValueError: the set is none of objects, or has no picture to learn from.
     """
-    whole = range(len(dataset))
-    if hasattr(dataset, "trainable"):
-        rows = [i for i in whole if dataset.trainable(i)]
-    else:
-        first = dataset.annotations(0)
-        if "boxes" not in first or "labels" not in first:
-            raise ValueError(f"{dataset.info.name} {dataset.split} has no boxes with labels: expected a set of objects")
-        rows = list(whole)
+    if not isinstance(dataset, BoxSet):
+        raise ValueError(
+            f"{dataset.info.name} {dataset.split} has no boxes with labels: expected a data set of objects"
+        )
+    rows = [i for i in range(len(dataset)) if dataset.trainable(i)]
     if not rows:
         raise ValueError(
-            f"{dataset.info.name} {dataset.split} has nothing to learn from: expected pictures of 32 pixels or more "
-            "with a box"
+            f"{dataset.info.name} {dataset.split} has nothing to learn from: expected pictures of {LEAST_SIDE} pixels "
+            "or more each way with a box"
         )
     return rows
-
-
-def _is_lying(dataset: Dataset, source: ImageSource, i: int) -> bool:
-    """Whether a picture is at least as wide as high; its pixels are read only where the set does not know."""
-    if hasattr(dataset, "trainable"):
-        height, width = dataset.annotations(i)["size"]
-    else:
-        height, width = source.open(i).size
-    return width >= height
 
 
 def _joined(images: tf.Tensor, sizes: tf.Tensor, boxes: tf.Tensor, labels: tf.Tensor, *masks: tf.Tensor) -> Any:
