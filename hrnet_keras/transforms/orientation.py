@@ -88,6 +88,11 @@ def turned_boxes(boxes, orientation, size):
     return tf.concat([tf.reduce_min(corners, axis=1), tf.reduce_max(corners, axis=1)], axis=1)
 
 
+def boxes_turned_back(boxes, orientation, size):
+    """As `turned_boxes`, from upright to stored pixels; `size` is that of the stored pictures, too."""
+    return turned_boxes(boxes, _back(orientation), turned_size(size, orientation))
+
+
 def _turned_xy(points, orientation, size, last):
     """`last`: by how much the largest coordinate is less than the number of pixels."""
     swap, flip_rows, flip_columns = (_of_each(orientation, which)[..., None] for which in range(3))

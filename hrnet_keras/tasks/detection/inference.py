@@ -12,6 +12,7 @@ from hrnet_keras.tasks.processing import Arrays, PredictOptions, Request, Runtim
 from hrnet_keras.tasks.results import Objects
 
 LONG, SHORT = 1333, 800  # pixels of the sides that published detectors see
+MIN_SCORE = 0.3  # of what is reported to people; scores are of everything
 UNIT = 32  # both sides of the net's input are multiples of it
 LEAST = 64
 PADDING = -1.0  # where the picture has ended
@@ -24,19 +25,23 @@ def processor(runtime: Runtime, options: PredictOptions) -> "DetectionProcessor"
         runtime: of the model.
         options: `size`: of the pictures as the net sees them, the aspect ratio kept: (short, long) side at most, or the
             long side alone; default: that of the model's training, else (800, 1333). `min_score`: objects of a lower
-            score are left out.
+            score are left out; default: `MIN_SCORE`, where a data set is scored none.
 
     Raises:
         ValueError: a size that can't be, or one for a model of one input size.
     """
     info = runtime.info
-    if any(runtime.input_size):
-        if options.size is not None:
-            raise ValueError(f"size={options.size!r}: the model sees all pictures at {runtime.input_size}")
-    bounds = _bounds(options.size if options.size is not None else info.input_size)
+    if any(runtime.input_size) and options.size is not None:
+        raise ValueError(f"size={options.size!r}: the model sees all pictures at {runtime.input_size}")
+    bounds = bounds_of(options.size if options.size is not None else info.input_size)
     # The official lineage counts the last pixel as part of a box.
     is_v1 = info.lineage == "official"
-    return DetectionProcessor(runtime.input_size, bounds, options.min_score or 0.0, is_v1)
+    min_score = options.min_score
+    if min_score is None:
+        min_score = MIN_SCORE if options.data is None else 0.0
+    if not 0 <= min_score <= 1:
+        raise ValueError(f"min_score={min_score!r}: expected 0 to 1")
+    return DetectionProcessor(runtime.input_size, bounds, min_score, is_v1)
 
 
 @dataclass(frozen=True)
@@ -132,7 +137,7 @@ def padded(image: np.ndarray, size: Size, value: Any = PADDING) -> np.ndarray:
     return whole
 
 
-def _bounds(size: Any) -> Size:
+def bounds_of(size: Any) -> Size:
     """(short, long) of what a user, or a model's info, says; raises `ValueError` for what is no size."""
     if size is None:
         return SHORT, LONG

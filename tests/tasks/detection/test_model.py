@@ -1,0 +1,133 @@
+"""The detector as a Keras model: fitted, saved, padded, shared by replicas."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import hrnet_keras as hk
+from hrnet_keras.layers.model_info import info_of
+
+
+def scene(masks=False):
+    """Two pictures with a coloured box or two; the second is 32 columns narrower than the batch."""
+    rng = np.random.default_rng(0)
+    images = np.full((2, 64, 96, 3), 90, np.float32)
+    images[1, :, 64:] = -1
+    targets = {
+        "boxes": np.array([[[8, 8, 40, 40], [50, 20, 90, 60]], [[10, 5, 50, 60], [0, 0, 0, 0]]], np.float32),
+        "labels": np.array([[0, 1], [1, -1]], np.int32),
+    }
+    of_masks = np.zeros((2, 2, 64, 96), np.uint8)
+    for image, boxes, labels, drawn in zip(images, targets["boxes"], targets["labels"], of_masks, strict=True):
+        for (left, top, right, bottom), label, mask in zip(boxes.astype(int), labels, drawn, strict=True):
+            image[top:bottom, left:right] = rng.uniform(0, 255, 3) if label >= 0 else 0
+            mask[top:bottom, left:right] = 1
+    if masks:
+        targets["masks"] = of_masks
+    return images, targets
+
+
+def small(framework="faster_rcnn", **options):
+    keras.utils.set_random_seed(0)
+    return hk.HRNetV2pW18SmallV1(task="det", framework=framework, num_classes=2, **options)
+
+
+def test_compile_and_fit(tmp_path):
+    model = small("mask_rcnn")
+    images, targets = scene(masks=True)
+    with pytest.raises(ValueError, match="a detector brings its own losses"):
+        model.compile("adam", loss="mse")
+    model.compile(keras.optimizers.Adam(1e-3))
+    data = tf.data.Dataset.from_tensors((images, targets)).repeat()
+    history = model.fit(data, steps_per_epoch=4, epochs=3, validation_data=data, validation_steps=1, verbose=0).history
+    assert history["loss"][-1] < history["loss"][0]
+    names = {"loss_rpn_cls", "loss_rpn_bbox", "loss_cls", "loss_bbox", "loss_mask"}
+    assert names <= set(history) and np.isfinite(history["val_loss"]).all()
+    model.save(tmp_path / "detector.keras")
+    again = hk.load(tmp_path / "detector.keras")
+    before, after = model.predict(images, verbose=0), again.predict(images, verbose=0)
+    assert before["labels"].dtype == np.int32
+    for word, values in before.items():
+        np.testing.assert_array_equal(values, after[word], err_msg=word)
+    assert info_of(again).head == "mask_rcnn"
+
+
+def test_padding_is_known_by_its_pixels():
+    """A picture alone and the same one in a wider batch: boxes stay inside, and detections are alike."""
+    model = small()
+    images, _ = scene()
+    alone = model.predict(images[1:, :, :64], verbose=0)
+    padded = model.predict(images[1:], verbose=0)
+    count = int(padded["valid"][0])
+    assert count and padded["boxes"][0, :count, 2].max() <= 64
+    assert alone["boxes"][0, : int(alone["valid"][0]), 2].max() <= 64
+    assert not padded["boxes"][0, count:].any()
+    sizes = keras.Model(model.input, model.get_layer("picture_sizes").output)
+    np.testing.assert_array_equal(sizes.predict(images, verbose=0), [[64, 96], [64, 64]])
+
+
+REPLICAS = """
+import keras, numpy as np, tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+from hrnet_keras.layers.model_info import info_of
+from hrnet_keras.tasks.detection.losses import objective
+from hrnet_keras.tasks.detection.recipe import Loss
+from hrnet_keras.tasks.objective import ObjectiveModel
+from tests.tasks.detection.test_model import scene, small
+data = tf.data.Dataset.from_tensors(scene(masks=True)).unbatch().batch(2).repeat()
+devices = [device.name for device in tf.config.list_logical_devices("CPU")]
+results = []
+for strategy in (tf.distribute.get_strategy(), tf.distribute.MirroredStrategy(devices)):
+    with strategy.scope():
+        model = small("mask_rcnn")
+        for layer in model.layers:
+            layer.keeps_statistics = True
+        # All samples kept, so that nothing is drawn; a picture for each, of different numbers of objects.
+        learner = ObjectiveModel.of(model, objective(Loss(sampling=False), info_of(model), None))
+        learner.compile(optimizer=keras.optimizers.SGD(1e-3))
+    losses = learner.fit(data, steps_per_epoch=2, epochs=2, verbose=0).history["loss"]
+    results.append((losses, [np.asarray(v) for v in model.trainable_variables]))
+(one, weights), (two, others) = results
+np.testing.assert_allclose(one, two, rtol=1e-4)
+for value, other in zip(weights, others, strict=True):
+    np.testing.assert_allclose(value, other, atol=3e-6)
+print("ALIKE", len(devices), one)
+"""
+
+
+@pytest.mark.slow
+def test_two_replicas_learn_what_one_does():
+    command = [sys.executable, "-c", REPLICAS]
+    done = subprocess.run(command, cwd=Path(__file__).parents[3], capture_output=True, text=True)
+    assert done.stdout.startswith("ALIKE 2"), done.stderr[-3000:]
+
+
+def test_pictures_of_many_sizes_cost_few_traces():
+    model = small()
+    rng = np.random.default_rng(0)
+    for i in range(8):
+        size = (64 + 32 * (i % 4), 64 + 32 * (i % 3))
+        model.predict(rng.uniform(0, 255, (1, *size, 3)).astype(np.float32), verbose=0)
+    assert model.predict_function.experimental_get_tracing_count() <= 3
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"framework": "yolo"}, "with task='det', framework='yolo': expected one of 'faster_rcnn', 'mask_rcnn'"),
+        ({"head": "ocr"}, "with task='det', head='ocr': expected one of None"),
+        ({"lineage": "timm"}, "lineage='timm' has no nets for task='det'"),
+        ({"num_keypoints": 3}, "num_keypoints=3 does not belong to task='det'"),
+    ],
+)
+def test_wrong_combinations(options, message):
+    with pytest.raises(ValueError, match=message):
+        hk.HRNetV2pW18(task="det", **options)
+    with pytest.raises(ValueError, match="HRNetV1 has no task='det'"):
+        hk.HRNetV1W18(task="det")
