@@ -50,8 +50,8 @@ def evaluate(
             data set's (single scale). For points a dict with `flip`: whether the mirrored crop is looked at, too.
         save: folder that gets every answer as a file, named like its example: label maps in the data set's own coding,
             points and boxes as JSON; for detection also `results.bbox.json` and, with masks, `results.segm.json`, as
-            COCO's evaluator and server take them. Answers of an earlier run are replaced, files of the data set never; names that lead out of
-            the folder (`../x`) are taken from their common folder on.
+            COCO's evaluator and server take them. Answers of an earlier run are replaced, files of the data set never;
+            names that lead out of the folder (`../x`) are taken from their common folder on.
         verbose: prints progress and the table.
         **options: of the data set given by name. Where lineages read a set differently (COCO, COFW), it is read as the
             model learnt it, unless `lineage` says otherwise.
