@@ -78,7 +78,7 @@ class Metric:
         size = _size_of(example)
         has_outlines = "masks" in example or "segments" in example
         if found.masks is not None and has_outlines:
-            _check_outlines(found.masks, truth, size, name)
+            truth = _with_outlines(truth, found.masks, size, name)
             self._found_masks = True
         elif len(found.boxes) or not all(entry.get("segmentation") for entry in truth):
             self._compares_masks = False
@@ -224,14 +224,20 @@ def _size_of(example: Example) -> tuple[int, int] | None:
     return int(height), int(width)
 
 
-def _check_outlines(masks: np.ndarray, truth: list[dict[str, Any]], size: tuple[int, int] | None, name: str) -> None:
-    """Raises `ValueError` where masks can't be compared with the truth's outlines."""
+def _with_outlines(
+    truth: list[dict[str, Any]], masks: np.ndarray, size: tuple[int, int] | None, name: str
+) -> list[dict[str, Any]]:
+    """The truth with outlines that evaluators can draw; raises `ValueError` where masks can't be compared with them."""
     if size is None:
         raise ValueError(f"{name}: outlines without the picture's size: expected size (height, width)")
+    drawn = []
     for entry in truth:
         where = f"{name}: annotation {entry.get('id')}"
-        if checked_segment(entry.get("segmentation"), size, where, lenient=True) is None:
+        outline = checked_segment(entry.get("segmentation"), size, where, lenient=True)
+        if outline is None:
             raise ValueError(f"{where}: has no outline: expected polygons or run lengths of every object")
+        drawn.append({**entry, "segmentation": outline})
     if len(masks) and masks.shape[1:] != size:
         shape = f"{masks.shape[2]}x{masks.shape[1]}"
         raise ValueError(f"{name}: masks of {shape}: the picture is {size[1]}x{size[0]} (width x height)")
+    return drawn

@@ -132,6 +132,18 @@ OBJECT = {"id": 5, "bbox": [0, 0, 9, 9], "category_id": 1, "segmentation": [[0, 
 FOUND = {"boxes": np.array([[0.0, 0, 9, 9]]), "scores": np.ones(1), "labels": np.zeros(1, np.int32)}
 
 
+def test_polygons_of_two_points_beside_others_are_left_out():
+    """pycocotools ends with a TypeError where an outline begins with one."""
+    masks = np.zeros((1, *SIZE), bool)
+    masks[0, :20, :20] = True
+    square = [0, 0, 20, 0, 20, 20, 0, 20]
+    entry = {"id": 5, "bbox": [0, 0, 20, 20], "category_id": 1, "segmentation": [[3, 3, 4, 4], square]}
+    metric = Metric(DatasetInfo("own", ("cat",)))
+    result = {**FOUND, "boxes": np.array([[0, 0, 20, 20]]), "masks": masks}
+    metric.update(result, {"name": "street", "size": SIZE, "segments": (), "truth": [entry]})
+    assert metric.result()["mask_AP"] == pytest.approx(1)
+
+
 @pytest.mark.parametrize(
     ("result", "example", "message"),
     [
