@@ -168,10 +168,15 @@ class StepSchedule(keras.optimizers.schedules.LearningRateSchedule):
         base: first learning rate.
         milestones: steps from which the next lower rate holds.
         factor: 0.1 in every official recipe.
-        warmup_steps: steps over which the rate first rises linearly from a thousandth (mmpose's recipes: 500).
+        warmup_steps: steps over which the rate first rises linearly (mmpose's and mmdet's recipes: 500).
+        warmup_start: part of the rate that it rises from.
     """
 
-    def __init__(self, base: float, milestones: Sequence[int], factor: float = 0.1, warmup_steps: int = 0):
+    def __init__(
+        self, base: float, milestones: Sequence[int], factor: float = 0.1, warmup_steps: int = 0,
+        warmup_start: float = 0.001,
+    ):  # fmt: skip
+        self.warmup_start = warmup_start
         self.base = base
         self.milestones = tuple(milestones)
         self.factor = factor
@@ -183,11 +188,12 @@ class StepSchedule(keras.optimizers.schedules.LearningRateSchedule):
         rate = self.base * ops.power(self.factor, passed)
         if not self.warmup_steps:
             return rate
-        return rate * (0.001 + 0.999 * ops.minimum(step / max(self.warmup_steps - 1, 1), 1.0))
+        risen = ops.minimum(step / max(self.warmup_steps - 1, 1), 1.0)
+        return rate * (self.warmup_start + (1 - self.warmup_start) * risen)
 
     def get_config(self) -> dict[str, Any]:
         config = {"base": self.base, "milestones": list(self.milestones), "factor": self.factor}
-        return {**config, "warmup_steps": self.warmup_steps}
+        return {**config, "warmup_steps": self.warmup_steps, "warmup_start": self.warmup_start}
 
 
 def _correction(beta: float, step: Any) -> Any:

@@ -42,6 +42,8 @@ class KerasRuntime:
     def __call__(self, batch: np.ndarray) -> dict[str, np.ndarray]:
         batch = np.asarray(batch, np.float32)
         outputs = _split_over_replicas(self.net, batch) if _num_replicas() > 1 else self.net.predict_on_batch(batch)
+        if isinstance(outputs, dict):
+            return {name: np.asarray(output) for name, output in outputs.items()}
         if not isinstance(outputs, (list, tuple)):
             outputs = [outputs]
         return dict(zip(self.names, map(np.asarray, outputs), strict=True))

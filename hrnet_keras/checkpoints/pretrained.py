@@ -60,8 +60,10 @@ def resolve_weights(
 
 
 def _check_starts(checkpoint: Checkpoint, task: str | None) -> None:
-    """Refuses a net of another task, unless it is one that others start from."""
-    if task is None or checkpoint.task not in TASKS or TASKS[checkpoint.task].starts_others:
+    """Refuses a net of another task, unless it is one that others start from, or any will do."""
+    if task is None or checkpoint.task not in TASKS:
+        return
+    if TASKS[checkpoint.task].starts_others or TASKS[task].starts_from_any:
         return
     starts = " or ".join(repr(other.name) for other in TASKS.values() if other.starts_others)
     raise ValueError(

@@ -39,7 +39,8 @@ class ModelInfo:
         crop_box: which box of a face its crops are made of (`tasks.landmark.faces.BOXES`); `None`: nobody said.
         stretch_first: whether the official crop of a face stretches the grey levels of a large picture before it
             shrinks it.
-        input_size: `(height, width)` that it was trained at, where its graph takes any.
+        input_size: `(height, width)` that it was trained at, where its graph takes any; of detectors the bounds of the
+            (short, long) side.
         crop_ratio: classification: share of the resized picture's short side that the crop has.
         interpolation: classification: `"bilinear"` or `"bicubic"`.
         weights: name of the published weights that it has.

@@ -13,13 +13,19 @@ class BatchNormalization(DottedName, keras.layers.BatchNormalization):
     Differs from Keras's own in two ways: the running variance takes the unbiased batch variance, as PyTorch's does
     (n / (n - 1)), and on TensorFlow one fused operation does the work. Under a strategy of several replicas the
     statistics are those of the whole batch.
+
+    Attributes:
+        keeps_statistics: in training, too, the running statistics are used and left as they are, while scale and offset
+            learn.
     """
+
+    keeps_statistics = False
 
     def __init__(self, *, momentum=0.9, epsilon=1e-5, **kwargs):
         super().__init__(momentum=momentum, epsilon=epsilon, **kwargs)
 
     def call(self, inputs, training=None):
-        learns = bool(training) and self.trainable
+        learns = bool(training) and self.trainable and not self.keeps_statistics
         if keras.backend.backend() == "tensorflow":
             if not learns:
                 return self._fused(inputs, learns=False)[0]

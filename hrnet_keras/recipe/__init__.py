@@ -24,6 +24,7 @@ class ModelRecipe:
         lineage: as in the builder.
         align_corners: as in the builder.
         head: as in the builder.
+        framework: as in the builder.
     """
 
     name: str
@@ -34,6 +35,7 @@ class ModelRecipe:
     lineage: str | None = None
     align_corners: bool | None = None
     head: str | None = None
+    framework: str | None = None
 
     def check(self) -> None:
         """The builder knows what it can build."""
@@ -76,6 +78,7 @@ class OptimizerRecipe:
         nesterov: whether SGD looks ahead.
         weight_decay: on every weight.
         rate_factors: beginnings of layer names whose learning rate is so many times the others' (SGD).
+        clip_norm: longest gradient, all weights' together; null: any.
     """
 
     name: Literal["sgd", "adam", "adamw"] = "sgd"
@@ -84,10 +87,11 @@ class OptimizerRecipe:
     nesterov: bool = False
     weight_decay: float = 0.0005
     rate_factors: dict[str, float] = field(default_factory=dict)
+    clip_norm: float | None = None
 
     def check(self) -> None:
         """Raises `ValueError` where a number is out of its range."""
-        above_zero(learning_rate=self.learning_rate)
+        above_zero(learning_rate=self.learning_rate, clip_norm=self.clip_norm)
         zero_or_more(weight_decay=self.weight_decay)
         if not 0 <= self.momentum < 1:
             raise ValueError(f"momentum: expected 0 up to 1, given {self.momentum}")
@@ -102,17 +106,21 @@ class ScheduleRecipe:
         milestones: epochs after which `steps` lowers the rate.
         warmup_epochs: over which the rate first rises.
         warmup_steps: the same in steps, instead.
+        warmup_start: part of the rate that `steps` rises from.
     """
 
     name: Literal["poly", "steps", "constant"] = "poly"
     milestones: list[int] = field(default_factory=list)
     warmup_epochs: float = 0.0
     warmup_steps: int = 0
+    warmup_start: float = 0.001
 
     def check(self) -> None:
         """Raises `ValueError` where a number is out of its range."""
         above_zero(milestones=min(self.milestones, default=None))
-        zero_or_more(warmup_epochs=self.warmup_epochs, warmup_steps=self.warmup_steps)
+        zero_or_more(
+            warmup_epochs=self.warmup_epochs, warmup_steps=self.warmup_steps, warmup_start=self.warmup_start
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -122,8 +130,10 @@ class TrainRecipe:
     Args:
         epochs: passes over the training split.
         batch: pictures per step, over all replicas.
-        batch_norm: `batch` statistics; `frozen`: the batch norms stay as they are; `group`: every picture by itself
-            over groups of channels (GroupNormalization in their place). The last two are for batches of a few pictures.
+        batch_norm: `batch` statistics; `running`: those that the weights bring, while scales and offsets learn (as
+            detectors are trained from published trunks); `frozen`: the batch norms stay as they are; `group`: every
+            picture by itself over groups of channels (GroupNormalization in their place). The last three are for
+            batches of a few pictures.
         precise_batch_norm: measure the running statistics anew over training batches before every score while steps are
             few (fewer than `10 / (1 - momentum)` of the batch norms).
         precision: of the computation; weights stay float32.
@@ -133,7 +143,7 @@ class TrainRecipe:
 
     epochs: int = 484
     batch: int = 12
-    batch_norm: Literal["batch", "frozen", "group"] = "batch"
+    batch_norm: Literal["batch", "running", "frozen", "group"] = "batch"
     precise_batch_norm: bool = True
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
     seed: int = 0

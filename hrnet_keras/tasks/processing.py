@@ -106,7 +106,9 @@ class PredictOptions:
     Attributes:
         scores: also answers the probability of every pixel's class.
         protocol: how pictures are shown to the net, see the task's `inference.processor`.
-        size: of the pictures as the net sees them: (height, width), or one number for the long side.
+        size: of the pictures as the net sees them: (height, width), or one number for the long side; of a detector the
+            bounds (short, long).
+        min_score: objects of a lower score are left out.
         refine_iterations: how often a face is cut again around the points that were found.
         box_format: what kind of boxes of faces are given, see `tasks.landmark.faces.BOXES`.
         data: info of the data set that is scored, its points or classes in the model's order.
@@ -115,6 +117,7 @@ class PredictOptions:
     scores: bool = False
     protocol: Any = None
     size: int | tuple[int, int] | None = None
+    min_score: float | None = None
     refine_iterations: int | None = None
     box_format: str | None = None
     data: DatasetInfo | None = None

@@ -106,6 +106,7 @@ class Task:
         output_strides: that a model can be built with, the default first.
         may_align_corners: whether nets with aligned corners exist.
         starts_others: whether its weights start nets of other tasks, as ImageNet's do.
+        starts_from_any: whether its nets may start from the trunk of any other task.
         variants_alike: whether published weights of all variants answer to the name of their data set, as their nets
             differ in biases alone.
         input_keys: words of an example that its predictor is told beside the picture.
@@ -139,6 +140,7 @@ class Task:
     output_strides: tuple[int, ...] = (1,)
     may_align_corners: bool = False
     starts_others: bool = False
+    starts_from_any: bool = False
     variants_alike: bool = False
     input_keys: tuple[str, ...] = ()
     saved_as: str | None = None

@@ -67,10 +67,10 @@ def build(recipe: Recipe, data: datasets.Dataset) -> keras.Model:
     update_info(model, **recipe.augment.export_metadata())
     if recipe.train.batch_norm == "group":
         return convert_to_group_norm(model)
-    if recipe.train.batch_norm == "frozen":
-        for layer in model.layers:
-            if isinstance(layer, keras.layers.BatchNormalization):
-                layer.trainable = False
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.trainable = recipe.train.batch_norm != "frozen"
+            layer.keeps_statistics = recipe.train.batch_norm == "running"
     return model
 
 
@@ -106,21 +106,25 @@ def schedule_of(recipe: Recipe, steps: int) -> keras.optimizers.schedules.Learni
     rate, schedule = recipe.optimizer.learning_rate, recipe.schedule
     warmup = schedule.warmup_steps or round(schedule.warmup_epochs * steps)
     if schedule.name == "steps":
-        return StepSchedule(rate, [epoch * steps for epoch in schedule.milestones], warmup_steps=warmup)
+        milestones = [epoch * steps for epoch in schedule.milestones]
+        return StepSchedule(rate, milestones, warmup_steps=warmup, warmup_start=schedule.warmup_start)
     power = {"poly": 0.9, "constant": 0.0}[schedule.name]
     return PolySchedule(rate, recipe.train.epochs * steps, power, warmup_steps=warmup)
 
 
 def optimizer_of(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
     """The optimizer of a recipe, its schedule counted in steps."""
-    options, schedule = recipe.optimizer, schedule_of(recipe, steps)
+    options = recipe.optimizer
+    schedule = schedule_of(recipe, steps)
+    clip = options.clip_norm
     if options.name == "adamw":
-        return keras.optimizers.AdamW(schedule, weight_decay=options.weight_decay)
+        return keras.optimizers.AdamW(schedule, weight_decay=options.weight_decay, global_clipnorm=clip)
     if options.name == "adam":
-        return TorchAdam(schedule)
+        return TorchAdam(schedule, global_clipnorm=clip)
     return TorchSGD(
-        schedule, options.momentum, options.nesterov, options.weight_decay, rate_factors=options.rate_factors
-    )
+        schedule, options.momentum, options.nesterov, options.weight_decay, rate_factors=options.rate_factors,
+        global_clipnorm=clip,
+    )  # fmt: skip
 
 
 def stream_of(recipe: Recipe, data: datasets.Dataset, *, worker: int = 0, workers: int = 1) -> Callable[..., Any]:

@@ -47,8 +47,13 @@ def recompute_statistics(model: keras.Model, batches: Iterable[Any]) -> int:
     count = 0
     for layer in layers:
         layer.momentum = 0.0  # so each step leaves the statistics of its batch alone
+    norms = keras.Model(model.inputs, [layer.output for layer in layers])  # what comes behind them is not run
+
+    @tf.function(reduce_retracing=True)
+    def forward(images):
+        norms(images, training=True)
+
     try:
-        forward = tf.function(lambda images: model(images, training=True), reduce_retracing=True)
         for images in batches:
             forward(images)
             count += 1
@@ -104,4 +109,5 @@ class Statistics(keras.callbacks.Callback):
 
 
 def _norms(model: keras.Model) -> list[keras.layers.Layer]:
-    return [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable]
+    norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    return [layer for layer in norms if layer.trainable and not getattr(layer, "keeps_statistics", False)]

@@ -51,8 +51,9 @@ class Augment:
             raise ValueError(f"scale_range: expected up to the long side of scale, {self.scale[0]}, given {highest}")
 
     def export_metadata(self) -> dict[str, Any]:
-        """The fields of `ModelInfo` that a model trained so has: none, it takes pictures of any size."""
-        return {}
+        """The fields of `ModelInfo` that a model trained so has: the sides at which it is shown pictures."""
+        long, short = self.scale
+        return {"input_size": (short, long)}
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,143 @@
+"""One picture of any size -> the objects in it, in the picture's own coordinates."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from hrnet_keras.tasks.detection.files import write as write
+from hrnet_keras.tasks.detection.parts.paste import paste_each
+from hrnet_keras.tasks.detection.resizing import Size, resize, resize_rule
+from hrnet_keras.tasks.processing import Arrays, PredictOptions, Request, Runtime
+from hrnet_keras.tasks.results import Objects
+
+LONG, SHORT = 1333, 800  # pixels of the sides that published detectors see
+UNIT = 32  # both sides of the net's input are multiples of it
+LEAST = 64
+PADDING = -1.0  # where the picture has ended
+
+
+def processor(runtime: Runtime, options: PredictOptions) -> "DetectionProcessor":
+    """What shows pictures to a detector and reads its boxes.
+
+    Args:
+        runtime: of the model.
+        options: `size`: of the pictures as the net sees them, the aspect ratio kept: (short, long) side at most, or the
+            long side alone; default: that of the model's training, else (800, 1333). `min_score`: objects of a lower
+            score are left out.
+
+    Raises:
+        ValueError: a size that can't be, or one for a model of one input size.
+    """
+    info = runtime.info
+    if any(runtime.input_size):
+        if options.size is not None:
+            raise ValueError(f"size={options.size!r}: the model sees all pictures at {runtime.input_size}")
+    bounds = _bounds(options.size if options.size is not None else info.input_size)
+    # The official lineage counts the last pixel as part of a box.
+    is_v1 = info.lineage == "official"
+    return DetectionProcessor(runtime.input_size, bounds, options.min_score or 0.0, is_v1)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """How a picture was shown, (height, width) each.
+
+    Attributes:
+        own: of the picture.
+        shown: as the net saw it, without padding.
+    """
+
+    own: Size
+    shown: Size
+
+
+@dataclass(frozen=True)
+class DetectionProcessor:
+    """A `tasks.processing.Processor`: the whole picture, resized and padded; its results are `Objects`.
+
+    Attributes:
+        input_size: of the net, `None` where it takes any.
+        bounds: (short, long) side at most.
+        min_score: of the objects that are reported.
+        is_v1: whether boxes end on their last pixel.
+        flip: mirrored pictures are not looked at.
+    """
+
+    input_size: tuple[int | None, int | None]
+    bounds: Size
+    min_score: float = 0.0
+    is_v1: bool = False
+    flip: bool = False
+
+    def preprocess(self, image: np.ndarray) -> Request:
+        """The picture as the net is shown it.
+
+        Args:
+            image: uint8 RGB `(height, width, 3)`.
+        """
+        own = (image.shape[0], image.shape[1])
+        size = shown_size(own, self.bounds, self.input_size)
+        row = padded(resize(image, size), padded_size(size, self.input_size))
+        return Request(row[None], Shown(own, size))
+
+    def decode(self, raw: Arrays, mirrored: Arrays | None) -> Arrays:
+        return raw
+
+    def postprocess(self, decoded: Arrays, back: Shown) -> Objects:
+        count = int(decoded["valid"][0])
+        scores = decoded["scores"][0][:count]
+        kept = int((scores >= self.min_score).sum())  # best first
+        scale = [back.own[1] / back.shown[1], back.own[0] / back.shown[0]] * 2
+        boxes = decoded["boxes"][0][:kept].astype(np.float64) * scale
+        masks = None
+        if "masks" in decoded:
+            masks = np.zeros((kept, *back.own), bool)
+            pasted = paste_each(decoded["masks"][0][:kept], boxes, back.own, plus_one=self.is_v1)
+            for mask, values in zip(masks, pasted, strict=True):
+                mask[:] = values
+        if self.is_v1:
+            boxes = boxes + [0, 0, 1, 1]
+        return Objects(boxes, scores[:kept], decoded["labels"][0][:kept].astype(np.int32), masks)
+
+
+def shown_size(own: Size, bounds: Size, input_size: tuple[int | None, int | None] = (None, None)) -> Size:
+    """Height and width at which the net sees a picture, without padding.
+
+    Args:
+        own: of the picture.
+        bounds: (short, long) side at most.
+        input_size: of a net of one size: the picture is made to fit into it instead.
+    """
+    if not any(input_size):
+        return resize_rule(own, long=bounds[1], short=bounds[0])
+    factor = min(limit / side for limit, side in zip(input_size, own, strict=True) if limit)
+    height, width = (max(int(side * factor + 0.5), 1) for side in own)
+    return min(height, input_size[0] or height), min(width, input_size[1] or width)
+
+
+def padded_size(size: Size, input_size: tuple[int | None, int | None] = (None, None)) -> Size:
+    """Height and width of the net's input for a picture of `size`: the next multiples of 32, or the net's own."""
+    height, width = (max(-(-side // UNIT) * UNIT, LEAST) for side in size)
+    return input_size[0] or height, input_size[1] or width
+
+
+def padded(image: np.ndarray, size: Size, value: Any = PADDING) -> np.ndarray:
+    """A picture as float32 with `value` at its right and bottom, up to `size`."""
+    whole = np.empty((*size, 3), np.float32)
+    height, width = image.shape[:2]
+    whole[:height, :width] = image
+    whole[height:] = value
+    whole[:height, width:] = value
+    return whole
+
+
+def _bounds(size: Any) -> Size:
+    """(short, long) of what a user, or a model's info, says; raises `ValueError` for what is no size."""
+    if size is None:
+        return SHORT, LONG
+    numbers: list[Any] = [size] if np.isscalar(size) else list(size)
+    are_whole = all(isinstance(number, (int, np.integer)) and not isinstance(number, bool) for number in numbers)
+    if not are_whole or len(numbers) not in (1, 2) or min(numbers) < 1:
+        raise ValueError(f"size={size!r}: expected (short, long) side, or the long side alone, in pixels")
+    return int(min(numbers)), int(max(numbers))
