@@ -1,22 +1,32 @@
 """Objects drawn over the picture that they were found in: boxes, what they are, masks."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from PIL import Image, ImageDraw
 
 from hrnet_keras.datasets import distinct_colour
+from hrnet_keras.datasets.objects import masks_of
 from hrnet_keras.tasks.lettering import lettering
+
+Colour = tuple[int, int, int]
+Place = tuple[float, float, float, float]  # xyxy
 
 OPACITY = 0.45  # of masks
 LEAST_LETTERS, MOST_LETTERS = 10, 32  # pixels
 
 
-def draw(image, result, info, *, threshold=0.3, masks=True, names=True):
+def draw(
+    image: np.ndarray, result: dict[str, Any], info: Any, *, threshold: float = 0.3, masks: bool = True,
+    names: bool = True,
+) -> np.ndarray:  # fmt: skip
     """Draws the objects of a picture, every class in a colour of its own; the best lie on top.
 
     Args:
         image: uint8 RGB `(height, width, 3)`.
         result: dict with `boxes` `(n, 4)` xyxy and `labels` `(n,)`, perhaps `scores` `(n,)` and `masks` `(n, height,
-            width)`: of a result or an example. Crowds of an example (`crowd`) are drawn by a thin box.
+            width)` or outlines (`segments`, see `datasets.objects`): of a result or an example. Crowds of an example (`crowd`) are drawn by a thin box.
         info: `class_names` and `palette` (RGB per class) as attributes, where it has them.
         threshold: score from which an object is drawn.
         masks: draws the masks, too.
@@ -31,8 +41,8 @@ def draw(image, result, info, *, threshold=0.3, masks=True, names=True):
     if scores is not None:
         order = [int(i) for i in np.argsort(scores, kind="stable") if scores[i] >= threshold]
     colours = [_colour(info, labels[i]) for i in range(len(boxes))]
-    if masks and result.get("masks") is not None:
-        image = _with_masks(image, result["masks"], order, colours)
+    if masks and ("masks" in result or "segments" in result):
+        image = _with_masks(image, masks_of(result), order, colours)
     picture = Image.fromarray(image)
     pen = ImageDraw.Draw(picture)
     shorter = min(image.shape[:2])
@@ -46,17 +56,17 @@ def draw(image, result, info, *, threshold=0.3, masks=True, names=True):
     return np.array(picture)
 
 
-def _colour(info, label):
+def _colour(info: Any, label: int) -> Colour:
     palette = getattr(info, "palette", None) or ()
     return tuple(palette[label]) if label < len(palette) else distinct_colour(int(label))
 
 
-def _name(info, label):
+def _name(info: Any, label: int) -> str:
     names = getattr(info, "class_names", None) or ()
     return names[label].replace("_", " ") if label < len(names) else f"class {label}"
 
 
-def _with_masks(image, masks, order, colours):
+def _with_masks(image: np.ndarray, masks: Any, order: Sequence[int], colours: Sequence[Colour]) -> np.ndarray:
     mixed = image.copy()
     for i in order:
         mask = np.asarray(masks[i], bool)
@@ -64,7 +74,7 @@ def _with_masks(image, masks, order, colours):
     return mixed
 
 
-def _draw_box(pen, box, colour, width):
+def _draw_box(pen: ImageDraw.ImageDraw, box: np.ndarray, colour: Colour, width: int) -> None:
     """A box inside its edges, with a dark line around it that shows it on grounds of its own colour."""
     left, top, right, bottom = (round(float(edge)) for edge in box)
     right, bottom = max(right - 1, left), max(bottom - 1, top)
@@ -73,10 +83,13 @@ def _draw_box(pen, box, colour, width):
     pen.rectangle((left, top, right, bottom), outline=colour, width=width)
 
 
-def _write_names(pen, boxes, labels, scores, order, colours, info):
+def _write_names(
+    pen: ImageDraw.ImageDraw, boxes: np.ndarray, labels: np.ndarray, scores: Any, order: Sequence[int],
+    colours: Sequence[Colour], info: Any,
+) -> None:  # fmt: skip
     """What everything is, the best on top; these choose their places first."""
     size = int(np.clip(min(pen.im.size) / 32, LEAST_LETTERS, MOST_LETTERS))
-    signs = []
+    signs: list[tuple[Place, str, Any, Colour]] = []
     for i in reversed(order):
         font, text = lettering(_name(info, labels[i]), int(labels[i]), size)
         if scores is not None:
@@ -88,7 +101,9 @@ def _write_names(pen, boxes, labels, scores, order, colours, info):
         _write(pen, *sign)
 
 
-def _place(box, sides, size, taken):
+def _place(
+    box: np.ndarray, sides: tuple[float, float], size: tuple[int, int], taken: Sequence[Place]
+) -> Place:  # fmt: skip
     """Where a name of sides (width, height) goes in a picture of `size` (width, height), as xyxy.
 
     Above its box, inside it at the top, below it, or inside at the bottom: the first place where it covers no other
@@ -104,11 +119,11 @@ def _place(box, sides, size, taken):
     return next((place for place in places if not any(_overlap(place, other) for other in taken)), places[0])
 
 
-def _overlap(a, b):
+def _overlap(a: Place, b: Place) -> bool:
     return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
-def _write(pen, place, text, font, colour):
+def _write(pen: ImageDraw.ImageDraw, place: Place, text: str, font: Any, colour: Colour) -> None:
     """Letters on a ground of their object's colour."""
     pen.rectangle(place, fill=colour)
     brightness = np.dot(colour, (0.299, 0.587, 0.114))

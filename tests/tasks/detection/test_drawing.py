@@ -76,6 +76,8 @@ def test_truth_and_models_without_names_are_drawn():
     example = town.example(0)
     drawn = draw(example["image"], example, town.info)
     assert drawn.shape == example["image"].shape and (drawn != example["image"]).any()
+    outlined = {word: value for word, value in example.items() if word != "masks"}
+    np.testing.assert_array_equal(draw(example["image"], outlined, town.info), drawn)
     nameless = draw(GREY, result(scores=None), SimpleNamespace())
     assert (nameless != draw(GREY, result(scores=None), SimpleNamespace(), names=False)).any()
     nothing = {
