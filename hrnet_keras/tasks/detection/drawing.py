@@ -26,7 +26,8 @@ def draw(
     Args:
         image: uint8 RGB `(height, width, 3)`.
         result: dict with `boxes` `(n, 4)` xyxy and `labels` `(n,)`, perhaps `scores` `(n,)` and `masks` `(n, height,
-            width)` or outlines (`segments`, see `datasets.objects`): of a result or an example. Crowds of an example (`crowd`) are drawn by a thin box.
+            width)` or outlines (`segments`, see `datasets.objects`): of a result or an example. Crowds of an example
+            (`crowd`) are drawn by a thin box.
         info: `class_names` and `palette` (RGB per class) as attributes, where it has them.
         threshold: score from which an object is drawn.
         masks: draws the masks, too.
