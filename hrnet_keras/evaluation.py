@@ -49,8 +49,9 @@ def evaluate(
             dict of what is to be different from the default: that of the weights' published score, else of the
             data set's (single scale). For points a dict with `flip`: whether the mirrored crop is looked at, too.
         save: folder that gets every answer as a file, named like its example: label maps in the data set's own coding,
-            points as JSON. Answers of an earlier run are replaced, files of the data set never; names that lead out of
-            the folder (`../x`) are taken from their common folder on.
+            points and boxes as JSON; for detection also `results.bbox.json` and, with masks, `results.segm.json`, as
+            COCO's evaluator and server take them. Answers of an earlier run are replaced, files of the data set never;
+            names that lead out of the folder (`../x`) are taken from their common folder on.
         verbose: prints progress and the table.
         **options: of the data set given by name. Where lineages read a set differently (COCO, COFW), it is read as the
             model learnt it, unless `lineage` says otherwise.
@@ -58,7 +59,8 @@ def evaluate(
     Returns:
         The metric's result as a dict; for segmentation `mIoU`, `pixel_accuracy`, `mean_accuracy`, and per class `IoU`
         and `accuracy`; for faces `NME` and what goes with it, in percent; for persons `AP` and COCO's other figures,
-        0..1, or `PCKh` or `PCK`, in percent.
+        0..1, or `PCKh` or `PCK`, in percent; for objects `AP` and COCO's other figures, 0..1, of boxes and (`mask_AP`
+        ...) of masks, and per class `class_AP` and `class_AP50`.
 
     Raises:
         ValueError: a model of other classes or points than the data set's, unknown names, bad files, no data set for a
@@ -90,6 +92,8 @@ def evaluate(
             task.module("inference").write(words, stems[i], dataset.to_file)
         if verbose:
             _print_progress(i + 1, count)
+    if save is not None and hasattr(metric, "save"):
+        metric.save(save)
     figures = metric.result()
     if verbose:
         print(task.module("metrics").table(figures))

@@ -52,7 +52,7 @@ class Metric:
         self.pictures: dict[Any, dict[str, Any]] = {}
         self.truth: list[dict[str, Any]] = []
         self.results: list[dict[str, Any]] = []
-        self.has_masks = False
+        self._found_masks, self._compares_masks = False, True
 
     def update(self, result: Mapping[str, Any], example: Example) -> None:
         """Adds one picture, also one without objects.
@@ -75,16 +75,24 @@ class Metric:
         if image_id in self.pictures:
             raise ValueError(f"{name}: a picture with image_id {image_id!r} has been scored already")
         truth = _truth_of(example, image_id, self.category_ids)
-        if found.masks is not None and ("masks" in example or "segments" in example):
-            _check_outlines(found.masks, truth, example)
-            self.has_masks = True
-        picture = {"id": image_id}
-        if "size" in example:
-            height, width = map(int, example["size"])
-            picture |= {"height": height, "width": width}
-        self.pictures[image_id] = picture
+        size = _size_of(example)
+        has_outlines = "masks" in example or "segments" in example
+        if found.masks is not None and has_outlines:
+            truth = _with_outlines(truth, found.masks, size, name)
+            self._found_masks = True
+        elif len(found.boxes) or not all(entry.get("segmentation") for entry in truth):
+            self._compares_masks = False
+        entries = found.to_coco(image_id, self.class_ids)
+        self.pictures[image_id] = {"id": image_id}
+        if size is not None:
+            self.pictures[image_id] |= {"height": size[0], "width": size[1]}
         self.truth += truth
-        self.results += found.to_coco(image_id, self.class_ids)
+        self.results += entries
+
+    @property
+    def has_masks(self) -> bool:
+        """Whether masks can be scored: all pictures so far have outlines and, where something was found, masks."""
+        return self._found_masks and self._compares_masks
 
     def result(self) -> dict[str, Any]:
         """Returns a dict: COCO's twelve figures by the names `FIGURES` (0..1), per class `class_AP` and `class_AP50`.
@@ -175,6 +183,8 @@ def _checked(result: Mapping[str, Any], name: str, classes: int) -> Objects:
             shapes += f", masks {np.shape(masks)}"
         raise ValueError(f"{name}: {shapes}: expected (n, 4), (n,), (n,) and, if any, masks (n, height, width)")
     check_finite(name, boxes=boxes, scores=scores)
+    if count and labels.min() < 0:
+        raise ValueError(f"{name}: label {labels.min()}: expected class ids, 0 or more")
     kept = labels < classes
     if masks is not None:
         masks = np.asarray(masks)[kept]
@@ -203,14 +213,31 @@ def _whole(entry: dict[str, Any], image_id: Any) -> dict[str, Any]:
     return {"area": width * height, "iscrowd": 0, **entry, "image_id": image_id}
 
 
-def _check_outlines(masks: np.ndarray, truth: list[dict[str, Any]], example: Example) -> None:
-    """Raises `ValueError` where masks can't be compared with the truth's outlines."""
-    name = example["name"]
-    height, width = example["size"] if "size" in example else np.shape(example["masks"])[1:]
+def _size_of(example: Example) -> tuple[int, int] | None:
+    """(height, width) of the picture, where that is known."""
+    if "size" in example:
+        height, width = example["size"]
+    elif "masks" in example:
+        height, width = np.shape(example["masks"])[1:]
+    else:
+        return None
+    return int(height), int(width)
+
+
+def _with_outlines(
+    truth: list[dict[str, Any]], masks: np.ndarray, size: tuple[int, int] | None, name: str
+) -> list[dict[str, Any]]:
+    """The truth with outlines that evaluators can draw; raises `ValueError` where masks can't be compared with them."""
+    if size is None:
+        raise ValueError(f"{name}: outlines without the picture's size: expected size (height, width)")
+    drawn = []
     for entry in truth:
         where = f"{name}: annotation {entry.get('id')}"
-        if checked_segment(entry.get("segmentation"), (height, width), where, lenient=True) is None:
+        outline = checked_segment(entry.get("segmentation"), size, where, lenient=True)
+        if outline is None:
             raise ValueError(f"{where}: has no outline: expected polygons or run lengths of every object")
-    if len(masks) and masks.shape[1:] != (height, width):
+        drawn.append({**entry, "segmentation": outline})
+    if len(masks) and masks.shape[1:] != size:
         shape = f"{masks.shape[2]}x{masks.shape[1]}"
-        raise ValueError(f"{name}: masks of {shape}: the picture is {width}x{height} (width x height)")
+        raise ValueError(f"{name}: masks of {shape}: the picture is {size[1]}x{size[0]} (width x height)")
+    return drawn
