@@ -55,7 +55,7 @@ class CocoTable:
         self._is_kept = is_learnt & (self._labels >= 0)
         corners = np.concatenate([xywh[:, :2], xywh[:, :2] + xywh[:, 2:]], axis=1)
         self._boxes = cut_boxes(corners, sides)
-        self.has_outlines = bool(columns.outlined.any())
+        self.has_outlines = columns.has_outlines
         self.has_truth = objects.annotated
         # COCO's evaluator looks entries up by their ids, and takes 0 for none.
         self._is_renumbered = not has_unique_ids(objects)
@@ -131,18 +131,15 @@ def category_places(objects: CocoObjects) -> np.ndarray:
 def _places(
     given: Sequence[Id], ids: Sequence[Id], objects: CocoObjects, key: str, what: str, listing: str
 ) -> np.ndarray:
-    places: dict[Any, int] = {str(number): i for i, number in enumerate(ids)}
-    places.update({number: i for i, number in enumerate(ids)})
+    places = {number: i for i, number in enumerate(ids)}
     try:
-        return np.array([places[number] for number in given], np.int64)
-    except (KeyError, TypeError):
+        return np.fromiter(map(places.__getitem__, given), np.int64, len(given))
+    except (KeyError, TypeError):  # one that is not there, or no id at all
         pass
-    found = []
-    for j, number in enumerate(given):
-        place = places.get(number if isinstance(number, int) else str(number), places.get(str(number)))
-        if place is None or number is None:
-            raise DataError(_stranger(objects, j, key, what, listing))
-        found.append(place)
+    by_text = {str(number): i for number, i in places.items()}
+    found = [by_text.get(str(number)) for number in given]
+    if None in found:
+        raise DataError(_stranger(objects, found.index(None), key, what, listing))
     return np.array(found, np.int64)
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from hrnet_keras.datasets.reading import DataError, FilePath
 from hrnet_keras.datasets.text import MARKS, read_text
 
-PART = 1 << 23  # bytes that are looked at together
+PART = 1 << 16  # bytes that are looked at together; more leave the caches, and wake the garbage collector
 WINDOW = 1 << 12  # bytes in which a key or number is looked for first
 SPACE = re.compile(rb"[ \t\r\n]*")
 STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
@@ -192,6 +192,7 @@ class Members:
                 self.at += brackets.closed + 1
                 return
             self.at += int(brackets.ends[-1])
+            size = PART
 
     def _entries(self, part: bytes, brackets: "_Brackets", is_first: bool) -> Entries:
         text = brackets.shallow(part)
