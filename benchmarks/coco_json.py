@@ -39,7 +39,8 @@ def annotation(rng, number, picture):
     else:
         segmentation = [polygon(rng, x, y, wide, high) for _ in range(1 + int(rng.uniform() < 0.1))]
     return {
-        "segmentation": segmentation, "area": round(float(wide * high), 4), "iscrowd": int(isinstance(segmentation, dict)),
+        "segmentation": segmentation, "area": round(float(wide * high), 4),
+        "iscrowd": int(isinstance(segmentation, dict)),
         "image_id": picture, "bbox": box, "category_id": 1 + int(rng.integers(CLASSES)), "id": number,
     }  # fmt: skip
 
@@ -48,7 +49,8 @@ def generate(file, pictures, objects):
     """Writes the file: its objects in an order that has nothing to do with the pictures', as COCO's."""
     rng = np.random.default_rng(SEED)
     images = [
-        {"license": 3, "file_name": f"{5 * i + 9:012}.jpg", "coco_url": f"http://images.cocodataset.org/{5 * i + 9:012}.jpg",
+        {"license": 3, "file_name": f"{5 * i + 9:012}.jpg",
+         "coco_url": f"http://images.cocodataset.org/{5 * i + 9:012}.jpg",
          "height": 480, "width": 640, "date_captured": "2013-11-14 11:18:45",
          "flickr_url": f"http://farm9.staticflickr.com/8186/{8119368305 + i}_4e622c8349_z.jpg", "id": 5 * i + 9}
         for i in range(pictures)
@@ -95,7 +97,6 @@ CONTENDERS = {"pycocotools": read_theirs, "hrnet_keras": read_ours}
 
 def measure(name, file):
     """Runs in a process of its own: seconds, growth of the peak of memory over the imports, and what was found."""
-    import pycocotools.coco
 
     import hrnet_keras.datasets.coco_table  # noqa: F401
 
@@ -141,9 +142,8 @@ def main():
     lines = ["| reader | seconds | ratio | memory MB | ratio | peak of the process MB |", "|---|---|---|---|---|---|"]
     for name, one in results.items():
         ratios = [one[key] / peer[key] for key in ("seconds", "MB")]
-        lines.append(
-            f"| {name} | {one['seconds']:.1f} | {ratios[0]:.2f} | {one['MB']:.0f} | {ratios[1]:.2f} | {one['peak']:.0f} |"
-        )
+        cells = (f"{one['seconds']:.1f}", f"{ratios[0]:.2f}", f"{one['MB']:.0f}", f"{ratios[1]:.2f}")
+        lines.append(f"| {name} | {' | '.join(cells)} | {one['peak']:.0f} |")
     title = f"{machine()}; {options.pictures:,} pictures, {options.objects:,} objects, {size / 1e6:.0f} MB"
     table = title + "\n\n" + "\n".join(lines)
     print(table)
