@@ -43,8 +43,8 @@ def check_convention(
     low, high = numbers.min(), numbers.max()
     if low >= -1 and high <= NORMALISED:  # VOC's corners count from 1
         raise DataError(
-            f"{origin}: all {len(numbers)} boxes lie between {min(0, low):g} and {high:g}, as shares of a picture's sides "
-            f"do: expected {expected} in {unit}; multiply x by the picture's width and y by its height"
+            f"{origin}: all {len(numbers)} boxes lie between {min(0, low):g} and {high:g}, as shares of a picture's "
+            f"sides do: expected {expected} in {unit}; multiply x by the picture's width and y by its height"
         )
     other = OTHERS[expected]
     strange = ~_fits(numbers, sizes, expected)

@@ -73,8 +73,9 @@ def folder_of_pictures(split: str, root: Path, file: Path, names: Sequence[str])
     some = {names[i] for i in (0, len(names) // 2, len(names) - 1) if names}
     places = [file.parent, *(root / place.format(split=word) for place in FOLDERS for word in spellings(split))]
     counts = [len([name for name in some if (place / name).is_file()]) for place in places]
-    if some and max(counts):
-        return places[counts.index(max(counts))]
+    most = max(counts)
+    if most > 0:
+        return places[counts.index(most)]
     return next((place for place in places[1:] if place != root and place.is_dir()), root)
 
 
