@@ -170,6 +170,21 @@ def _drawn(segment: Any, size: Size) -> np.ndarray:
     return run_lengths.decode(segment)
 
 
+def run_lengths_of(mask: np.ndarray) -> dict[str, Any]:
+    """COCO's run length encoding of a mask, not compressed: lengths of 0s and 1s by turns, column by column.
+
+    Args:
+        mask: bool `(height, width)`.
+
+    Returns:
+        `{"size": [height, width], "counts": list of numbers}`.
+    """
+    columns = mask.T.ravel()
+    changes = np.flatnonzero(columns[1:] != columns[:-1]) + 1
+    lengths = np.diff([0, *changes.tolist(), columns.size]).tolist()
+    return {"size": list(mask.shape), "counts": [0, *lengths] if columns[0] else lengths}
+
+
 def checked_segment(segment: Any, size: Size, where: str, *, lenient: bool = False) -> Any:
     """An entry's "segmentation" that pycocotools can draw.
 
