@@ -41,7 +41,7 @@ def check_convention(
     if not len(numbers):
         return
     low, high = numbers.min(), numbers.max()
-    if low >= -1 and high <= NORMALISED:  # VOC's corners count from 1
+    if low >= -1 and 0 < high <= NORMALISED:  # VOC's corners count from 1
         raise DataError(
             f"{origin}: all {len(numbers)} boxes lie between {min(0, low):g} and {high:g}, as shares of a picture's "
             f"sides do: expected {expected} in {unit}; multiply x by the picture's width and y by its height"

@@ -12,7 +12,8 @@ from hrnet_keras.datasets.box_checks import CXCYWH
 from hrnet_keras.datasets.box_places import ALL, CLASS_FILES, SPLITS, classes_of, pictures_below, spellings, within
 from hrnet_keras.datasets.listed_objects import Picture, Thing, listed_set
 from hrnet_keras.datasets.listing import files_in
-from hrnet_keras.datasets.objects import FEWEST_NUMBERS, BoxSet
+from hrnet_keras.datasets.objects import BoxSet
+from hrnet_keras.datasets.outlines import FEWEST_NUMBERS
 from hrnet_keras.datasets.point_files import as_path, is_number
 from hrnet_keras.datasets.reading import FilePath, image_size
 from hrnet_keras.datasets.text import read_text

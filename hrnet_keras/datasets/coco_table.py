@@ -10,7 +10,8 @@ import numpy as np
 from hrnet_keras.datasets.coco_objects import CocoObjects, name_of
 from hrnet_keras.datasets.dataset import Example
 from hrnet_keras.datasets.info import DatasetInfo
-from hrnet_keras.datasets.objects import LEAST_SIDE, BoxSet, checked_segment, cut_boxes, learnable
+from hrnet_keras.datasets.objects import LEAST_SIDE, BoxSet, cut_boxes, learnable
+from hrnet_keras.datasets.outlines import checked_segment
 from hrnet_keras.datasets.point_files import Id
 from hrnet_keras.datasets.points import absent_files, names_of
 from hrnet_keras.datasets.reading import DataError, image_size
@@ -105,7 +106,7 @@ class CocoTable:
             entry["area"] = float(self._areas[place])
         if self._is_renumbered:
             entry["id"] = place + 1
-        entry.setdefault("iscrowd", 0)
+        entry["iscrowd"] = entry.get("iscrowd") or 0
         entry["category_id"] = self._category_ids[self._categories[place]]
         return entry
 
@@ -153,12 +154,12 @@ def _stranger(objects: CocoObjects, j: int, key: str, what: str, listing: str) -
 
 
 def has_unique_ids(objects: CocoObjects) -> bool:
-    """Whether every annotation has an id of its own that is a number other than 0."""
+    """Whether every annotation has an id of its own that is a whole number other than 0."""
     ids = objects.columns.ids
-    try:
-        return len(set(ids)) == len(ids) and not {0, None}.intersection(ids)
-    except TypeError:  # a list or object in the place of an id
+    if not set(map(type, ids)) <= {int}:
         return False
+    distinct = set(ids)
+    return len(distinct) == len(ids) and 0 not in distinct
 
 
 def check_ids(objects: CocoObjects) -> None:

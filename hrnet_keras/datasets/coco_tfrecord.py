@@ -12,7 +12,8 @@ from hrnet_keras.datasets.box_places import spellings
 from hrnet_keras.datasets.coco_detection import CATEGORY_IDS
 from hrnet_keras.datasets.dataset import Example
 from hrnet_keras.datasets.listing import files_in
-from hrnet_keras.datasets.objects import LEAST_SIDE, BoxSet, as_truth, cut_boxes, learnable, run_lengths_of
+from hrnet_keras.datasets.objects import LEAST_SIDE, BoxSet, as_truth, cut_boxes, learnable
+from hrnet_keras.datasets.outlines import run_lengths_of
 from hrnet_keras.datasets.published import published_info
 from hrnet_keras.datasets.reading import FilePath
 

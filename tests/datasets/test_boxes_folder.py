@@ -155,6 +155,8 @@ OUTLINES = {
         "counts": [7680],
     },
     "annotation 0: run lengths that don't add up to the 7680 pixels": {"size": [80, 96], "counts": [7000]},
+    "annotation 0: run lengths that don't add": {"size": [80, 96], "counts": "0"},
+    "0: run lengths that don't add": {"size": [80, 96], "counts": "abc def"},
     "annotation 0: segmentation: expected run lengths with 'size'": {"size": [80, 96]},
     "annotation 0: segmentation: expected a list of polygons": [10, 10, 60, 70, 5, 6],
 }

@@ -6,7 +6,8 @@ import numpy as np
 
 from hrnet_keras.datasets.dataset import Example
 from hrnet_keras.datasets.info import DatasetInfo
-from hrnet_keras.datasets.objects import LEAST_SIDE, BoxSet, as_truth, run_lengths_of
+from hrnet_keras.datasets.objects import LEAST_SIDE, BoxSet, as_truth
+from hrnet_keras.datasets.outlines import run_lengths_of
 from hrnet_keras.datasets.toytown.classes import CLASSES, THINGS
 from hrnet_keras.datasets.toytown.scene import draw_scene
 
