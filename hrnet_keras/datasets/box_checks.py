@@ -9,48 +9,60 @@ from hrnet_keras.datasets.reading import DataError, FilePath
 NORMALISED = 1.5  # no number of a file of pixels is below this one in all boxes
 MANY, NEARLY_ALL = 0.2, 0.95  # shares of boxes that say that a whole file is of another convention
 SLACK = 0.02  # share of a picture's side by which a box may reach beyond it: cut without a word
-XYWH, XYXY = "left, top, width, height", "left, top, right, bottom"
+XYWH, XYXY, CXCYWH = "left, top, width, height", "left, top, right, bottom", "centre x, centre y, width, height"
+OTHERS = {XYWH: XYXY, XYXY: XYWH, CXCYWH: XYXY}  # what each is most often confused with
 
 
-def check_convention(numbers: np.ndarray, sizes: np.ndarray, origin: FilePath, expected: str) -> None:
+def corners_of(numbers: np.ndarray, convention: str) -> np.ndarray:
+    """Boxes of a convention (`XYWH`, `XYXY`, `CXCYWH`) as xyxy; both float64 `(n, 4)`."""
+    if convention == XYXY:
+        return numbers
+    first, sides = numbers[:, :2], numbers[:, 2:]
+    if convention == CXCYWH:
+        first = first - sides / 2
+    return np.concatenate([first, first + sides], axis=1)
+
+
+def check_convention(
+    numbers: np.ndarray, sizes: np.ndarray, origin: FilePath, expected: str, unit: str = "pixels"
+) -> None:
     """Raises where the boxes of a file, taken together, are of another convention than the file's layout says.
 
     Args:
-        numbers: float64 `(n, 4)`, as the file has them.
+        numbers: float64 `(n, 4)` in pixels, as the file has them.
         sizes: `(n, 2)`, height and width of every box's picture.
         origin: the file or folder, for the message.
-        expected: `XYWH` or `XYXY`.
+        expected: `XYWH`, `XYXY` or `CXCYWH`.
+        unit: what the file's own numbers are in, for the message.
 
     Raises:
-        DataError: all numbers lie between 0 and 1, or most boxes fit their pictures only in the other convention.
+        DataError: all numbers lie between 0 and 1, or most boxes fit their pictures only in another convention.
     """
     if not len(numbers):
         return
-    if numbers.min() >= 0 and numbers.max() <= NORMALISED:
+    low, high = numbers.min(), numbers.max()
+    if low >= -1 and 0 < high <= NORMALISED:  # VOC's corners count from 1
         raise DataError(
-            f"{origin}: all {len(numbers)} boxes lie between 0 and {numbers.max():g}, as shares of a picture's sides "
-            f"do: expected {expected} in pixels; multiply x by the picture's width and y by its height"
+            f"{origin}: all {len(numbers)} boxes lie between {min(0, low):g} and {high:g}, as shares of a picture's "
+            f"sides do: expected {expected} in {unit}; multiply x by the picture's width and y by its height"
         )
-    other = XYWH if expected == XYXY else XYXY
+    other = OTHERS[expected]
     strange = ~_fits(numbers, sizes, expected)
     if strange.mean() >= MANY and _fits(numbers, sizes, other).mean() >= NEARLY_ALL:
         raise DataError(
             f"{origin}: {int(strange.sum())} of {len(numbers)} boxes don't fit their pictures as {expected}, and "
-            f"nearly all do as {other}, which they seem to be: expected {expected} in pixels"
+            f"nearly all do as {other}, which they seem to be: expected {expected} in {unit}"
         )
 
 
 def _fits(numbers: np.ndarray, sizes: np.ndarray, convention: str) -> np.ndarray:
     """Whether boxes have an area inside their pictures in a convention; bool `(n,)`."""
-    corners = numbers if convention == XYXY else corners_of(numbers)
-    limits = np.asarray(sizes, np.float64)[:, ::-1] * (1 + SLACK) + 1
+    corners = corners_of(numbers, convention)
+    sides = np.asarray(sizes, np.float64)[:, ::-1]
+    slack = SLACK * sides + 1
     has_area = (corners[:, 2:] > corners[:, :2]).all(1)
-    return np.logical_and(has_area, (corners[:, 2:] <= limits).all(1))
-
-
-def corners_of(xywh: np.ndarray) -> np.ndarray:
-    """Boxes given as left, top, width, height, as xyxy; both float64 `(n, 4)`."""
-    return np.concatenate([xywh[:, :2], xywh[:, :2] + xywh[:, 2:]], axis=1)
+    is_inside = (corners[:, :2] >= -slack).all(1) & (corners[:, 2:] <= sides + slack).all(1)
+    return np.logical_and(has_area, is_inside)
 
 
 def check_each(boxes: np.ndarray, sizes: np.ndarray, where: Callable[[int], str]) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from hrnet_keras.datasets import DataError, DatasetInfo, distinct_colour
 from hrnet_keras.datasets.box_checks import XYWH, check_convention, check_each, corners_of
+from hrnet_keras.datasets.box_places import file_of_split, folder_of_pictures, within
 from hrnet_keras.datasets.coco_objects import CocoObjects, name_of, read_objects
 from hrnet_keras.datasets.coco_table import CocoTable, box_set, check_ids, located, picture_places, sizes_of
 from hrnet_keras.datasets.listing import files_in
@@ -16,14 +17,13 @@ from hrnet_keras.datasets.objects import BoxSet
 from hrnet_keras.datasets.point_files import Id
 from hrnet_keras.datasets.reading import FilePath
 
-# What tools call the splits, and where they put a split's json.
-OTHER_NAMES = {"train": ("training",), "val": ("valid", "validation"), "test": ("testing",)}
+# Where tools put the json of a split.
 PLACES = (
     "{split}.json", "annotations/{split}.json", "instances_{split}.json", "annotations/instances_{split}.json",
     "annotations/instances_{split}2017.json", "{split}/_annotations.coco.json", "{split}/annotations.json",
     "annotations/{split}/instances.json",
 )  # fmt: skip
-FOLDERS = ("images/{split}", "{split}/images", "{split}", "images", "images/{split}2017", "{split}2017", "data", ".")
+START = 1 << 16  # bytes of a json in which the lists of COCO's layout begin
 
 
 def read_coco_boxes(
@@ -39,10 +39,15 @@ def read_coco_boxes(
     Raises:
         DataError: as `boxes_folder.load`.
     """
-    file = within(root, annotations) if annotations is not None else _json_of(split, root, drawn)
+    if annotations is None:
+        file = file_of_split(split, root, PLACES, jsons_in(root), drawn=drawn, what="json")
+    else:
+        file = within(root, annotations)
     objects = read_objects(file)
     check_ids(objects)
-    folder = within(root, images) if images is not None else _folder_of(split, root, file, objects)
+    folder = folder_of_pictures(split, root, file, list(objects.pictures.values()))
+    if images is not None:
+        folder = within(root, images)
     numbers, files = located(objects, folder, archive="the pictures", partial=partial)
     sizes = sizes_of(objects, numbers, files)
     names, labels = _classes(objects, class_names)
@@ -57,44 +62,18 @@ def read_coco_boxes(
     return box_set(info, split, CocoTable(checked, sizes, labels), checked, numbers, files)
 
 
-def within(root: Path, path: FilePath) -> Path:
-    """A path that is given as it is, or within `root`."""
-    inside = root / path
-    return inside if inside.exists() and not Path(path).exists() else Path(path)
+def jsons_in(root: Path) -> list[Path]:
+    """The json files in COCO's layout in a folder, where tools put them."""
+    files = [file for pattern in ("*.json", "annotations/*.json", "*/_annotations.coco.json", "*/annotations.json")
+             for file in files_in(root, pattern)]  # fmt: skip
+    return [file for file in dict.fromkeys(files) if _is_coco(file)]
 
 
-def spellings(split: str) -> tuple[str, ...]:
-    """What a split may be called."""
-    return (split, *OTHER_NAMES.get(split, ()))
-
-
-def _json_of(split: str, root: Path, drawn: bool) -> Path:
-    """The json of a split; `drawn`: also the only one that is there."""
-    for word in spellings(split):
-        for place in PLACES:
-            if (root / place.format(split=word)).is_file():
-                return root / place.format(split=word)
-    found = [*files_in(root, "*.json"), *files_in(root, "annotations/*.json")]
-    if drawn and split != "train":
-        return _json_of("train", root, drawn)
-    if len(found) == 1 and drawn:
-        return found[0]
-    here = ", ".join(str(file.relative_to(root)) for file in found) or "none"
-    hint = "; option annotations names another, val_part draws a split from one file" if found else ""
-    raise DataError(
-        f"{root}: holds no json of split {split!r}: expected {split}.json, annotations/instances_{split}.json or "
-        f"{split}/_annotations.coco.json (json files here: {here}){hint}"
-    )
-
-
-def _folder_of(split: str, root: Path, file: Path, objects: CocoObjects) -> Path:
-    """The folder in which the first picture lies; where none is, the one in which it should."""
-    first = next(iter(objects.pictures.values()), "")
-    places = [file.parent, *(root / place.format(split=word) for place in FOLDERS for word in spellings(split))]
-    there = next((place for place in places if first and (place / first).is_file()), None)
-    if there is not None:
-        return there
-    return next((place for place in places[1:] if place != root and place.is_dir()), root)
+def _is_coco(file: Path) -> bool:
+    """Whether a json begins like one in COCO's layout."""
+    with open(file, "rb") as stream:
+        start = stream.read(START).replace(b"\0", b"")  # UTF-16 has a zero byte in every letter
+    return b'"images"' in start or b'"annotations"' in start
 
 
 def _classes(objects: CocoObjects, chosen: Sequence[str] | None) -> tuple[tuple[str, ...], dict[Id, int]]:
@@ -129,6 +108,6 @@ def _checked(objects: CocoObjects, sizes: np.ndarray) -> CocoObjects:
         begin, end = int(columns.begins[number]), int(columns.ends[number])
         return name_of(objects.file.parsed(objects.file.read(begin, end)), objects.file)
 
-    check_each(corners_of(xywh), sides[taken], where)
+    check_each(corners_of(xywh, XYWH), sides[taken], where)
     areas = np.where(columns.areas > 0, columns.areas, np.nan)
     return replace(objects, columns=replace(columns, areas=areas))

@@ -5,11 +5,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hrnet_keras.datasets import DataError
-from hrnet_keras.datasets.boxes_coco import read_coco_boxes
+from hrnet_keras.datasets.boxes_coco import jsons_in, read_coco_boxes
+from hrnet_keras.datasets.boxes_csv import csvs_in, read_csv_boxes
+from hrnet_keras.datasets.boxes_voc import read_voc_boxes, xmls_in
+from hrnet_keras.datasets.boxes_yolo import is_yolo, read_yolo_boxes
 from hrnet_keras.datasets.objects import BoxSet
 from hrnet_keras.datasets.reading import FilePath
 
-READERS = {"coco": read_coco_boxes}
+READERS = {"coco": read_coco_boxes, "voc": read_voc_boxes, "yolo": read_yolo_boxes, "csv": read_csv_boxes}
+LOOKS = {"coco": jsons_in, "voc": xmls_in, "yolo": is_yolo, "csv": csvs_in}  # whether a folder holds such files
+LAYOUTS = "a json in COCO's layout, VOC's xml files, YOLO's text files or a csv"
 
 
 def load(
@@ -20,14 +25,15 @@ def load(
     """Opens pictures with boxes.
 
     Args:
-        split: for example `"train"`.
+        split: for example `"train"`; `"all"`: all pictures of one file or folder.
         root: the folder.
         format: one of `READERS`; `None`: recognised by what lies in the folder.
         class_names: the classes to take, in the order of their ids; objects of others are left out. `None`: all.
         val_part: part of the pictures that makes up the split `"val"`, where all have one annotation file or folder; a
             share below 1, or a number of pictures. It is drawn by a hash of the pictures' names, so it stays the same,
             and further pictures don't move the others (with a share). The other splits are the rest.
-        annotations: the annotation file or folder; a path, or one within `root`. `None`: looked for.
+        annotations: the annotation file or folder; a path, or one within `root`, in which `{split}` stands for the
+            split. `None`: looked for.
         images: the folder of the pictures, likewise.
         partial: takes the pictures that are there, where not all are.
 
@@ -47,14 +53,35 @@ def load(
         raise ValueError(f"format={format!r}: expected {', '.join(map(repr, READERS))}, or none")
     if val_part is not None and not val_part > 0:
         raise ValueError(f"val_part={val_part!r}: expected a share below 1, or a number of pictures")
-    reader = READERS[format or "coco"]
-    dataset = reader(
+    annotations, images = _of_split(annotations, split), _of_split(images, split)
+    kind = format or _format_of(root, annotations)
+    dataset = READERS[kind](
         split, root, annotations=annotations, images=images, class_names=class_names, partial=partial,
         drawn=val_part is not None,
     )  # fmt: skip
     if val_part is None:
         return dataset
     return _drawn(dataset, split, val_part)
+
+
+def _of_split(path: FilePath | None, split: str) -> str | None:
+    return None if path is None else str(path).replace("{split}", split)
+
+
+def _format_of(root: Path, annotations: FilePath | None) -> str:
+    """The format of what lies in a folder."""
+    suffix = Path(annotations).suffix.lower() if annotations is not None else ""
+    if suffix in (".json", ".csv"):
+        return "coco" if suffix == ".json" else "csv"
+    found = [kind for kind, looks in LOOKS.items() if looks(root)]
+    if not found:
+        raise DataError(f"{root}: holds no boxes: expected {LAYOUTS}")
+    if len(found) > 1:
+        raise DataError(
+            f"{root}: holds files of the formats {' and '.join(found)}: say which with the option format, or name a "
+            "json or csv with the option annotations"
+        )
+    return found[0]
 
 
 def _drawn(dataset: BoxSet, split: str, val_part: float) -> BoxSet:

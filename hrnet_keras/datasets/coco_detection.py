@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from hrnet_keras.datasets import DataError, DatasetInfo, distinct_colour
-from hrnet_keras.datasets.boxes_coco import within
+from hrnet_keras.datasets.box_places import within
 from hrnet_keras.datasets.coco_objects import CocoObjects, read_objects
 from hrnet_keras.datasets.coco_table import CocoTable, box_set, check_ids, located, sizes_of
 from hrnet_keras.datasets.matching import in_words, places_in

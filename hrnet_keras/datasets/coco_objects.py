@@ -4,8 +4,10 @@ The file of COCO's training set has 860,001 objects in 450 MB; their boxes and c
 each entry stands in the file another 14. Outlines stay in the file.
 """
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ from hrnet_keras.datasets.point_files import Id, as_path, number_of, size_of, va
 from hrnet_keras.datasets.reading import DataError, FilePath
 
 Size = tuple[int, int]
+WORDS = ("image_id", "category_id", "id", "bbox", "area", "iscrowd")  # of an entry of "annotations"
 
 
 @dataclass
@@ -26,7 +29,8 @@ class Columns:
         ids: of the objects; `None` where an entry has none.
         xywh: float64 `(n, 4)`.
         areas: float64 `(n,)`; NaN where none is stated.
-        crowd, ignored, outlined: bool `(n,)`.
+        crowd, ignored: bool `(n,)`.
+        has_outlines: whether one of them has an outline.
         begins, ends: int64 `(n,)`, the entry's bytes in the file.
     """
 
@@ -37,7 +41,7 @@ class Columns:
     areas: np.ndarray
     crowd: np.ndarray
     ignored: np.ndarray
-    outlined: np.ndarray
+    has_outlines: bool
     begins: np.ndarray
     ends: np.ndarray
 
@@ -68,6 +72,7 @@ class _Parts:
     """What is gathered while a file is read."""
 
     pictures: dict[Id, str] = field(default_factory=dict)
+    names: set[str] = field(default_factory=set)
     sizes: list[Size | None] = field(default_factory=list)
     categories: dict[Id, str] = field(default_factory=dict)
     columns: list[Columns] = field(default_factory=list)
@@ -91,7 +96,7 @@ def read_objects(path: FilePath, remedy: str = "", *, annotated: bool = True) ->
     seen = set()
     for key in members:
         if key == "images":
-            parts.pictures, parts.sizes = {}, []
+            parts.pictures, parts.names, parts.sizes = {}, set(), []
             for entries in members.entries():
                 _add_pictures(entries.values, parts, path)
         elif key == "annotations" and annotated:
@@ -106,18 +111,17 @@ def read_objects(path: FilePath, remedy: str = "", *, annotated: bool = True) ->
 
 
 def _add_pictures(entries: list[dict], parts: _Parts, path: FilePath) -> None:
-    names = set(parts.pictures.values())
     for entry in entries:
         where = f"{path}: images[{len(parts.pictures)}]"
         number = value_of(entry, "id", where)
         name = value_of(entry, "file_name", where)
-        if not isinstance(number, int | str) or not isinstance(name, str) or not name:
+        if not isinstance(number, (int, str)) or not isinstance(name, str) or not name:
             raise DataError(f"{where}: id {number!r}, file_name {name!r}: expected a number and the path of a picture")
         name = as_path(name)
-        if number in parts.pictures or name in names:
+        if number in parts.pictures or name in parts.names:
             raise DataError(f"{where}: id {number!r}, file_name {name!r}: stands there twice; remove one")
         parts.pictures[number] = name
-        names.add(name)
+        parts.names.add(name)
         is_stated = entry.get("height") is not None and entry.get("width") is not None
         parts.sizes.append(size_of(entry, where) if is_stated else None)
 
@@ -141,38 +145,50 @@ def _categories_of(entries: Any, path: FilePath) -> dict[Id, str]:
 
 def _columns_of(entries: Entries, file: JsonFile) -> Columns:
     values = entries.values
+    pictures, categories, ids, boxes, areas, crowd = _words_of(values)
+    ignored = np.zeros(len(values), bool)
+    if any("ignore" in entry for entry in values):
+        ignored[:] = [bool(entry.get("ignore")) for entry in values]
+    has_outlines = any(entry.get("segmentation") for entry in values)
     return Columns(
-        [entry.get("image_id") for entry in values],  # type: ignore[misc]
-        [entry.get("category_id") for entry in values],  # type: ignore[misc]
-        [entry.get("id") for entry in values],
-        _boxes_of(entries, file),
-        _areas_of(entries, file),
-        np.array([bool(entry.get("iscrowd")) for entry in values], bool),
-        np.array([bool(entry.get("ignore")) for entry in values], bool),
-        np.array([bool(entry.get("segmentation")) for entry in values], bool),
-        entries.begins,
-        entries.ends,
-    )
+        list(pictures), list(categories), list(ids), _boxes_of(boxes, entries, file), _areas_of(areas, entries, file),
+        np.array(list(map(bool, crowd)), bool), ignored, has_outlines, entries.begins, entries.ends,
+    )  # fmt: skip
 
 
-def _boxes_of(entries: Entries, file: JsonFile) -> np.ndarray:
-    """`bbox` of entries, float64 `(n, 4)`."""
+def _words_of(values: list[dict]) -> list[tuple]:
+    """What the entries say of each of `WORDS`; `None` where they don't."""
     try:
-        boxes = np.array([entry["bbox"] for entry in entries.values])
-    except (KeyError, ValueError):  # none, or lists of several lengths
-        boxes = np.array([None])
-    if boxes.dtype.kind in "iuf" and boxes.shape == (len(entries.values), 4) and np.isfinite(boxes).all():
-        return boxes.astype(np.float64)
+        return list(zip(*map(itemgetter(*WORDS), values), strict=True))
+    except KeyError:
+        return [tuple(entry.get(word) for entry in values) for word in WORDS]
+
+
+def _floats(values: Sequence[Any]) -> np.ndarray | None:
+    """Finite numbers as float64 `(n,)`; `None` where others, or words, are among them."""
+    if not set(map(type, values)) <= {int, float}:
+        return None
+    try:
+        array = np.fromiter(values, np.float64, len(values))
+    except OverflowError:
+        return None
+    return array if np.isfinite(array).all() else None
+
+
+def _boxes_of(boxes: Sequence[Any], entries: Entries, file: JsonFile) -> np.ndarray:
+    """`bbox` of entries, float64 `(n, 4)`."""
+    if set(map(type, boxes)) <= {list} and set(map(len, boxes)) <= {4}:
+        flat = _floats(list(itertools.chain.from_iterable(boxes)))
+        if flat is not None:
+            return flat.reshape(-1, 4)
     return np.array([xywh_of(entry, name_of(entry, file)) for entry in _whole(entries, file)]).reshape(-1, 4)
 
 
-def _areas_of(entries: Entries, file: JsonFile) -> np.ndarray:
+def _areas_of(areas: Sequence[Any], entries: Entries, file: JsonFile) -> np.ndarray:
     """`area` of entries, float64 `(n,)`; NaN where there is none, or null."""
-    areas = [entry.get("area") for entry in entries.values]
-    if None not in areas:
-        array = np.array(areas)
-        if array.dtype.kind in "iuf" and array.ndim == 1 and np.isfinite(array).all():
-            return array.astype(np.float64)
+    array = _floats(areas)
+    if array is not None:
+        return array
     stated = [
         np.nan if entry.get("area") is None else number_of(entry, "area", name_of(entry, file))
         for entry in entries.values
@@ -203,6 +219,7 @@ def _joined(parts: list[Columns]) -> Columns:
     flags, numbers = np.zeros(0, bool), np.zeros(0)
     return Columns(
         listed("pictures"), listed("categories"), listed("ids"), joined("xywh", np.zeros((0, 4))),
-        joined("areas", numbers), joined("crowd", flags), joined("ignored", flags), joined("outlined", flags),
+        joined("areas", numbers), joined("crowd", flags), joined("ignored", flags),
+        any(part.has_outlines for part in parts),
         joined("begins", numbers.astype(np.int64)), joined("ends", numbers.astype(np.int64)),
     )  # fmt: skip

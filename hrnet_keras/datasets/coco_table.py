@@ -10,7 +10,8 @@ import numpy as np
 from hrnet_keras.datasets.coco_objects import CocoObjects, name_of
 from hrnet_keras.datasets.dataset import Example
 from hrnet_keras.datasets.info import DatasetInfo
-from hrnet_keras.datasets.objects import LEAST_SIDE, BoxSet, checked_segment, cut_boxes, learnable
+from hrnet_keras.datasets.objects import LEAST_SIDE, BoxSet, cut_boxes, learnable
+from hrnet_keras.datasets.outlines import checked_segment
 from hrnet_keras.datasets.point_files import Id
 from hrnet_keras.datasets.points import absent_files, names_of
 from hrnet_keras.datasets.reading import DataError, image_size
@@ -55,7 +56,7 @@ class CocoTable:
         self._is_kept = is_learnt & (self._labels >= 0)
         corners = np.concatenate([xywh[:, :2], xywh[:, :2] + xywh[:, 2:]], axis=1)
         self._boxes = cut_boxes(corners, sides)
-        self.has_outlines = bool(columns.outlined.any())
+        self.has_outlines = columns.has_outlines
         self.has_truth = objects.annotated
         # COCO's evaluator looks entries up by their ids, and takes 0 for none.
         self._is_renumbered = not has_unique_ids(objects)
@@ -105,7 +106,7 @@ class CocoTable:
             entry["area"] = float(self._areas[place])
         if self._is_renumbered:
             entry["id"] = place + 1
-        entry.setdefault("iscrowd", 0)
+        entry["iscrowd"] = entry.get("iscrowd") or 0
         entry["category_id"] = self._category_ids[self._categories[place]]
         return entry
 
@@ -131,18 +132,15 @@ def category_places(objects: CocoObjects) -> np.ndarray:
 def _places(
     given: Sequence[Id], ids: Sequence[Id], objects: CocoObjects, key: str, what: str, listing: str
 ) -> np.ndarray:
-    places: dict[Any, int] = {str(number): i for i, number in enumerate(ids)}
-    places.update({number: i for i, number in enumerate(ids)})
+    places = {number: i for i, number in enumerate(ids)}
     try:
-        return np.array([places[number] for number in given], np.int64)
-    except (KeyError, TypeError):
+        return np.fromiter(map(places.__getitem__, given), np.int64, len(given))
+    except (KeyError, TypeError):  # one that is not there, or no id at all
         pass
-    found = []
-    for j, number in enumerate(given):
-        place = places.get(number if isinstance(number, int) else str(number), places.get(str(number)))
-        if place is None or number is None:
-            raise DataError(_stranger(objects, j, key, what, listing))
-        found.append(place)
+    by_text = {str(number): i for number, i in places.items()}
+    found = [by_text.get(str(number)) for number in given]
+    if None in found:
+        raise DataError(_stranger(objects, found.index(None), key, what, listing))
     return np.array(found, np.int64)
 
 
@@ -156,12 +154,12 @@ def _stranger(objects: CocoObjects, j: int, key: str, what: str, listing: str) -
 
 
 def has_unique_ids(objects: CocoObjects) -> bool:
-    """Whether every annotation has an id of its own that is a number other than 0."""
+    """Whether every annotation has an id of its own that is a whole number other than 0."""
     ids = objects.columns.ids
-    try:
-        return len(set(ids)) == len(ids) and not {0, None}.intersection(ids)
-    except TypeError:  # a list or object in the place of an id
+    if not set(map(type, ids)) <= {int}:
         return False
+    distinct = set(ids)
+    return len(distinct) == len(ids) and 0 not in distinct
 
 
 def check_ids(objects: CocoObjects) -> None:

@@ -21,7 +21,6 @@ from hrnet_keras.datasets.reading import DataError, FilePath, ImageFile
 Size = tuple[int, int]
 LEAST_SIDE = 32  # pixels of the shorter side of a picture that is trained on: mmdet's `min_size`
 LEAST_EDGE = 1.0  # pixels of a box's width and height
-FEWEST_NUMBERS = 6  # of a polygon: three points
 
 
 class ObjectTable(Protocol):
@@ -168,63 +167,6 @@ def _drawn(segment: Any, size: Size) -> np.ndarray:
     if isinstance(segment["counts"], list):
         return run_lengths.decode(run_lengths.frPyObjects(segment, *size))
     return run_lengths.decode(segment)
-
-
-def checked_segment(segment: Any, size: Size, where: str, *, lenient: bool = False) -> Any:
-    """An entry's "segmentation" that pycocotools can draw.
-
-    Args:
-        segment: as the json has it.
-        size: of the picture.
-        where: file and annotation, for messages.
-        lenient: leaves polygons of fewer than three points out instead of refusing them, as COCO's own files have some.
-
-    Returns:
-        A list of polygons, a run length encoding, or `None` where there is no outline.
-
-    Raises:
-        DataError: neither; a polygon of two points or of numbers that are none; run lengths of another size or sum.
-
-    Source: the minimum of three points as in mmdet and detectron2; pycocotools takes four numbers for a box.
-    """
-    if not segment:
-        return None
-    if isinstance(segment, dict):
-        _check_run_lengths(segment, size, where)
-        return segment
-    if not isinstance(segment, list) or not all(isinstance(polygon, list) for polygon in segment):
-        raise DataError(f"{where}: segmentation: expected a list of polygons [[x, y, x, y, ...], ...] or run lengths")
-    whole = [polygon for polygon in segment if len(polygon) >= FEWEST_NUMBERS and len(polygon) % 2 == 0]
-    if len(whole) < len(segment) and not lenient:
-        short = next(polygon for polygon in segment if polygon not in whole)
-        raise DataError(f"{where}: a polygon of {len(short)} numbers: expected x and y of three points or more")
-    for polygon in whole:
-        _check_numbers(polygon, where)
-    return whole or None
-
-
-def _check_numbers(polygon: list, where: str) -> None:
-    array = np.array(polygon)
-    if array.ndim != 1 or array.dtype.kind not in "iuf" or not np.isfinite(array).all():
-        raise DataError(f"{where}: a polygon with something else than finite numbers: expected x, y, x, y, ...")
-
-
-def _check_run_lengths(segment: dict, size: Size, where: str) -> None:
-    stated = segment.get("size")
-    counts = segment.get("counts")
-    if not isinstance(stated, list) or len(stated) != 2 or not isinstance(counts, list | str | bytes):
-        raise DataError(f"{where}: segmentation: expected run lengths with 'size' [height, width] and 'counts'")
-    if tuple(stated) != tuple(size):
-        raise DataError(
-            f"{where}: run lengths of {stated[1]}x{stated[0]}, the picture is {size[1]}x{size[0]} (width x height): "
-            "expected the same size"
-        )
-    if isinstance(counts, list):
-        is_whole = all(isinstance(count, int) and count >= 0 for count in counts)
-        if not is_whole or sum(counts) != size[0] * size[1]:
-            raise DataError(
-                f"{where}: run lengths that don't add up to the {size[0] * size[1]} pixels of their picture"
-            )
 
 
 def as_truth(row: Example, category_ids: Sequence[int] = (), first_id: int = 1) -> list[dict[str, Any]]:

@@ -1,51 +1,25 @@
 """Your own boxes: files as tools write them, and what is said about wrong ones."""
 
-import json
-
 import numpy as np
 import pytest
 from PIL import Image
 
 from hrnet_keras import datasets
 from hrnet_keras.datasets import DataError
-
-SIZES = {"a.jpg": (96, 80), "b.png": (64, 120), "sub/c.jpg": (100, 100)}  # width, height
-BOXES = {"a.jpg": [(10, 10, 60, 70), (20.5, 5, 96, 40)], "b.png": [], "sub/c.jpg": [(0, 0, 100, 50)]}
-
-
-def pictures(folder):
-    for name, size in SIZES.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", size, (90, 20, 20)).save(folder / name)
-    return folder
-
-
-def coco_json():
-    images = [
-        {"id": i, "file_name": name, "width": width, "height": height}
-        for i, (name, (width, height)) in enumerate(SIZES.items())
-    ]
-    entries = [(i, box) for i, boxes in enumerate(BOXES.values()) for box in boxes]
-    annotations = [
-        {"id": j, "image_id": i, "category_id": 3 + 4 * (j % 2), "bbox": [x, y, right - x, bottom - y],
-         "area": (right - x) * (bottom - y), "iscrowd": 0}
-        for j, (i, (x, y, right, bottom)) in enumerate(entries)
-    ]  # fmt: skip
-    categories = [{"id": 7, "name": "cat"}, {"id": 3, "name": "dog"}]
-    return {"images": images, "annotations": annotations, "categories": categories}
+from tests.box_files import BOXES, SIZES, coco_json, pictures, write_json
 
 
 @pytest.fixture
 def root(tmp_path):
     pictures(tmp_path / "images")
-    (tmp_path / "train.json").write_text(json.dumps(coco_json()))
+    write_json(tmp_path / "train.json", coco_json())
     return tmp_path
 
 
 def rewrite(root, change):
     whole = coco_json()
     change(whole)
-    (root / "train.json").write_text(json.dumps(whole))
+    write_json(root / "train.json", whole)
 
 
 def check(found, labels=((0, 1), (), (0,))):
@@ -78,8 +52,7 @@ def test_a_json(root):
 )  # fmt: skip
 def test_places(tmp_path, json_file, folder):
     pictures(tmp_path / folder)
-    (tmp_path / json_file).parent.mkdir(exist_ok=True)
-    (tmp_path / json_file).write_text(json.dumps(coco_json()))
+    write_json(tmp_path / json_file, coco_json())
     check(datasets.load("boxes", "train", tmp_path))
     with pytest.raises(DataError, match=r"holds no json of split 'val': expected val.json, .*json files here: "):
         datasets.load("boxes", "val", tmp_path)
@@ -89,6 +62,8 @@ def test_options_name_places(root):
     (root / "train.json").rename(root / "mine.json")
     (root / "images").rename(root / "pictures")
     check(datasets.load("boxes", "train", root, annotations="mine.json", images=root / "pictures", format="coco"))
+    (root / "mine.json").rename(root / "mine_val.json")
+    check(datasets.load("boxes", "val", root, annotations="mine_{split}.json", images="pictures"))
 
 
 def test_classes_are_chosen_by_name(root):
@@ -180,6 +155,8 @@ OUTLINES = {
         "counts": [7680],
     },
     "annotation 0: run lengths that don't add up to the 7680 pixels": {"size": [80, 96], "counts": [7000]},
+    "annotation 0: run lengths that don't add": {"size": [80, 96], "counts": "0"},
+    "0: run lengths that don't add": {"size": [80, 96], "counts": "abc def"},
     "annotation 0: segmentation: expected run lengths with 'size'": {"size": [80, 96]},
     "annotation 0: segmentation: expected a list of polygons": [10, 10, 60, 70, 5, 6],
 }
@@ -229,7 +206,7 @@ def test_a_part_does_not_move_when_pictures_come(root):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"format": "cocoa"}, "format='cocoa': expected 'coco'"),
+        ({"format": "cocoa"}, "format='cocoa': expected 'coco', 'voc', 'yolo', 'csv'"),
         ({"val_part": 0}, "val_part=0: expected a share below 1, or a number of pictures"),
         ({"val_part": 3}, "val_part=3: leaves nothing of 3 pictures for split 'train'"),
         ({"root": None}, "boxes: expected root"),

@@ -7,6 +7,7 @@ import numpy as np
 from hrnet_keras.datasets.dataset import Example
 from hrnet_keras.datasets.info import DatasetInfo
 from hrnet_keras.datasets.objects import LEAST_SIDE, BoxSet, as_truth
+from hrnet_keras.datasets.outlines import run_lengths_of
 from hrnet_keras.datasets.toytown.classes import CLASSES, THINGS
 from hrnet_keras.datasets.toytown.scene import draw_scene
 
@@ -69,7 +70,7 @@ class DrawnObjects:
             "labels": np.array([THINGS.index(label) for label in scene["labels"]], np.int32),
             "crowd": is_small,
             "areas": masks.sum((1, 2)).astype(np.float64),
-            "segments": tuple(_run_lengths(mask) for mask in masks),
+            "segments": tuple(run_lengths_of(mask) for mask in masks),
             "masks": np.packbits(masks, axis=-1),
         }
 
@@ -102,11 +103,3 @@ def open_objects(town: "Toytown", smallest: float = SMALLEST) -> Objects:
         source=town.info.source, terms=town.info.terms,
     )  # fmt: skip
     return Objects(info, town.split, town.names, (), DrawnObjects(town, smallest))
-
-
-def _run_lengths(mask: np.ndarray) -> dict:
-    """COCO's run length encoding of a mask, not compressed: lengths of 0s and 1s by turns, column by column."""
-    columns = mask.T.ravel()
-    changes = np.flatnonzero(columns[1:] != columns[:-1]) + 1
-    lengths = np.diff([0, *changes.tolist(), columns.size]).tolist()
-    return {"size": list(mask.shape), "counts": [0, *lengths] if columns[0] else lengths}
