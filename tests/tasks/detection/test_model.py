@@ -11,34 +11,11 @@ import tensorflow as tf
 
 import hrnet_keras as hk
 from hrnet_keras.layers.model_info import info_of
-
-
-def scene(masks=False):
-    """Two pictures with a coloured box or two; the second is 32 columns narrower than the batch."""
-    rng = np.random.default_rng(0)
-    images = np.full((2, 64, 96, 3), 90, np.float32)
-    images[1, :, 64:] = -1
-    targets = {
-        "boxes": np.array([[[8, 8, 40, 40], [50, 20, 90, 60]], [[10, 5, 50, 60], [0, 0, 0, 0]]], np.float32),
-        "labels": np.array([[0, 1], [1, -1]], np.int32),
-    }
-    of_masks = np.zeros((2, 2, 64, 96), np.uint8)
-    for image, boxes, labels, drawn in zip(images, targets["boxes"], targets["labels"], of_masks, strict=True):
-        for (left, top, right, bottom), label, mask in zip(boxes.astype(int), labels, drawn, strict=True):
-            image[top:bottom, left:right] = rng.uniform(0, 255, 3) if label >= 0 else 0
-            mask[top:bottom, left:right] = 1
-    if masks:
-        targets["masks"] = of_masks
-    return images, targets
-
-
-def small(framework="faster_rcnn", **options):
-    keras.utils.set_random_seed(0)
-    return hk.HRNetV2pW18SmallV1(task="det", framework=framework, num_classes=2, **options)
+from tests.tasks.detection.tiny import scene, tiny
 
 
 def test_compile_and_fit(tmp_path):
-    model = small("mask_rcnn")
+    model = tiny("mask_rcnn")
     images, targets = scene(masks=True)
     with pytest.raises(ValueError, match="a detector brings its own losses"):
         model.compile("adam", loss="mse")
@@ -59,7 +36,7 @@ def test_compile_and_fit(tmp_path):
 
 def test_padding_is_known_by_its_pixels():
     """A picture alone and the same one in a wider batch: boxes stay inside, and detections are alike."""
-    model = small()
+    model = tiny()
     images, _ = scene()
     alone = model.predict(images[1:, :, :64], verbose=0)
     padded = model.predict(images[1:], verbose=0)
@@ -79,13 +56,13 @@ from hrnet_keras.layers.model_info import info_of
 from hrnet_keras.tasks.detection.losses import objective
 from hrnet_keras.tasks.detection.recipe import Loss
 from hrnet_keras.tasks.objective import ObjectiveModel
-from tests.tasks.detection.test_model import scene, small
+from tests.tasks.detection.tiny import scene, tiny
 data = tf.data.Dataset.from_tensors(scene(masks=True)).unbatch().batch(2).repeat()
 devices = [device.name for device in tf.config.list_logical_devices("CPU")]
 results = []
 for strategy in (tf.distribute.get_strategy(), tf.distribute.MirroredStrategy(devices)):
     with strategy.scope():
-        model = small("mask_rcnn")
+        model = tiny("mask_rcnn")
         for layer in model.layers:
             layer.keeps_statistics = True
         # All samples kept, so that nothing is drawn; a picture for each, of different numbers of objects.
@@ -101,7 +78,6 @@ print("ALIKE", len(devices), one)
 """
 
 
-@pytest.mark.slow
 def test_two_replicas_learn_what_one_does():
     command = [sys.executable, "-c", REPLICAS]
     done = subprocess.run(command, cwd=Path(__file__).parents[3], capture_output=True, text=True)
@@ -109,7 +85,7 @@ def test_two_replicas_learn_what_one_does():
 
 
 def test_pictures_of_many_sizes_cost_few_traces():
-    model = small()
+    model = tiny()
     rng = np.random.default_rng(0)
     for i in range(8):
         size = (64 + 32 * (i % 4), 64 + 32 * (i % 3))

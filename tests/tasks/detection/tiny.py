@@ -1,0 +1,49 @@
+"""A detector whose trunk is a few strided convolutions: what is behind the pyramid is the real thing."""
+
+import keras
+import numpy as np
+
+from hrnet_keras.layers import BatchNormalization, Conv2D, ModelInfo, ModelInfoLayer, Normalize
+from hrnet_keras.tasks.detection.frameworks import framework as module_of
+from hrnet_keras.tasks.detection.model import Detector
+from hrnet_keras.tasks.detection.parts.stages import PictureSizes
+
+CHANNELS = 8
+
+
+def tiny(framework="faster_rcnn", *, num_classes=2, lineage="mmlab", seed=0):
+    """A `Detector` of five levels of 8 channels."""
+    keras.utils.set_random_seed(seed)
+    images = keras.Input((None, None, 3), name="image")
+    x = Normalize(unit=32, marks_padding=True, name="normalize")(images)
+    levels = []
+    for i in range(6):
+        x = Conv2D(CHANNELS, 3, strides=2, name=f"conv{i}")(x)
+        x = BatchNormalization(name=f"bn{i}")(keras.layers.ReLU()(x))
+        if i:
+            levels.append(Conv2D(CHANNELS, 3, name=f"fpn_convs.{i - 1}")(x))
+    sizes = PictureSizes(name="picture_sizes")(images)
+    module = module_of(framework)
+    outputs = module.build(levels, sizes, num_classes, module.rules_of(lineage))
+    info = ModelInfo("det", "V2p", "W18", lineage, num_classes=num_classes, head=framework)
+    return Detector(images, ModelInfoLayer(info, name="detections")(outputs))
+
+
+def scene(masks=False):
+    """Two pictures with a coloured box or two; the second is 32 columns narrower than the batch."""
+    rng = np.random.default_rng(0)
+    images = np.full((2, 64, 96, 3), 90, np.float32)
+    images[1, :, 64:] = -1
+    targets = {
+        "boxes": np.array([[[8, 8, 40, 40], [50, 20, 90, 60]], [[10, 5, 50, 60], [0, 0, 0, 0]]], np.float32),
+        "labels": np.array([[0, 1], [1, -1]], np.int32),
+    }
+    of_masks = np.zeros((2, 2, 64, 96), np.uint8)
+    for image, boxes, labels, drawn in zip(images, targets["boxes"], targets["labels"], of_masks, strict=True):
+        for (left, top, right, bottom), label, mask in zip(boxes.astype(int), labels, drawn, strict=True):
+            if label >= 0:
+                image[top:bottom, left:right] = rng.uniform(0, 255, 3)
+                mask[top:bottom, left:right] = 1
+    if masks:
+        targets["masks"] = of_masks
+    return images, targets
