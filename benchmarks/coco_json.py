@@ -70,17 +70,20 @@ def generate(file, pictures, objects):
 
 
 def read_ours(file):
-    """Opened as a data set, but for the pictures, which are not there."""
+    """Opened as a data set, but for looking whether the pictures are there, which they are not."""
+    from hrnet_keras.datasets import DatasetInfo
     from hrnet_keras.datasets.coco_objects import read_objects
-    from hrnet_keras.datasets.coco_table import CocoTable, check_ids, sizes_of
+    from hrnet_keras.datasets.coco_table import CocoTable, box_set, check_ids, sizes_of
 
     start = time.perf_counter()
     objects = read_objects(file)
     check_ids(objects)
     labels = {number: i for i, number in enumerate(objects.categories)}
     table = CocoTable(objects, sizes_of(objects, [], []), labels, lenient=True)
+    files = [Path("train2017") / name for name in objects.pictures.values()]
+    opened = box_set(DatasetInfo("coco"), "train", table, objects, range(len(files)), files)
     seconds = time.perf_counter() - start
-    return seconds, [len(table), sum(len(table.row(i)["truth"]) for i in range(0, len(table), 1000))]
+    return seconds, [len(opened), sum(len(opened.annotations(i)["truth"]) for i in range(0, len(opened), 1000))]
 
 
 def read_theirs(file):

@@ -2,7 +2,8 @@
 
 An example has `image` (uint8 RGB `(height, width, 3)`), `name`, and what the set knows of: `label` (class id),
 `label_map` (uint8 `(height, width)`), `points` (float `(n, k, 2)` as `(x, y)`), `visible` `(n, k)`, `boxes` (float
-`(n, 4)` xyxy), `labels` (int32 `(n,)`, of the boxes), `masks` (bool `(n, height, width)`), `crowd` (bool `(n,)`).
+`(n, 4)` xyxy), `labels` (int32 `(n,)`, of the boxes), `masks` (bool `(n, height, width)`) or `segments`, of which
+`masks_of` makes them, `crowd` (bool `(n,)`).
 `hrnet_keras.datasets.dataset` says what a data set is, and which kinds there are.
 """
 

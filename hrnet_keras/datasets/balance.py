@@ -9,6 +9,7 @@ import numpy as np
 
 from hrnet_keras.datasets.dataset import ClassSet, Dataset
 from hrnet_keras.datasets.masks import MaskSet
+from hrnet_keras.datasets.objects import BoxSet
 from hrnet_keras.datasets.reading import DataError
 
 SOFTENING = 1.10
@@ -51,7 +52,7 @@ def label_report(dataset: Dataset, seconds: float = 10.0, workers: int = 4) -> l
     """What should be known of the labels of a data set before a training: classes that never occur, or one that is all.
 
     Args:
-        dataset: a `Dataset`; of one without label maps or classes nothing is said.
+        dataset: a `Dataset`; of one without label maps, classes or objects nothing is said.
         seconds: how long label maps are read at most; then the report is on those that were, drawn at random.
         workers: threads.
 
@@ -65,6 +66,8 @@ def label_report(dataset: Dataset, seconds: float = 10.0, workers: int = 4) -> l
     if isinstance(dataset, ClassSet):
         counts = np.bincount(dataset.picture_labels, minlength=len(dataset.info.class_names))
         return _lines(dataset, counts, f"its {len(dataset)} pictures")
+    if isinstance(dataset, BoxSet):
+        return _of_objects(dataset)
     if not isinstance(dataset, MaskSet) or not dataset.label_files:
         return []
     counts, num_counted = _tally(dataset, seconds, workers)
@@ -72,6 +75,13 @@ def label_report(dataset: Dataset, seconds: float = 10.0, workers: int = 4) -> l
     if num_counted == len(dataset):
         return _lines(dataset, counts, f"its {num_counted} label maps")
     return _lines(dataset, counts, f"{num_counted} of its {len(dataset)} label maps")
+
+
+def _of_objects(dataset: BoxSet) -> list[str]:
+    counts = dataset.count_labels()
+    if counts is None or (len(counts) == 1 and counts[0]):
+        return []
+    return _lines(dataset, counts, f"its {len(dataset)} pictures")
 
 
 def _tally(dataset: MaskSet, seconds: float | None, workers: int) -> tuple[np.ndarray, int]:

@@ -1,7 +1,7 @@
 """COCO's persons, 17 points (Lin et al., ECCV 2014): training and scoring on annotated boxes or on a detector's.
 
 COCO's pictures have several kinds of annotations, and each is a data set of its own: this one is `coco_keypoints`;
-boxes and masks of its 80 classes of objects would be `coco_detection`. `coco` opens this one, as recipes of pose say
+boxes and masks of its 80 classes of objects are `coco_detection`. `coco` opens this one, as recipes of pose say
 it. What a model states in `ModelInfo.data` is the pictures, `"coco"`, which is therefore `info.name` here: its task
 says which annotations are meant.
 """

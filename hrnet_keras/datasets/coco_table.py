@@ -92,6 +92,11 @@ class CocoTable:
         """See `ObjectTable`."""
         return int(self.sizes[number, 0]), int(self.sizes[number, 1])
 
+    def labels_of(self, number: int) -> np.ndarray:
+        """See `ObjectTable`."""
+        inside = slice(self._offsets[number], self._offsets[number + 1])
+        return self._labels[inside][self._is_kept[inside] & ~self._crowd[inside]]
+
     def trainable(self, number: int) -> bool:
         """See `BoxSet.trainable`."""
         inside = slice(self._offsets[number], self._offsets[number + 1])

@@ -135,6 +135,9 @@ class RecordTable:
             self.example(number)
         return self._sizes[number]
 
+    def labels_of(self, number: int) -> None:
+        """See `ObjectTable`."""
+
     def trainable(self, number: int) -> bool:
         """See `BoxSet.trainable`; decodes the record when it is first asked for."""
         self.size_of(number)

@@ -111,6 +111,11 @@ class ListedTable:
         """See `ObjectTable`."""
         return self._rows[number]["size"]
 
+    def labels_of(self, number: int) -> np.ndarray:
+        """See `ObjectTable`."""
+        row = self._rows[number]
+        return row["labels"][~row["crowd"]]
+
     def trainable(self, number: int) -> bool:
         """See `BoxSet.trainable`."""
         return self._is_trained[number]

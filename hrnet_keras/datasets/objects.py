@@ -36,6 +36,9 @@ class ObjectTable(Protocol):
     def size_of(self, number: int) -> Size:
         """`(height, width)` of the picture, without more work than that."""
 
+    def labels_of(self, number: int) -> np.ndarray | None:
+        """Labels of the picture's objects without crowds; `None` where that is as much work as `row`."""
+
     def trainable(self, number: int) -> bool:
         """Whether a training takes the picture; see `BoxSet.trainable`."""
 
@@ -80,6 +83,14 @@ class BoxSet(Dataset):
         Source: `filter_cfg` of mmdet's COCO configurations.
         """
         return self.table.trainable(self.numbers[i])
+
+    def count_labels(self) -> np.ndarray | None:
+        """How many objects of each class there are, no crowds, int64 `(classes,)`; `None` where that takes long."""
+        labels = [self.table.labels_of(number) for number in self.numbers]
+        if any(one is None for one in labels):
+            return None
+        joined = np.concatenate([np.zeros(0, np.int32), *(one for one in labels if one is not None)])
+        return np.bincount(joined, minlength=len(self.info.class_names))
 
     def check_fit(self, i: int, annotations: Example, size: Size) -> None:
         """Raises `DataError` where the annotations are of a picture of another size."""

@@ -44,9 +44,10 @@ def _collect(dataset: Dataset, check: Callable[[int], Any], workers: int) -> lis
 def validate_headers(dataset: Dataset, workers: int = 16) -> list[tuple[str, str]]:
     """Checks every file of a data set without decoding the pictures: seconds where `validate` takes an hour.
 
-    A picture must begin and end like one, and a label map must be readable, of its picture's size, with class ids of
-    the set. A picture that is cut short shows by its missing end; one with damage in its middle does not. Pictures of
-    more than 8 bits, and of kinds whose end has no mark, are decoded.
+    A picture must begin and end like one; a label map must be readable, of its picture's size, with class ids of the
+    set; boxes and outlines of objects must be stated for a picture of that size. A picture that is cut short shows by
+    its missing end; one with damage in its middle does not. Pictures of more than 8 bits, and of kinds whose end has no
+    mark, are decoded.
 
     Args:
         dataset: a `Dataset`; one without files has nothing to check.

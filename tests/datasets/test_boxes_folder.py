@@ -217,3 +217,13 @@ def test_options_that_are_none(root, options, message):
     options = {"root": root, **options}
     with pytest.raises(ValueError, match=message):
         datasets.load("boxes", "train", **options)
+
+
+def test_classes_that_never_occur_are_told(root, samples):
+    found = datasets.load("boxes", "train", root)
+    assert found.count_labels().tolist() == [2, 1] and datasets.label_report(found) == []
+    (line,) = datasets.label_report(found.subset([1, 2]))
+    assert line == "split 'train': all that is labelled in its 2 pictures is 'dog': no other class is learnt"
+    assert datasets.label_report(found.subset([1])) == ["split 'train': nothing is labelled in its 1 pictures"]
+    assert datasets.label_report(datasets.load("boxes", "train", samples / "raccoon")) == []
+    assert datasets.label_report(datasets.load("toytown", "val", annotation="objects", count=2)) == []

@@ -55,6 +55,9 @@ class DrawnObjects:
         """See `ObjectTable`."""
         return self.size
 
+    def labels_of(self, number: int) -> None:
+        """See `ObjectTable`."""
+
     def trainable(self, number: int) -> bool:
         """See `BoxSet.trainable`."""
         return min(self.size) >= LEAST_SIDE and len(self.row(number)["labels"]) > 0
