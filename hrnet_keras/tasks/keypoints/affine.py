@@ -87,6 +87,29 @@ def udp_matrix(center, scale, size, rotation=0.0):
     return np.column_stack([linear, steps * sides / 2 - linear @ np.asarray(center, np.float64)])
 
 
+def upright_maps(centers, sides, size, *, unbiased):
+    """Where the pixels of upright crops lie in the picture: pixel i of an axis at begin + i * step.
+
+    That is the inverse of `crop_matrix` or, unbiased, of `udp_matrix`, without a rotation. Prediction in Python and
+    exported graphs both call it, with arrays or with TensorFlow's tensors.
+
+    Args:
+        centers: float64 `(n, 2)` as (x, y) in pixels of the picture.
+        sides: float64 `(n, 2)`, width and height of what is shown, in pixels; without `unbiased` only the width counts.
+        size: (height, width) of the crops.
+        unbiased: pixel centres are matched, not corners.
+
+    Returns:
+        Steps and begins, float64 `(n, 2)` each, as (x, y).
+    """
+    extent = np.array([size[1], size[0]], np.float64)
+    # Products with reciprocals: TensorFlow's optimiser makes products of divisions by constants, which round otherwise.
+    if unbiased:
+        return sides * (1 / (extent - 1)), centers - sides * 0.5
+    steps = sides[:, :1] * np.full(2, 1 / size[1])
+    return steps, centers - steps * (extent / 2)
+
+
 def inverse(matrix):
     """The map back of `(2, 3)`: from pixels of the input to pixels of the picture.
 
@@ -101,13 +124,14 @@ def transform(points, matrix):
     return np.asarray(points, np.float64) @ matrix[:, :2].T + matrix[:, 2]
 
 
-def warp(image, matrix, size):
+def warp(image, matrix, size, *, is_inverse=False):
     """The part of a picture that a map shows, bilinear, black where it reaches beyond the picture.
 
     Args:
         image: `(height, width, 3)`, uint8 or float32.
         matrix: `(2, 3)` from picture to input pixels, as `crop_matrix` gives it.
         size: (height, width) of the result.
+        is_inverse: the matrix maps input to picture pixels.
 
     Returns:
         `(*size, 3)` of the type of `image`.
@@ -122,7 +146,10 @@ def warp(image, matrix, size):
         import cv2
     except ImportError as error:
         raise ImportError("cutting points' pictures needs OpenCV: pip install opencv-python-headless") from error
-    return cv2.warpAffine(np.ascontiguousarray(image), matrix, (size[1], size[0]), flags=cv2.INTER_LINEAR)
+    flags = cv2.INTER_LINEAR
+    if is_inverse:
+        flags |= cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(np.ascontiguousarray(image), matrix, (size[1], size[0]), flags=flags)
 
 
 def _sides(scale):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
+from hrnet_keras.tasks.keypoints import affine
 from hrnet_keras.tasks.keypoints.spec import KeypointSpec
 from hrnet_keras.tasks.processing import Signature
 from hrnet_keras.transforms import orientation
@@ -174,8 +175,9 @@ def affine_crops(picture, centers, sides, spec: KeypointSpec):
     wide, high = sides[:, 0], sides[:, 1]
     ratio = spec.aspect_ratio
     sides = tf.stack([tf.maximum(wide, high * ratio), tf.maximum(high, wide / ratio)], axis=1)
-    back = inverse_maps(centers, sides, spec.size, unbiased=spec.unbiased)
-    return warp(picture, back, spec.size), back
+    steps, begins = affine.upright_maps(centers, sides, spec.size, unbiased=spec.unbiased)
+    back = tf.concat([tf.linalg.diag(steps), begins[..., None]], axis=-1)
+    return warp(picture, steps, begins, spec.size), back
 
 
 def affine_decoder(decode: Callable, spec: KeypointSpec) -> Callable:
@@ -189,46 +191,55 @@ def affine_decoder(decode: Callable, spec: KeypointSpec) -> Callable:
     return decode_in_picture
 
 
-def warp(picture, inverses, size):
-    """Crops of one picture, bilinear in whole grey levels, black beyond it, as OpenCV's `warpAffine` makes them.
+def warp(picture, steps, begins, size):
+    """Upright crops of one picture, bilinear in whole grey levels, black beyond it: OpenCV's `warpAffine`, to the bit.
 
-    Measured on 12 persons of COCO: of OpenCV 5's pixels one in 10,000 differs, by one grey level. (OpenCV 4 is up to 4
-    away from OpenCV 5.)
+    So it is with OpenCV 5 on processors with fused multiply-add, in crops whose width is a multiple of 16; elsewhere a
+    value in 10,000 differs at most, by one grey level.
 
     Args:
-        picture: `(height, width, 3)`, any number type.
-        inverses: float64 `(n, 2, 3)`, from crop to picture pixels.
+        picture: uint8 `(height, width, 3)`.
+        steps, begins: float64 `(n, 2)` as (x, y): pixel i of an axis lies at begin + i * step of the picture.
         size: (height, width) of the crops.
 
     Returns:
         float32 `(n, *size, 3)`.
+
+    Source: `warpAffineLinearInvoker_8UC3` of OpenCV 5, `modules/imgproc/src/warp_kernels.simd.hpp`.
     """
-    picture = tf.cast(picture, tf.float32)[None]
-    rows = tf.concat([tf.reshape(inverses, (-1, 6)), tf.zeros((tf.shape(inverses)[0], 2), inverses.dtype)], axis=1)
+    height, width = size
+    shape = tf.shape(picture)
+    padded = tf.pad(picture, ((1, 1), (1, 1), (0, 0)))
+    pixels = tf.reshape(padded, (-1, 3))
+    stride = shape[1] + 2
 
-    def one(row):
-        crop = tf.raw_ops.ImageProjectiveTransformV3(
-            images=picture, transforms=row[None], output_shape=size, interpolation="BILINEAR", fill_mode="CONSTANT",
-            fill_value=0.0,
-        )  # fmt: skip
-        return tf.floor(crop[0] + 0.5)
+    def one(axes):
+        step, begin = axes
+        # OpenCV rounds what x adds to a row once, as one fused operation, and where the row begins twice.
+        x, right = _neighbours(_fused(tf.range(width, dtype=tf.float32), step[0], begin[0]), shape[1])
+        y, below = _neighbours(tf.range(height, dtype=tf.float32) * step[1] + begin[1], shape[0])
+        rows, row_of = tf.unique(tf.reshape(y, [-1]))  # an enlarged crop meets every row several times
+        columns = tf.gather(pixels, rows[:, None, None] * stride + x)
+        columns = tf.cast(tf.reshape(columns, (-1, 2, width * 3)), tf.float32)
+        levels = _fused(tf.repeat(right, 3), columns[:, 1] - columns[:, 0], columns[:, 0])
+        levels = tf.reshape(tf.gather(levels, row_of), (2, height, width * 3))
+        levels = _fused(below[:, None], levels[1] - levels[0], levels[0])
+        return tf.reshape(tf.round(levels), (height, width, 3))
 
-    return tf.map_fn(one, tf.cast(rows, tf.float32), fn_output_signature=tf.TensorSpec((*size, 3), tf.float32))
+    axes = tf.cast(steps, tf.float32), tf.cast(begins, tf.float32)
+    return tf.map_fn(one, axes, fn_output_signature=tf.TensorSpec((height, width, 3), tf.float32))
 
 
-def inverse_maps(centers, sides, size, *, unbiased):
-    """From crop to picture pixels: the inverses of `affine.crop_matrix` or, unbiased, of `affine.udp_matrix`.
+def _fused(factor, values, summand):
+    """factor * values + summand, of float32, rounded once: float64 holds the product exactly."""
+    product = tf.cast(factor, tf.float64) * tf.cast(values, tf.float64)
+    return tf.cast(product + tf.cast(summand, tf.float64), tf.float32)
 
-    Args:
-        centers: float64 `(n, 2)` as (x, y).
-        sides: float64 `(n, 2)`, width and height of what is shown, in pixels; without `unbiased` only the width counts.
-        size: (height, width) of the crops.
-        unbiased: pixel centres are matched, not corners.
 
-    Returns:
-        float64 `(n, 2, 3)`.
-    """
-    shape = tf.constant([size[1], size[0]], tf.float64)
-    steps = sides / (shape - 1) if unbiased else tf.repeat(sides[:, :1] / size[1], 2, axis=1)
-    begin = centers - (sides / 2 if unbiased else steps * shape / 2)
-    return tf.concat([tf.linalg.diag(steps), begin[..., None]], axis=-1)
+def _neighbours(positions, limit):
+    """The two pixels `(2, n)` around positions, counted in a picture with a border of one, and the second's weight."""
+    low = tf.floor(positions)
+    first = tf.clip_by_value(low, -2, tf.cast(limit, tf.float32))
+    first = tf.cast(first, tf.int32) + 1
+    both = tf.stack([first, first + 1])
+    return tf.clip_by_value(both, 0, limit + 1), positions - low
