@@ -1,6 +1,7 @@
 """A model and a data set -> the task's official figures."""
 
 import itertools
+import logging
 import os
 import sys
 from typing import Any
@@ -12,12 +13,15 @@ from hrnet_keras.checkpoints import zoo
 from hrnet_keras.datasets.published import scored_on
 from hrnet_keras.layers.model_info import ModelInfo, info_of
 from hrnet_keras.loading import load
+from hrnet_keras.logs import plain_lines
 from hrnet_keras.predictor import HELD, open_predictor
 from hrnet_keras.runtime import saved_info
 from hrnet_keras.tasks import TASKS, task_named
 from hrnet_keras.tasks.agreement import in_data_order, places_of
 from hrnet_keras.tasks.processing import PredictOptions
 from hrnet_keras.writing import stems_inside
+
+logger = logging.getLogger(__name__)
 
 
 def evaluate(
@@ -51,7 +55,7 @@ def evaluate(
         save: folder that gets every answer as a file, named like its example: label maps in the data set's own coding,
             points as JSON. Answers of an earlier run are replaced, files of the data set never; names that lead out of
             the folder (`../x`) are taken from their common folder on.
-        verbose: prints progress and the table.
+        verbose: shows progress and the table.
         **options: of the data set given by name. Where lineages read a set differently (COCO, COFW), it is read as the
             model learnt it, unless `lineage` says otherwise.
 
@@ -92,8 +96,9 @@ def evaluate(
             _print_progress(i + 1, count)
     figures = metric.result()
     if verbose:
-        print(task.module("metrics").table(figures))
-        _print_published(predictor.info, dataset, options)
+        with plain_lines():
+            logger.info("%s", task.module("metrics").table(figures))
+            _log_published(predictor.info, dataset, options)
     return figures
 
 
@@ -163,12 +168,12 @@ def _model_and_info(source):
     return model, info_of(model)
 
 
-def _print_published(info, dataset, options):
+def _log_published(info, dataset, options):
     """The published score of published weights, under the measured one."""
     published = info.published
     if published and dataset.info.name == "coco" and "detections" not in options:
-        print("on the annotated boxes; the published score is of a detector's: --option '{detections: FILE}'")
+        logger.info("on the annotated boxes; the published score is of a detector's: --option '{detections: FILE}'")
     if published and info.data == dataset.info.name:
         score = ", ".join(f"{name} {value:g}" for name, value in published["score"].items())
         note = f" ({published['note']})" if published["note"] else ""
-        print(f"published: {score}{note}")
+        logger.info("published: %s%s", score, note)
