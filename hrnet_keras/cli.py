@@ -107,7 +107,8 @@ def _load_tensorflow(*, quietly):
     if "tensorflow" in sys.modules or not quietly:
         return
     sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     try:
         import tensorflow  # noqa: F401

@@ -94,7 +94,8 @@ def stems_inside(folder: str, names: Sequence[str], ending: str, *, keep: Iterab
 
 def check_targets(files: Iterable[str], folder: str, keep: Iterable[Any]) -> None:
     """Raises `ValueError` where a file to be written is one of `keep`, a folder, or lies outside of `folder`."""
-    home, kept = os.path.realpath(folder), {os.path.realpath(path) for path in keep}
+    home = os.path.realpath(folder)
+    kept = {os.path.realpath(path) for path in keep}
     for file in files:
         real = os.path.realpath(file)
         if real in kept:

@@ -281,7 +281,8 @@ _ACTIONS: dict[str, Callable[[Machine, str, Any], None]] = {
 
 def _storage_type(kind: Any, key: Any) -> tuple[np.dtype, bool]:
     """The type of a storage's numbers, and whether they are quantized; `kind`: the name that the pickle gives."""
-    module, name = "", ""
+    module = ""
+    name = ""
     if isinstance(kind, _Name):
         module, _, name = kind.text.rpartition(".")
     stored = allowed.STORAGES.get(name) or allowed.QUANTIZED.get(name)

@@ -129,7 +129,8 @@ def cut_box(xywh: Any, size: tuple[int, int], lineage: str) -> Box | None:
     """
     x, y, wide, high = map(float, xywh)
     last_row, last_column = (side - 1.0 for side in size)
-    left, top = max(x, 0.0), max(y, 0.0)
+    left = max(x, 0.0)
+    top = max(y, 0.0)
     if lineage == "mmlab":
         box = (
             min(left, last_column),

@@ -73,7 +73,9 @@ def read_label_map(file: Any) -> np.ndarray:
         DataError: the file is missing, unreadable, cut short, a colour picture, or a JPEG, which does not keep ids.
     """
     with opened(file) as picture:
-        kind, mode, ids = picture.format, picture.mode, np.array(picture)
+        kind = picture.format
+        mode = picture.mode
+        ids = np.array(picture)
     if kind in ("JPEG", "MPO"):
         raise DataError(f"{file}: is a JPEG, which smears class ids: save label maps as PNG")
     if ids.ndim != 2 or ids.dtype.kind not in "uib":

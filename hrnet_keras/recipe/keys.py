@@ -31,7 +31,8 @@ def sections_of(cls: type, task: Task) -> dict[str, type]:
 
 def keys_of(cls: type, task: Task) -> dict[str, Field]:
     """`{"section.key": dataclass field}` of a recipe for a task; what stands in no section has no dot."""
-    keys, sections = {}, sections_of(cls, task)
+    keys = {}
+    sections = sections_of(cls, task)
     for part in fields(cls):
         if part.name not in sections:
             keys[part.name] = part
@@ -93,7 +94,8 @@ def translated(
     Raises:
         ValueError: an unknown key (with the nearest one), one of another task, an old and a new name of one key.
     """
-    keys, everywhere = keys_of(cls, task), keys_of_all_tasks(cls)
+    keys = keys_of(cls, task)
+    everywhere = keys_of_all_tasks(cls)
     values: dict[str, Any] = {}
     spelling: dict[str, str] = {}
     for name, value in said.items():
@@ -254,7 +256,8 @@ def set_values(cls: type, values: dict[str, Any], task: Task) -> Any:
     Raises:
         ValueError: a value of another kind, or one that has no default is missing.
     """
-    sections, keys = sections_of(cls, task), keys_of(cls, task)
+    sections = sections_of(cls, task)
+    keys = keys_of(cls, task)
     arguments: dict[str, dict[str, Any]] = {name: {} for name in ("", *sections)}
     for key, value in values.items():
         section, _, name = key.rpartition(".")

@@ -99,7 +99,8 @@ def precision(name: str) -> Iterator[None]:
 
 def fit(run: Run, data: Dataset, held_out: Dataset, state: State | None) -> keras.callbacks.History:
     """Trains epoch by epoch, from the state of an earlier run on where there is one."""
-    recipe, worker = run.recipe, run.setting.worker
+    recipe = run.recipe
+    worker = run.setting.worker
     steps = assemble.steps_per_epoch(recipe, data)
     # All that a training goes on from: weights, states of random layers, and the optimizer's numbers.
     variables = [*run.fitted.variables, *run.fitted.optimizer.variables]

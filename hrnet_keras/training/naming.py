@@ -23,7 +23,8 @@ logger = logging.getLogger(__name__)
 def check_counts(recipe: Recipe, data: Dataset) -> None:
     """Raises `ValueError` where a recipe asks for another number of classes or points than its data set has."""
     count, _, names = _learnt(recipe, data)
-    what, asked = KINDS[count][0], getattr(recipe.model, count)
+    what = KINDS[count][0]
+    asked = getattr(recipe.model, count)
     if not names:
         raise ValueError(
             f"data set {data.info.name!r} has no {what}: expected one with {what} for task {recipe.model.task!r}"

@@ -143,7 +143,8 @@ def _devices() -> str:
 
 def _new_length(recipe: Recipe, state: State, steps: int) -> str:
     """What becomes of the schedule where a run gets another length, as a line."""
-    before, now = state.recipe["train"]["epochs"], recipe.train.epochs
+    before = state.recipe["train"]["epochs"]
+    now = recipe.train.epochs
     earlier = replace(recipe, train=replace(recipe.train, epochs=before))
     rate_before = float(assemble.schedule_of(earlier, steps)(state.epoch * steps))
     rate_now = float(assemble.schedule_of(recipe, steps)(state.epoch * steps))

@@ -103,7 +103,8 @@ class _Axis:
 
     def lines(self, picture, left_out):
         """The wanted rows, of a picture without its first `left_out` rows."""
-        first, last = self.first - left_out, tf.shape(picture)[0] - 1
+        first = self.first - left_out
+        last = tf.shape(picture)[0] - 1
         count = tf.shape(self.weights)[1]
         half = tf.fill([tf.shape(first)[0], tf.shape(picture)[1], tf.shape(picture)[2]], 1 << (_BITS - 1))
 

@@ -73,7 +73,8 @@ class Shards:
     def features(self, record: int) -> dict[str, Any]:
         """The features of a record, undecoded."""
         if getattr(self._last, "record", None) != record:
-            self._last.features, self._last.record = self.source[record], record
+            self._last.features = self.source[record]
+            self._last.record = record
         return self._last.features
 
 

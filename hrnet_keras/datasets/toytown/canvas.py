@@ -76,9 +76,11 @@ class Canvas:
         Returns:
             Mask and box, or `None` outside the picture.
         """
-        low, high = np.floor(outline.min(0)).astype(int), np.ceil(outline.max(0)).astype(int) + 1
+        low = np.floor(outline.min(0)).astype(int)
+        high = np.ceil(outline.max(0)).astype(int) + 1
         left, top = np.maximum(low, 0)
-        right, bottom = min(high[0], self.width), min(high[1], self.height)
+        right = min(high[0], self.width)
+        bottom = min(high[1], self.height)
         if right <= left or bottom <= top:
             return None
         image = Image.new("L", (right - left, bottom - top))
@@ -143,7 +145,8 @@ class Street:
         self.unit = h  # lengths are shares of the picture's height
         self.horizon = h * rng.uniform(0.36, 0.48)
         self.vanishing = w * rng.uniform(0.35, 0.65)
-        self.left, self.right = w * rng.uniform(-0.05, 0.25), w * rng.uniform(0.75, 1.05)
+        self.left = w * rng.uniform(-0.05, 0.25)
+        self.right = w * rng.uniform(0.75, 1.05)
         self.haze = rng.uniform(0, 0.3)
 
     def road(self, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:

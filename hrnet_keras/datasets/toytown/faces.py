@@ -57,7 +57,8 @@ def draw_face(
     canvas: Canvas, points: np.ndarray, label: int, skin: np.ndarray, hair: np.ndarray, instance: int
 ) -> None:
     """Paints hair, face, brows, eyes, nose and mouth through the given points."""
-    across, up = points[16] - points[0], points[27] - points[8]
+    across = points[16] - points[0]
+    up = points[27] - points[8]
     middle = points[[0, 16]].mean(0)
     arc = np.deg2rad(np.linspace(0, 180, 13))[1:-1, None]
 

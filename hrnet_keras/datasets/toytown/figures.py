@@ -34,7 +34,8 @@ def random_joints(rng: np.random.Generator, foot: tuple[float, float], height: f
     """
     turn = rng.uniform(0.45, 1.0) * rng.choice([1, 1, 1, -1])  # below 0: seen from behind
     points = np.zeros((17, 2))
-    hip, shoulder = np.array([0, -0.50]), np.array([rng.uniform(-0.03, 0.03), -0.81])
+    hip = np.array([0, -0.50])
+    shoulder = np.array([rng.uniform(-0.03, 0.03), -0.81])
     head = shoulder + [rng.uniform(-0.02, 0.02), -0.115]
     points[0] = head + [0.02 * turn, 0.015]
     for side, sign in ((0, 1), (1, -1)):

@@ -76,7 +76,8 @@ def _house(canvas: Canvas, left: float, top: float, right: float, bottom: float)
     mask, box = shape
     y, x = np.mgrid[box[0] : box[2], box[1] : box[3]]
     cell = rng.uniform(0.07, 0.11) * canvas.height
-    across, down = (x - left) / cell % 1, (y - top) / (cell * rng.uniform(1, 1.4)) % 1
+    across = (x - left) / cell % 1
+    down = (y - top) / (cell * rng.uniform(1, 1.4)) % 1
     panes = (across > 0.25) & (across < 0.75) & (down > 0.25) & (down < 0.75)
     wall = canvas.colours[box[0] : box[2], box[1] : box[3]]
     bricks = 1 + 0.10 * ((y - top).astype(int) % 3 == 0)[..., None]
@@ -93,7 +94,8 @@ def _ground(canvas: Canvas, street: Street) -> None:
     box = (top, 0, h, w)
     y, x = np.mgrid[top:h, 0:w].astype(np.float32)
     near = np.maximum((y - street.horizon) / (h - street.horizon), 0.02)
-    far, along = 1 / near, (x - street.vanishing) / (near * w)
+    far = 1 / near
+    along = (x - street.vanishing) / (near * w)
     starts = street.horizon + 0.03 * street.unit
     grain = canvas.grain[top:h]
     slabs = (along * rng.uniform(9, 14) % 1 < 0.10) | (far * rng.uniform(2.2, 3.5) % 1 < 0.13)
@@ -116,7 +118,8 @@ def _fence(canvas: Canvas, street: Street, edge: float, outwards: int) -> None:
     """Upright bars between two rails, from the horizon towards the viewer."""
     rng, unit = canvas.rng, street.unit
     colour = random_colour(rng)
-    first, last = rng.uniform(0.14, 0.2), rng.uniform(0.4, 0.65)
+    first = rng.uniform(0.14, 0.2)
+    last = rng.uniform(0.4, 0.65)
     shift = outwards * rng.uniform(0.2, 0.35) * unit
     feet, tops = [], []
     for distance in (first, last):
@@ -155,7 +158,8 @@ def _annotations(canvas: Canvas, people: People, faces: list[np.ndarray]) -> Exa
     masks = np.array([canvas.instances == i for i in shown], bool).reshape(-1, h, w)
     boxes = np.zeros((len(shown), 4), np.float32)
     for box, mask in zip(boxes, masks, strict=True):
-        rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+        rows = np.flatnonzero(mask.any(1))
+        columns = np.flatnonzero(mask.any(0))
         box[:] = columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
     persons = [i for i in shown if i in people]
     points = np.array([people[i] for i in persons], np.float32).reshape(-1, 17, 2)

@@ -57,8 +57,11 @@ def _car(canvas: Canvas, street: Street, x: float, foot: float, distance: float)
     tall = street.unit * (0.05 + 0.34 * distance)
     wide = tall * rng.choice([1.35, 2.3])
     body = random_colour(rng, strong=(0, 0.8))
-    left, right = x - wide / 2, x + wide / 2
-    sill, belt, roof = foot - 0.15 * tall, foot - 0.6 * tall, foot - tall
+    left = x - wide / 2
+    right = x + wide / 2
+    sill = foot - 0.15 * tall
+    belt = foot - 0.6 * tall
+    roof = foot - tall
     cabin = [
         (left + 0.12 * wide, belt),
         (left + 0.27 * wide, roof),
@@ -90,7 +93,10 @@ def _bus(canvas: Canvas, street: Street, x: float, foot: float, distance: float)
     me = canvas.new_instance(BUS)
     tall = street.unit * (0.10 + 0.50 * distance)
     wide = tall * rng.choice([0.85, 1.7])
-    left, right, roof, sill = x - wide / 2, x + wide / 2, foot - tall, foot - 0.09 * tall
+    left = x - wide / 2
+    right = x + wide / 2
+    roof = foot - tall
+    sill = foot - 0.09 * tall
     body = random_colour(rng, strong=(0.1, 0.9))
     canvas.polygon([(left, roof), (right, roof), (right, sill), (left, sill)], body, BUS, me)
     glass = np.array([55, 65, 80]) * rng.uniform(0.5, 2.2)

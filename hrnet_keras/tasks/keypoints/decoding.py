@@ -150,10 +150,14 @@ def _dark(heatmaps, x, y):
 def _udp(heatmaps, x, y):
     """Newton's step on the logarithm, curvatures from neighbours; at every pixel, the map's border repeated."""
     around = _around(ops.log(ops.clip(_modulated(heatmaps), 1e-3, 50.0)), x, y, 1)
-    left, middle, right = around[:, 1, 0], around[:, 1, 1], around[:, 1, 2]
-    above, below = around[:, 0, 1], around[:, 2, 1]
+    left = around[:, 1, 0]
+    middle = around[:, 1, 1]
+    right = around[:, 1, 2]
+    above = around[:, 0, 1]
+    below = around[:, 2, 1]
     tiny = float(np.finfo(np.float32).eps)  # keeps a flat map's matrix invertible
-    xx, yy = right - 2 * middle + left + tiny, below - 2 * middle + above + tiny
+    xx = right - 2 * middle + left + tiny
+    yy = below - 2 * middle + above + tiny
     xy = 0.5 * (around[:, 2, 2] - right - below + 2 * middle - left - above + around[:, 0, 0])
     return _newton((0.5 * (right - left), 0.5 * (below - above)), xx, yy, xy)
 
@@ -189,7 +193,8 @@ def _modulated(heatmaps):
 
 def _blurred(heatmaps, kernel, border):
     """Convolution with a Gaussian of `kernel` pixels, whose sigma OpenCV derives from that number."""
-    reach, k = kernel // 2, heatmaps.shape[-1]
+    reach = kernel // 2
+    k = heatmaps.shape[-1]
     sigma = 0.3 * ((kernel - 1) / 2 - 1) + 0.8
     weights = np.array([math.exp(-((i - reach) ** 2) / (2 * sigma**2)) for i in range(kernel)])
     weights = np.repeat((weights / weights.sum()).astype("float32")[:, None], k, axis=1)

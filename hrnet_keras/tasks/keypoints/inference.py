@@ -25,7 +25,8 @@ class HeatmapProcessor:
     """
 
     def __init__(self, spec: KeypointSpec, decode_heatmaps: Callable):
-        self.spec, self.decode_heatmaps = spec, decode_heatmaps
+        self.spec = spec
+        self.decode_heatmaps = decode_heatmaps
 
     @property
     def flip(self) -> bool:

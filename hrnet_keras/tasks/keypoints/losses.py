@@ -109,7 +109,8 @@ class AdaptiveWing(HeatMapLoss):
         found, targets, weights = self._unpack(y_true, y_pred)
         targets = weights * targets
         error = ops.abs(targets - weights * found)
-        power, ratio = self.ALPHA - targets, self.THETA / self.EPSILON
+        power = self.ALPHA - targets
+        ratio = self.THETA / self.EPSILON
         at_theta = ops.power(ratio, power)
         slope = self.OMEGA / (1 + at_theta) * power * ops.power(ratio, power - 1) / self.EPSILON
         constant = self.THETA * slope - self.OMEGA * ops.log1p(at_theta)

@@ -150,7 +150,8 @@ def _points(model, steps: GraphSteps, crops_at: Callable, boxes, stored: _Stored
 
 
 def _is_box(boxes):
-    low, high = boxes[:, :2], boxes[:, 2:]
+    low = boxes[:, :2]
+    high = boxes[:, 2:]
     return tf.reduce_all(tf.math.is_finite(boxes) & tf.tile(high >= low, (1, 2)), axis=1) & tf.reduce_any(high > low, 1)
 
 
@@ -172,7 +173,8 @@ def affine_crops(picture, centers, sides, spec: KeypointSpec):
     Returns:
         Crops float32 `(n, *size, 3)` and maps from crop to picture pixels, float64 `(n, 2, 3)`.
     """
-    wide, high = sides[:, 0], sides[:, 1]
+    wide = sides[:, 0]
+    high = sides[:, 1]
     ratio = spec.aspect_ratio
     sides = tf.stack([tf.maximum(wide, high * ratio), tf.maximum(high, wide / ratio)], axis=1)
     steps, begins = affine.upright_maps(centers, sides, spec.size, unbiased=spec.unbiased)

@@ -113,7 +113,8 @@ def _pasted(image, begin, end):
 
 def _stretched(image):
     """The picture with grey levels from 0 to 255."""
-    low, high = np.float32(image.min()), np.float32(image.max())
+    low = np.float32(image.min())
+    high = np.float32(image.max())
     levels = (np.arange(256, dtype=np.float32) - low) * (np.float32(255) / max(high - low, np.float32(1)))
     return (levels.clip(0, 255) + np.float32(0.5)).astype(np.uint8)[image]
 

@@ -39,7 +39,9 @@ class Oks:
         if not self.sigmas.size:
             raise ValueError(f"data set {info.name!r} has no sigmas: expected one per point for object similarity")
         _library()  # what lacks is said before hours of work, not after
-        self.pictures, self.truth, self.results = [], [], []
+        self.pictures = []
+        self.truth = []
+        self.results = []
 
     def update(self, result, example):
         """Adds one picture.
@@ -168,7 +170,8 @@ def coco_statistics(pictures, truth, results, sigmas):
     COCO, COCOeval = _library()  # noqa: N806
     sets = {"images": pictures, "categories": [{"id": 1, "name": "person"}]}
     with contextlib.redirect_stdout(io.StringIO()):
-        truth_index, results_index = COCO(), COCO()
+        truth_index = COCO()
+        results_index = COCO()
         truth_index.dataset = {**sets, "annotations": [{**one, "id": i} for i, one in enumerate(truth, 1)]}
         truth_index.createIndex()
         results_index.dataset = {**sets, "annotations": []}

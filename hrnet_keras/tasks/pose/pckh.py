@@ -37,7 +37,8 @@ class Pckh:
             raise ValueError(
                 f"data set {info.name!r} has {len(info.point_names)} points: PCKh groups the {JOINTS} joints of MPII"
             )
-        self.errors, self.labelled = [], []
+        self.errors = []
+        self.labelled = []
 
     def update(self, result, example):
         """Adds the persons of one picture.
@@ -90,7 +91,8 @@ class Pck:
 
     def __init__(self, info):
         self.names = tuple(info.point_names)
-        self.errors, self.labelled = [], []
+        self.errors = []
+        self.labelled = []
 
     def update(self, result, example):
         """Adds the persons of one picture.

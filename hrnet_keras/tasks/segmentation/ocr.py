@@ -41,7 +41,8 @@ class AttendObjects(keras.layers.Layer):
     """
 
     def call(self, query, key, value):
-        keys, values = ops.squeeze(key, 2), ops.squeeze(value, 2)
+        keys = ops.squeeze(key, 2)
+        values = ops.squeeze(value, 2)
         likeness = ops.einsum("bhwc,bkc->bhwk", query, keys) * (query.shape[-1] ** -0.5)
         return ops.einsum("bhwk,bkc->bhwc", ops.softmax(likeness, axis=-1), values)
 
@@ -61,7 +62,8 @@ def build(maps, spec):
         Logits `(batch, height / 4, width / 4, count)`. The auxiliary logits of the same shape are the output
         of the layer `aux_head.3`.
     """
-    conventions, num_classes = spec.conventions, spec.count
+    conventions = spec.conventions
+    num_classes = spec.count
     concatenated = concatenate(maps, conventions)  # a 3x3 convolution needs it whole
     mixed = v2(maps, conventions, name="aux_head", concatenated=concatenated if spec.reference_form else None)
     auxiliary = Conv2D(num_classes, 1, kernel_initializer=RandomNormal(stddev=0.001), name="aux_head.3")(mixed)

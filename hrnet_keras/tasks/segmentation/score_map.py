@@ -106,7 +106,8 @@ def _scaled_size(size, scale, protocol):
         return size
     height, width = size
     if protocol.short_size is not None:
-        long, short = int(protocol.base_size * scale + 0.5), int(protocol.short_size * scale + 0.5)
+        long = int(protocol.base_size * scale + 0.5)
+        short = int(protocol.short_size * scale + 0.5)
         factor = min(long / max(size), short / min(size))
         return int(height * factor + 0.5), int(width * factor + 0.5)
     long = int((protocol.base_size or max(size)) * scale + 0.5)
@@ -147,13 +148,15 @@ def _windows(places, window, shape):
     """The windows that begin at `places`, lists of rows and of columns, as slices that end where the picture does."""
     for top in places[0]:
         for left in places[1]:
-            bottom, right = min(top + window[0], shape[0]), min(left + window[1], shape[1])
+            bottom = min(top + window[0], shape[0])
+            right = min(left + window[1], shape[1])
             yield slice(top, bottom), slice(left, right)
 
 
 def _mean_of_windows(image, windows, forward_crop):
     """Scores of windows, put together; where they overlap, the mean."""
-    total, seen = None, np.zeros((*image.shape[:2], 1), np.float32)
+    total = None
+    seen = np.zeros((*image.shape[:2], 1), np.float32)
     for window in windows:
         scores = forward_crop(image[window])
         if total is None:
