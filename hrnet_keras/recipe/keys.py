@@ -264,10 +264,14 @@ def set_values(cls: type, values: dict[str, Any], task: Task) -> Any:
         field = keys[key]
         arguments[section][name] = read_value(value, field.type, key, field.metadata.get("parts", ""))
     for key, field in keys.items():
-        if key not in values and field.default is MISSING and field.default_factory is MISSING:
+        if key not in values and _must_be_given(field):
             raise ValueError(f"{key} is missing: expected {in_words(field.type)}")
     made = {name: kind(**arguments[name]) for name, kind in sections.items()}
     return cls(**made, **arguments[""])
+
+
+def _must_be_given(field: Field) -> bool:
+    return field.default is MISSING and field.default_factory is MISSING
 
 
 def describe(cls: type) -> str:
@@ -301,7 +305,7 @@ def _describe(described: Iterable[Field], meanings: dict[str, str], prefix: str)
 
 
 def _default(field: Field) -> str:
-    if field.default is MISSING and field.default_factory is MISSING:
+    if _must_be_given(field):
         return " (must be given)"
     if field.default is MISSING or field.default is None:
         return ""
