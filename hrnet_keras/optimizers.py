@@ -61,8 +61,10 @@ class TorchSGD(keras.optimizers.Optimizer):
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         place = self._get_variable_index(variable)
         rate = ops.cast(learning_rate, variable.dtype) * self._factors[place]
+        # PyTorch adds the decay to the gradient, so momentum carries it, too.
         gradient = ops.cast(gradient, variable.dtype) + self.decay * variable
         buffer = self.buffers[place]
+        # The learning rate is not in the buffer, unlike Keras's: a falling rate acts on past gradients at once.
         step = self.momentum * buffer + gradient
         self.assign(buffer, step)
         if self.nesterov:
@@ -124,6 +126,7 @@ class TorchAdam(keras.optimizers.Optimizer):
         step = ops.cast(self.iterations + 1, variable.dtype)
         self.assign(mean, self.beta_1 * mean + (1 - self.beta_1) * gradient)
         self.assign(square, self.beta_2 * square + (1 - self.beta_2) * ops.square(gradient))
+        # PyTorch adds epsilon after the correction, Keras before: with small gradients they differ.
         root = ops.sqrt(square / _correction(self.beta_2, step))
         self.assign_sub(variable, rate * (mean / _correction(self.beta_1, step)) / (root + self.epsilon))
 
@@ -152,6 +155,7 @@ class PolySchedule(keras.optimizers.schedules.LearningRateSchedule):
 
     def __call__(self, step: Any) -> Any:
         step = ops.cast(step, "float32")
+        # `adjust_learning_rate` is called after the step: the first two steps have the full rate.
         done = ops.maximum(step - 1, 0) / max(self.steps, 1)
         rate = self.base * ops.power(ops.maximum(1 - done, 0.0), self.power)
         return rate * ops.minimum((step + 1) / (self.warmup_steps + 1), 1.0)
@@ -183,6 +187,7 @@ class StepSchedule(keras.optimizers.schedules.LearningRateSchedule):
         rate = self.base * ops.power(self.factor, passed)
         if not self.warmup_steps:
             return rate
+        # mmpose begins its warmup (`LinearLR`) at a thousandth of the rate.
         return rate * (0.001 + 0.999 * ops.minimum(step / max(self.warmup_steps - 1, 1), 1.0))
 
     def get_config(self) -> dict[str, Any]:

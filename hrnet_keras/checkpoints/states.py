@@ -105,6 +105,7 @@ def places_in(content: Any, is_tensor: Callable[[Any], bool]) -> list[Place]:
     waiting: deque[tuple[tuple[str, ...], Any]] = deque([((), content)])
     while waiting:
         keys, container = waiting.popleft()
+        # An optimizer's moments have the shapes of weights, and are none.
         of_optimizer = bool(keys) and keys[-1].startswith("optim")
         if id(container) in seen or len(keys) > DEPTH or of_optimizer:
             continue

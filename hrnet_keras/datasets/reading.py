@@ -132,6 +132,7 @@ def _eight_bits(picture, file):
         raise DataError(
             f"{file}: holds whole numbers of 32 bits or with a sign, of which nobody states what is white: {REMEDY}"
         )
+    # WhiteIsZero of TIFF 6.0; Pillow undoes it for 8 bits alone.
     is_inverted = picture.format == "TIFF" and picture.tag_v2.get(PHOTOMETRIC) == 0  # 0 is white
     values = np.asarray(picture).astype(np.int64)
     if bits == 16:

@@ -89,6 +89,7 @@ class _Axis:
         coarse = tf.maximum(step, 1.0)
         support = _SUPPORT[interpolation] * coarse
         centers = (tf.cast(places, tf.float64) + 0.5) * step
+        # Pillow's `precompute_coeffs`: the filter's ends are truncated after half a pixel is added.
         ends = tf.minimum(tf.cast(centers + support + 0.5, tf.int32), source)
         self.first = tf.maximum(tf.cast(centers - support + 0.5, tf.int32), 0)
         counts = tf.where(is_inside, ends - self.first, 1)
@@ -96,6 +97,7 @@ class _Axis:
         offsets = tf.cast(self.first[:, None] + taps, tf.float64) - centers[:, None] + 0.5
         is_used = is_inside[:, None] & (taps < counts[:, None])
         weights = tf.where(is_used, _FILTERS[interpolation](offsets * (1.0 / coarse)), 0.0)
+        # Weights become whole numbers, rounded half away from zero.
         weights = tf.math.divide_no_nan(weights, tf.reduce_sum(weights, axis=1, keepdims=True)) * 2**_BITS
         self.weights = tf.cast(weights + 0.5 * tf.sign(weights), tf.int32)  # truncates toward zero
         self.low = tf.reduce_min(tf.where(is_inside, self.first, source - 1))

@@ -109,6 +109,7 @@ class AdaptiveWing(HeatMapLoss):
         found, targets, weights = self._unpack(y_true, y_pred)
         targets = weights * targets
         error = ops.abs(targets - weights * found)
+        # The names of the paper: A is `slope`, C is `constant`; they join the two branches at theta.
         power = self.ALPHA - targets
         ratio = self.THETA / self.EPSILON
         at_theta = ops.power(ratio, power)
@@ -132,6 +133,7 @@ class OhkmMSE(HeatMapLoss):
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         found, targets, weights = self._unpack(y_true, y_pred)
+        # The official loss weights both maps before it subtracts them, so weights count squared.
         errors = 0.5 * ops.mean(ops.square(weights * (found - targets)), axis=(1, 2))
         return ops.mean(ops.top_k(errors, min(HARDEST, errors.shape[-1]))[0], axis=-1)
 

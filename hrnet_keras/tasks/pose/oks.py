@@ -103,6 +103,7 @@ def rescore(scores, box_scores):
 
     A person without such a point scores 0.
     """
+    # `in_vis_thre` of the official recipes: points the net is unsure of say nothing of the person.
     certain = np.asarray(scores) > VIS_THRESHOLD
     means = np.sum(scores * certain, axis=1) / np.maximum(1, certain.sum(1))
     return means * np.asarray(box_scores, np.float64)
@@ -123,7 +124,9 @@ def similarity(points, areas, sigmas):
     """
     points, areas = np.asarray(points, np.float64), np.asarray(areas, np.float64)
     squares = np.sum((points[:, None] - points[None]) ** 2, axis=-1)
+    # COCO's evaluator adds the smallest step of 1 to an area, lest it divides by 0.
     means = (areas[:, None] + areas[None]) / 2 + np.spacing(1)
+    # COCO's variances are those of twice its published sigmas.
     return np.mean(np.exp(-squares / (2 * np.asarray(sigmas)) ** 2 / means[..., None] / 2), axis=-1)
 
 
@@ -179,6 +182,7 @@ def coco_statistics(pictures, truth, results, sigmas):
         if results:  # `loadRes` takes no empty list
             results_index = truth_index.loadRes([dict(one) for one in results])
         evaluation = COCOeval(truth_index, results_index, "keypoints")
+        # pycocotools knows the sigmas of COCO's 17 joints alone.
         evaluation.params.kpt_oks_sigmas = np.asarray(sigmas)
         evaluation.evaluate()
         evaluation.accumulate()
@@ -199,5 +203,6 @@ def _truth(annotation, image_id):
     """An annotation with all that the evaluation reads, also where a set of one's own leaves something out."""
     width, height = annotation["bbox"][2:]
     labelled = int(np.count_nonzero(np.asarray(annotation["keypoints"])[2::3]))
+    # The evaluator ignores crowds and truths without a labelled point, and measures the others by area.
     usual = {"area": width * height, "iscrowd": 0, "num_keypoints": labelled}
     return {**usual, **annotation, "image_id": image_id, "category_id": 1}

@@ -87,6 +87,7 @@ class CrossEntropy(PixelLoss):
         logits, labels, counts = self._at_label_size(y_true, y_pred)
         nll = ops.sparse_categorical_crossentropy(labels, logits, from_logits=True)
         counts = counts * self._weights(labels)
+        # PyTorch's weighted mean divides by the sum of the weights, not by the number of pixels.
         values = ops.sum(nll * counts, axis=(1, 2))
         if self.over_all:
             return values / ops.cast(ops.shape(nll)[1] * ops.shape(nll)[2], "float32")
@@ -122,10 +123,12 @@ class OhemCrossEntropy(PixelLoss):
         nll = ops.sparse_categorical_crossentropy(labels, logits, from_logits=True)
         probability = ops.where(counts > 0, ops.exp(-nll), 2.0)  # what is ignored comes last and is never kept
         flat = ops.stop_gradient(ops.reshape(probability, (-1,)))
+        # The official code takes element `min(min_kept, n - 1)` of the n sorted pixels that count.
         last = ops.maximum(ops.cast(ops.sum(counts), "int32") - 1, 0)
         count = ops.minimum(self.min_kept + 1, ops.shape(flat)[0])
         smallest = -ops.top_k(-flat, count)[0]
         threshold = ops.maximum(ops.take(smallest, ops.minimum(self.min_kept, last)), self.threshold)
+        # Strictly below: a pixel at the threshold is not learned from, as officially.
         kept = counts * ops.cast(probability < threshold, "float32")
         return _shared(ops.sum(nll * kept * self._weights(labels), axis=(1, 2)), ops.sum(kept))
 
@@ -188,6 +191,7 @@ class Lovasz(PixelLoss):
         total = ops.sum(truth, axis=0, keepdims=True)
         missed = ops.cumsum(truth, axis=0)
         wrong = ops.cumsum(counted - truth, axis=0)
+        # Algorithm 1 of arXiv:1705.08790: the Jaccard loss of the first n errors, and its differences.
         jaccard = 1 - (total - missed) / ops.maximum(total + wrong, 1)
         steps = ops.concatenate([jaccard[:1], jaccard[1:] - jaccard[:-1]], axis=0)
         values = ops.sum(errors * ops.stop_gradient(steps), axis=0)

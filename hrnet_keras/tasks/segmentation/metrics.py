@@ -59,6 +59,7 @@ class Metric:
         hits = np.diag(self.confusion).astype(np.float64)
         truth = self.confusion.sum(1)
         answered = self.confusion.sum(0)
+        # The official evaluation divides by 1 at least: a class that is nowhere counts 0 in the mean.
         iou = hits / np.maximum(1, truth + answered - hits)
         accuracy = hits / np.maximum(1, truth)
         present = truth + answered > 0
