@@ -80,7 +80,7 @@ def translated(
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Values under the names that keys have now.
 
-    Old recipes for one task held keys of the others, too: they are left out where they have their default.
+    Old keys of other tasks are left out where they have their default.
 
     Args:
         cls: the recipe's dataclass.
@@ -104,6 +104,7 @@ def translated(
         if key in spelling:
             raise ValueError(f"{name} and {spelling[key]} are one key: leave the old name out")
         if key not in keys:
+            # Old recipes for one task held keys of the others, too.
             if is_old and (of_run or _is_default(value, everywhere[key])):
                 continue
             raise ValueError(f"{name}{_unknown(key, keys, everywhere, task)}")

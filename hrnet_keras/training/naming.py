@@ -84,9 +84,7 @@ def fit_last_layer(model: keras.Model, weights: str | None, names: Sequence[str]
         names: of the data set's classes or points.
     """
     info = info_of(model)
-    before: ModelInfo | None = info
-    if str(weights or "").endswith(".keras"):
-        before = info_in_file(weights)
+    before = _info_before(info, weights)
     if before is None or before.task != info.task or before.codec == "udp_combined":
         return  # the last layer is new already, or has maps of another kind
     what, _, own = names_of(before)
@@ -103,6 +101,13 @@ def fit_last_layer(model: keras.Model, weights: str | None, names: Sequence[str]
     elif places != list(range(len(own))):
         _reorder(layers, places)
         logger.info("%s: its %s are in another order than the data set's: the last layer is reordered", weights, what)
+
+
+def _info_before(info: ModelInfo, weights: str | None) -> ModelInfo | None:
+    """That of the weights a model started from: a `.keras` file holds its own, published ones are in the model's."""
+    if str(weights or "").endswith(".keras"):
+        return info_in_file(weights)
+    return info
 
 
 def _reorder(layers: list[keras.layers.Layer], places: Sequence[int | None]) -> None:

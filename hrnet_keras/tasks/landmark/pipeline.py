@@ -22,6 +22,7 @@ from hrnet_keras.tasks.keypoints.samples import (
 from hrnet_keras.tasks.landmark import crop as cropping
 from hrnet_keras.tasks.landmark.targets import targets
 
+DEFAULT_CODECS = {"official": "official", "mmlab": "msra"}
 ROTATION = {"official": 30.0, "mmlab": 60.0}  # most degrees of a turn
 
 
@@ -80,17 +81,16 @@ def check(input_size: tuple[int, ...], convention: str, codec: str | None) -> st
         raise ValueError(
             f"input_size={input_size}: expected (height, width), multiples of {STRIDE}, of at least 32 pixels"
         )
-    if convention not in ("official", "mmlab"):
+    if convention not in DEFAULT_CODECS:
         raise ValueError(f"convention={convention!r}: expected 'official' or 'mmlab'")
-    if convention == "official":
-        if input_size[0] != input_size[1] or codec not in (None, "official"):
-            raise ValueError(
-                f"input_size={input_size}, codec={codec!r}: the official convention cuts squares and has its own codec"
-            )
-        return "official"
-    if codec not in (None, "msra", "dark", "udp"):
+    chosen = codec or DEFAULT_CODECS[convention]
+    if convention == "official" and (input_size[0] != input_size[1] or chosen != "official"):
+        raise ValueError(
+            f"input_size={input_size}, codec={codec!r}: the official convention cuts squares and has its own codec"
+        )
+    if convention == "mmlab" and chosen not in ("msra", "dark", "udp"):
         raise ValueError(f"codec={codec!r}: expected 'msra', 'dark' or 'udp' with the convention of mmlab")
-    return codec or "msra"
+    return chosen
 
 
 def _official(
