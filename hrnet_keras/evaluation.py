@@ -25,18 +25,11 @@ logger = logging.getLogger(__name__)
 
 
 def evaluate(
-    model: keras.Model | str | os.PathLike[str] | None = None,
-    dataset: datasets.Dataset | str | None = None,
-    *,
-    weights: str | None = None,
-    split: str | None = None,
-    root: str | os.PathLike[str] | None = None,
-    limit: int | None = None,
-    protocol: Any = None,
-    save: str | os.PathLike[str] | None = None,
-    verbose: bool = True,
+    model: keras.Model | str | os.PathLike[str] | None = None, dataset: datasets.Dataset | str | None = None, *,
+    weights: str | None = None, split: str | None = None, root: str | os.PathLike[str] | None = None,
+    limit: int | None = None, protocol: Any = None, save: str | os.PathLike[str] | None = None, verbose: bool = True,
     **options: Any,
-) -> dict[str, Any]:
+) -> dict[str, Any]:  # fmt: skip
     """Scores a model by its task's official protocol.
 
     Classes and points are matched by name: where the data set has them in another order than the model, the model's

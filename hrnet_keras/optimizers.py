@@ -29,16 +29,9 @@ class TorchSGD(keras.optimizers.Optimizer):
     """
 
     def __init__(
-        self,
-        learning_rate: Rate = 0.01,
-        momentum: float = 0.9,
-        nesterov: bool = False,
-        decay: float = 0.0,
-        *,
-        rate_factors: Mapping[str, float] | None = None,
-        name: str = "torch_sgd",
-        **kwargs: Any,
-    ):
+        self, learning_rate: Rate = 0.01, momentum: float = 0.9, nesterov: bool = False, decay: float = 0.0, *,
+        rate_factors: Mapping[str, float] | None = None, name: str = "torch_sgd", **kwargs: Any,
+    ):  # fmt: skip
         super().__init__(learning_rate=learning_rate, name=name, **kwargs)
         self.rate_factors = dict(rate_factors or {})
         self.momentum = momentum
@@ -96,15 +89,9 @@ class TorchAdam(keras.optimizers.Optimizer):
     """
 
     def __init__(
-        self,
-        learning_rate: Rate = 0.001,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-8,
-        *,
-        name: str = "torch_adam",
-        **kwargs: Any,
-    ):
+        self, learning_rate: Rate = 0.001, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8, *,
+        name: str = "torch_adam", **kwargs: Any,
+    ):  # fmt: skip
         super().__init__(learning_rate=learning_rate, name=name, **kwargs)
         self.beta_1 = beta_1
         self.beta_2 = beta_2

@@ -63,12 +63,7 @@ class LoadReport:
 
 
 def load_torch_weights(
-    model: keras.Model,
-    source: Source,
-    *,
-    lineage: str | None = None,
-    strict: bool = True,
-    state: str | None = None,
+    model: keras.Model, source: Source, *, lineage: str | None = None, strict: bool = True, state: str | None = None
 ) -> LoadReport:
     """Loads tensors that carry PyTorch's names and layout into a model.
 

@@ -19,16 +19,10 @@ logger = logging.getLogger(__name__)
 
 
 def resolve_weights(
-    weights: str | os.PathLike | Checkpoint,
-    *,
-    task: str | None,
-    representation: str,
-    width: str,
-    lineage: str | None = None,
-    head: str | None = None,
-    align_corners: bool | None = None,
+    weights: str | os.PathLike | Checkpoint, *, task: str | None, representation: str, width: str,
+    lineage: str | None = None, head: str | None = None, align_corners: bool | None = None,
     input_shape: Sequence[int | None] | None = None,
-) -> Checkpoint:
+) -> Checkpoint:  # fmt: skip
     """Opens what `weights=` names for a net; arguments as in the builders.
 
     Raises:

@@ -73,15 +73,9 @@ class State(dict[str, Any]):
     """
 
     def __init__(
-        self,
-        tensors: Mapping[str, Any] | None = None,
-        *,
-        key: str = "",
-        others: Iterable[str] = (),
-        beside: Iterable[str] = (),
-        versions: Iterable[int] = (),
-        says: dict[str, Any] | None = None,
-    ) -> None:
+        self, tensors: Mapping[str, Any] | None = None, *, key: str = "", others: Iterable[str] = (),
+        beside: Iterable[str] = (), versions: Iterable[int] = (), says: dict[str, Any] | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(tensors or {})
         self.key = key
         self.others = tuple(others)

@@ -34,14 +34,9 @@ class Scores(keras.callbacks.Callback):
     """
 
     def __init__(
-        self,
-        model: keras.Model,
-        dataset: Dataset,
-        folder: str,
-        *,
-        every: int = 1,
+        self, model: keras.Model, dataset: Dataset, folder: str, *, every: int = 1,
         keep: Callable[[int, list[dict[str, Any]]], None] | None = None,
-    ):
+    ):  # fmt: skip
         super().__init__()
         self.scored = model
         self.dataset = dataset

@@ -97,13 +97,9 @@ def _train(recipe: Recipe, output: Output, setting: loop.Setting) -> keras.callb
 
 
 def introduction(
-    recipe: Recipe,
-    model: keras.Model,
-    data: datasets.Dataset,
-    held_out: datasets.Dataset,
-    steps: int,
+    recipe: Recipe, model: keras.Model, data: datasets.Dataset, held_out: datasets.Dataset, steps: int,
     state: State | None,
-) -> Iterator[str]:
+) -> Iterator[str]:  # fmt: skip
     """What a training is about, as lines: device, pictures, classes or points, net, and where it starts."""
     yield f"device: {_devices()}"
     task = task_named(recipe.model.task)

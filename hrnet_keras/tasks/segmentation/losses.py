@@ -30,12 +30,7 @@ class PixelLoss(keras.losses.Loss):
     """
 
     def __init__(
-        self,
-        *,
-        ignore_label: int = 255,
-        class_weights: Any = None,
-        align_corners: bool = False,
-        **kwargs: Any,
+        self, *, ignore_label: int = 255, class_weights: Any = None, align_corners: bool = False, **kwargs: Any
     ):
         super().__init__(**kwargs)
         self.ignore_label = ignore_label
