@@ -50,6 +50,25 @@ def decode(heatmaps, *, codec, input_size=None):
     return {"points": to_input(points, heatmaps, codec, input_size), "scores": scores}
 
 
+def official_peaks(heatmaps, *, least):
+    """The peaks that both official codes start from, moved a quarter pixel where they lie inside of the map.
+
+    Args:
+        heatmaps: float `(batch, height, width, k)`.
+        least: pixels up to this one, and the last one, are not moved.
+
+    Returns:
+        The maps without those that hold NaN or infinity, points `(batch, k, 2)` as (x, y) in pixels of the map, and
+        scores `(batch, k)`.
+    """
+    heatmaps = finite_maps(ops.cast(heatmaps, "float32"))
+    x, y, scores = peaks(heatmaps)
+    height, width = size_of(heatmaps)
+    inside = ops.logical_and(is_between(x, least, width - 1), is_between(y, least, height - 1))
+    offset = ops.where(inside[..., None], quarter(heatmaps, x, y), 0.0)
+    return heatmaps, ops.cast(ops.stack([x, y], axis=-1), "float32") + offset, scores
+
+
 def finite_maps(heatmaps, maps=1):
     """Heat maps with nothing on those that hold NaN or infinity, so that no peak is found there.
 
