@@ -153,7 +153,8 @@ def _opened(model, name, split, root, options) -> tuple[Any, datasets.Dataset]:
 def _model_and_info(source):
     """A model that is named, loaded where its info can't be had otherwise, and its info."""
     entry = next((entry for entry in zoo.entries() if entry.name == source), None)
-    if entry is not None:  # loaded later: a data set that isn't there is said before hundreds of megabytes are fetched
+    # The model is loaded later: a data set that isn't there is said before hundreds of megabytes are fetched.
+    if entry is not None:
         return source, ModelInfo(entry.task, data=entry.data, lineage=entry.lineage)
     if os.path.isdir(source):
         return source, saved_info(source)

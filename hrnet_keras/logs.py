@@ -34,7 +34,8 @@ def plain_lines(*, wanted: bool = True) -> Iterator[None]:
     propagates = logger.propagate
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
-    logger.propagate = False  # else a handler of the root logger, as Colab has one, shows every line again
+    # Otherwise a handler of the root logger, as Colab has one, shows every line again.
+    logger.propagate = False
     try:
         yield
     finally:

@@ -136,5 +136,6 @@ def _split_over_replicas(net: keras.Model, batch: np.ndarray):
         lambda context: tf.constant(parts[context.replica_id_in_sync_group])
     )
     net.make_predict_function()
-    outputs = net.predict_function([(of_replicas,)])  # runs every replica on its part and joins what they answer
+    # Runs every replica on its part and joins what they answer.
+    outputs = net.predict_function([(of_replicas,)])
     return keras.tree.map_structure(lambda output: np.asarray(output)[: len(batch)], outputs)

@@ -17,7 +17,8 @@ def whole(path: str | os.PathLike) -> Iterator[str]:
         OSError: the folder can't be written.
     """
     path = os.path.realpath(path)
-    if os.path.exists(path) and not os.path.isfile(path):  # a pipe or a device takes the bytes itself
+    # A pipe or a device takes the bytes itself.
+    if os.path.exists(path) and not os.path.isfile(path):
         yield path
         return
     folder, name = os.path.split(path)

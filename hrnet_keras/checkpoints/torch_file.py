@@ -129,7 +129,8 @@ def _chosen(content: Any, read: ReadStorage, state: str | None) -> Contents:
     net = choose(places, state)
     tensors = net.place.tensors
     storages = {id(tensor.storage): tensor.storage for tensor in tensors.values()}
-    with ThreadPoolExecutor(2) as pool:  # checking the sums of a zip file's members is most of the work
+    # Checking the sums of a zip file's members is most of the work.
+    with ThreadPoolExecutor(2) as pool:
         numbers = dict(zip(storages, pool.map(read, storages.values()), strict=True))
     arrays = {name: tensor.view(numbers[id(tensor.storage)], name) for name, tensor in tensors.items()}
     return net, arrays, {}

@@ -71,7 +71,8 @@ def _coding(mask_values: Any, count: int) -> tuple[dict[int, int], Callable[[np.
             "ignore it}, such as {0: 0, 255: 1}"
         )
     table = np.full(256, IGNORED, np.uint8)
-    for value, label in reversed(ids.items()):  # of several values of a class, the first one is written
+    # Of several values of a class, the first one is written.
+    for value, label in reversed(ids.items()):
         table[label] = value
     return ids, lambda label_map: table[label_map]
 

@@ -83,7 +83,8 @@ def export(
 def _opened(path):
     if os.path.isdir(path):
         raise ValueError(f"model {path}: is a folder, as of a SavedModel: expected the .keras file that it was made of")
-    from hrnet_keras.loading import load  # here, as a finished model is exported without it
+    # Imported here, as a finished model is exported without it.
+    from hrnet_keras.loading import load
 
     return load(path)
 

@@ -56,7 +56,8 @@ class Scores(keras.callbacks.Callback):
         write(self.history_file, "".join(json.dumps(line) + "\n" for line in lines))
         worths = [self._worth_of(line) for line in lines]
         if worths and worths[-1] > max(worths[:-1], default=-math.inf):
-            save_whole(self.scored, self.best_file)  # it may have been cut off between the state and this file
+            # The run may have been cut off between the state and this file.
+            save_whole(self.scored, self.best_file)
 
     def on_train_begin(self, logs=None):
         """Reads the best score so far of a run that goes on."""

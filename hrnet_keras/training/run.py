@@ -53,7 +53,8 @@ def train(
         if overrides or not isinstance(recipe, Recipe):
             recipe = Recipe.load(recipe, **overrides)
         recipe.check()
-        strategy = loop.strategy_for(recipe.train.batch)  # of several machines: before TensorFlow does anything
+        # A strategy for several machines has to be made before TensorFlow does anything.
+        strategy = loop.strategy_for(recipe.train.batch)
         worker = worker_of(strategy)
         with Output(recipe, writes=worker.is_chief) as output:
             try:

@@ -153,7 +153,8 @@ def _jpeg_part(contents, at):
     is_alone = (code <= 1) | ((code >= 0xD0) & (code <= 0xD8))  # has no length
     is_last = (code == 0xD9) | (code == 0xDA)  # after it come the pixels
     after = tf.where(is_alone, at + 2, tf.where(is_last, _length(contents), at + 2 + size))
-    after = tf.where(is_marker & (code != 0xFF), after, at + 1)  # to the next byte: junk, or one of several 0xFF
+    # Where there is no marker, on to the next byte: junk, or one of several 0xFF.
+    after = tf.where(is_marker & (code != 0xFF), after, at + 1)
     is_exif = is_marker & (code == 0xE1) & _is(head[4:], _EXIF)
     is_frame = is_marker & (code >= 0xC0) & (code <= 0xCF) & (code != 0xC4) & (code != 0xC8) & (code != 0xCC)
     return after, _where(is_exif, at + 10, after), _where(is_frame, _number(head[5:7]), _number(head[7:9]))

@@ -26,7 +26,8 @@ def resize(picture, size, interpolation="bilinear", window=None):
 
     Source: the arithmetic of `Resample.c` of Pillow; the order of the two passes as measured on Pillow 12 and 13.
     """
-    with tf.device("/CPU:0"):  # where pictures are decoded; a GPU has no whole numbers to speak of
+    # On the CPU, where pictures are decoded: a GPU has no whole numbers to speak of.
+    with tf.device("/CPU:0"):
         return _resize(picture, tf.cast(size, tf.int32), interpolation, window)
 
 

@@ -167,7 +167,8 @@ def put_portrait(canvas: Canvas, street: Street, people: People, faces: list[np.
     face = random_face(rng, middle, half)
     tall = half * 13
     joints = random_joints(rng, (middle[0], middle[1] + 0.92 * tall), tall)
-    if joints[5, 0] < joints[6, 0]:  # a face to the viewer: the figure's left is on the right
+    # A face to the viewer: the figure's left is on the right.
+    if joints[5, 0] < joints[6, 0]:
         joints[:, 0] = 2 * middle[0] - joints[:, 0]
     joints[5:] += [face[8, 0] - joints[5:7, 0].mean(), face[8, 1] + 0.55 * half - joints[5:7, 1].mean()]
     joints[:5] = joints_of_face(face)

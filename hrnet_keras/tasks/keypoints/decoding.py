@@ -43,7 +43,8 @@ def decode(heatmaps, *, codec, input_size=None):
     else:
         x, y, scores = peaks(heatmaps)
         offset = {"msra": _msra, "dark": _dark, "udp": _udp}[codec](heatmaps, x, y)
-    is_number = ops.all(ops.isfinite(offset), axis=-1)  # of huge values logarithms and blurs overflow
+    # Logarithms and blurs of huge values overflow.
+    is_number = ops.all(ops.isfinite(offset), axis=-1)
     scores = ops.where(is_number, scores, 0.0)
     is_found = (scores > 0)[..., None]
     points = ops.where(is_found, ops.cast(ops.stack([x, y], axis=-1), "float32") + offset, -1.0)

@@ -220,7 +220,8 @@ def warp(picture, steps, begins, size):
         # OpenCV rounds what x adds to a row once, as one fused operation, and where the row begins twice.
         x, right = _neighbours(_fused(tf.range(width, dtype=tf.float32), step[0], begin[0]), shape[1])
         y, below = _neighbours(tf.range(height, dtype=tf.float32) * step[1] + begin[1], shape[0])
-        rows, row_of = tf.unique(tf.reshape(y, [-1]))  # an enlarged crop meets every row several times
+        # An enlarged crop meets every row several times.
+        rows, row_of = tf.unique(tf.reshape(y, [-1]))
         columns = tf.gather(pixels, rows[:, None, None] * stride + x)
         columns = tf.cast(tf.reshape(columns, (-1, 2, width * 3)), tf.float32)
         levels = _fused(tf.repeat(right, 3), columns[:, 1] - columns[:, 0], columns[:, 0])

@@ -103,7 +103,8 @@ def _official(
     params = augment.official_landmark(rng, annotations["centers"][row], scale, **augmentation)
     center = params.center
     if params.flip:
-        width = image.shape[1]  # not the last column: the official code mirrors one pixel off
+        # The width, not the last column: the official code mirrors one pixel off.
+        width = image.shape[1]
         image = image[:, ::-1]
         points = mirror_points(points, width, info.flip_pairs)
         visible = swap_points(visible, info.flip_pairs)

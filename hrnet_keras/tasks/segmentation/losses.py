@@ -116,7 +116,8 @@ class OhemCrossEntropy(PixelLoss):
     def call(self, y_true: Any, y_pred: Any) -> Any:
         logits, labels, counts = self._at_label_size(y_true, y_pred)
         nll = ops.sparse_categorical_crossentropy(labels, logits, from_logits=True)
-        probability = ops.where(counts > 0, ops.exp(-nll), 2.0)  # what is ignored comes last and is never kept
+        # Ignored pixels come last and are never kept.
+        probability = ops.where(counts > 0, ops.exp(-nll), 2.0)
         flat = ops.stop_gradient(ops.reshape(probability, (-1,)))
         # The official code takes element `min(min_kept, n - 1)` of the n sorted pixels that count.
         last = ops.maximum(ops.cast(ops.sum(counts), "int32") - 1, 0)
@@ -178,7 +179,8 @@ class Lovasz(PixelLoss):
         counts = ops.reshape(counts, (-1, 1))
         probability = ops.reshape(ops.softmax(logits), (-1, classes))
         truth = ops.one_hot(ops.reshape(labels, (-1,)), classes) * counts
-        errors = ops.abs(truth - probability) * counts  # 0 for ignored pixels: they sort last and add nothing
+        # 0 for ignored pixels: they sort last and add nothing.
+        errors = ops.abs(truth - probability) * counts
         order = ops.argsort(-ops.stop_gradient(errors), axis=0)
         errors = ops.take_along_axis(errors, order, axis=0)
         truth = ops.take_along_axis(truth, order, axis=0)
