@@ -99,6 +99,7 @@ def _version_folder(path: str) -> str:
     """The folder that holds `saved_model.pb`: `path` itself or its highest version."""
     if os.path.isfile(os.path.join(path, "saved_model.pb")):
         return path
+    # TensorFlow Serving's layout: a folder per version, named by its number.
     versions = [int(name) for name in os.listdir(path) if name.isdigit()]
     if not versions:
         raise ValueError(f"model {path}: expected a SavedModel, or a folder of versions 1, 2, ...")

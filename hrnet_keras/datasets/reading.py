@@ -116,7 +116,7 @@ def has_deep_colour(picture: Any) -> bool:
         return False
     if picture.format == "TIFF":
         return max(picture.tag_v2.get(BITS_PER_SAMPLE, (1,))) > 8
-    # The argument of the decoder, for a PNG for example "RGB;16B".
+    # The argument of the decoder, such as "RGB;16B" of a PNG.
     stored_as = picture.tile[0][3]
     return picture.format == "PNG" and ";16" in str(stored_as)
 

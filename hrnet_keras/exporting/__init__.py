@@ -93,6 +93,7 @@ def _version(directory, version):
     there = []
     if os.path.isdir(directory):
         there = [int(name) for name in os.listdir(directory) if name.isdigit()]
+    # TensorFlow Serving loads the highest number of a folder.
     if version is None:
         return max(there, default=0) + 1
     if not isinstance(version, int) or version < 1:
