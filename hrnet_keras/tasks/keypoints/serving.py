@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import tensorflow as tf
 
@@ -11,6 +12,8 @@ from hrnet_keras.tasks.processing import Signature
 from hrnet_keras.transforms import orientation
 from hrnet_keras.transforms.decode import decode_or_black
 from hrnet_keras.transforms.upright import STORED
+
+Answer = dict[str, tf.Tensor]  # points and scores
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class GraphSteps:
     refine: Callable | None = None
 
 
-def signatures(model, steps: GraphSteps) -> list[Signature]:
+def signatures(model: Any, steps: GraphSteps) -> list[Signature]:
     """The signatures of an exported model of points.
 
     | name | takes | answers |
@@ -54,25 +57,25 @@ def signatures(model, steps: GraphSteps) -> list[Signature]:
     crop_kind = tf.TensorSpec((*steps.spec.size, 3), tf.float32)
     back_kind = tf.TensorSpec((None, None), tf.float64)
 
-    def of_each(pictures, boxes, read, stored):
-        def crop_one(row):
+    def of_each(pictures: Any, boxes: tf.Tensor, read: Callable, stored: _Stored) -> Answer:
+        def crop_one(row: tuple) -> tuple:
             picture, place, turn = row
             picture, is_read = read(picture)
             crops, backs = steps.crop(orientation.turned(picture, turn), place[None])
             return crops[0], backs[0], is_read
 
-        def crops_at(places):
+        def crops_at(places: tf.Tensor) -> tuple:
             kinds = crop_kind, back_kind, tf.TensorSpec((), tf.bool)
             return tf.map_fn(crop_one, (pictures, places, stored.orientation), fn_output_signature=kinds)
 
         return _points(model, steps, crops_at, boxes, stored)
 
-    def of_files(image_bytes, boxes):
+    def of_files(image_bytes: tf.Tensor, boxes: tf.Tensor) -> Answer:
         kinds = tf.TensorSpec((), tf.int32), tf.TensorSpec((2,), tf.int32)
         stored = _Stored(*tf.map_fn(orientation.orientation_and_size, image_bytes, fn_output_signature=kinds))
         return of_each(image_bytes, boxes, decode_or_black, stored)
 
-    def of_images(images, boxes):
+    def of_images(images: tf.Tensor, boxes: tf.Tensor) -> Answer:
         count = tf.shape(images)[:1]
         size = tf.broadcast_to(tf.shape(images)[1:3], (count[0], 2))
         return of_each(images, boxes, lambda image: (image, True), _Stored(tf.fill(count, STORED), size))
@@ -98,22 +101,22 @@ class _Stored:
     orientation: tf.Tensor
     size: tf.Tensor
 
-    def upright(self, boxes):
+    def upright(self, boxes: tf.Tensor) -> tf.Tensor:
         return orientation.turned_boxes(boxes, self.orientation, self.size)
 
-    def back(self, points):
+    def back(self, points: tf.Tensor) -> tf.Tensor:
         return orientation.points_turned_back(points, self.orientation, self.size)
 
 
-def of_picture(name: str, model, steps: GraphSteps) -> Signature:
+def of_picture(name: str, model: Any, steps: GraphSteps) -> Signature:
     """The signature `name` about one picture and many boxes: see `signatures`."""
 
-    def answer(image_bytes, boxes):
+    def answer(image_bytes: tf.Tensor, boxes: tf.Tensor) -> Answer:
         picture, is_read = decode_or_black(image_bytes)
         stored = _Stored(*orientation.orientation_and_size(image_bytes))
         picture = orientation.turned(picture, stored.orientation)
 
-        def crops_at(places):
+        def crops_at(places: tf.Tensor) -> tuple:
             return *steps.crop(picture, places), tf.fill(tf.shape(places)[:1], is_read)
 
         return _points(model, steps, crops_at, boxes, stored)
@@ -121,18 +124,18 @@ def of_picture(name: str, model, steps: GraphSteps) -> Signature:
     return Signature(name, answer, [tf.TensorSpec([], tf.string, name="image_bytes"), _boxes_taken()])
 
 
-def _boxes_taken():
+def _boxes_taken() -> tf.TensorSpec:
     return tf.TensorSpec([None, 4], tf.float32, name="boxes")
 
 
-def _points(model, steps: GraphSteps, crops_at: Callable, boxes, stored: _Stored) -> dict[str, tf.Tensor]:
+def _points(model: Any, steps: GraphSteps, crops_at: Callable, boxes: tf.Tensor, stored: _Stored) -> Answer:
     """Points and scores of boxes; `crops_at` gives crops at places, the way back, and whether there is a picture.
 
     Boxes and points are in pixels as `stored`, places in those of upright pictures.
     """
     spec = steps.spec
 
-    def points_at(places):
+    def points_at(places: tf.Tensor) -> tuple:
         crops, back, are_read = crops_at(places)
         crops = tf.ensure_shape(crops, (None, *spec.size, 3))
         maps = model(crops, training=False)
@@ -149,18 +152,20 @@ def _points(model, steps: GraphSteps, crops_at: Callable, boxes, stored: _Stored
     return {"points": tf.where(is_answer[..., None], tf.cast(points, tf.float32), 0.0), "scores": scores}
 
 
-def _is_box(boxes):
+def _is_box(boxes: tf.Tensor) -> tf.Tensor:
     low = boxes[:, :2]
     high = boxes[:, 2:]
     return tf.reduce_all(tf.math.is_finite(boxes) & tf.tile(high >= low, (1, 2)), axis=1) & tf.reduce_any(high > low, 1)
 
 
-def _safe(boxes):
+def _safe(boxes: tf.Tensor) -> tf.Tensor:
     """Boxes with a pixel in the place of those that are none."""
     return tf.where(_is_box(boxes)[:, None], boxes, tf.constant([0.0, 0.0, 1.0, 1.0]))
 
 
-def affine_crops(picture, centers, sides, spec: KeypointSpec):
+def affine_crops(
+    picture: tf.Tensor, centers: tf.Tensor, sides: tf.Tensor, spec: KeypointSpec
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Upright crops of a picture and the maps back, as `inference.HeatmapProcessor.affine_crops` makes them.
 
     Args:
@@ -185,7 +190,7 @@ def affine_crops(picture, centers, sides, spec: KeypointSpec):
 def affine_decoder(decode: Callable, spec: KeypointSpec) -> Callable:
     """What takes heat maps and the maps of `affine_crops` to points in the picture; `decode`: the task's."""
 
-    def decode_in_picture(maps, back):
+    def decode_in_picture(maps: tf.Tensor, back: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         decoded = decode(maps, codec=spec.codec, input_size=spec.size)
         points = tf.einsum("nkc,nrc->nkr", tf.cast(decoded["points"], tf.float64), back[..., :2])
         return points + back[:, None, :, 2], decoded["scores"]
@@ -193,7 +198,7 @@ def affine_decoder(decode: Callable, spec: KeypointSpec) -> Callable:
     return decode_in_picture
 
 
-def warp(picture, steps, begins, size):
+def warp(picture: tf.Tensor, steps: tf.Tensor, begins: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
     """Upright crops of one picture, bilinear in whole grey levels, black beyond it: OpenCV's `warpAffine`, to the bit.
 
     So it is with OpenCV 5 on processors with fused multiply-add, in crops whose width is a multiple of 16; elsewhere a
@@ -215,7 +220,7 @@ def warp(picture, steps, begins, size):
     pixels = tf.reshape(padded, (-1, 3))
     stride = shape[1] + 2
 
-    def one(axes):
+    def one(axes: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
         step, begin = axes
         # OpenCV rounds what x adds to a row once, as one fused operation, and where the row begins twice.
         x, right = _neighbours(_fused(tf.range(width, dtype=tf.float32), step[0], begin[0]), shape[1])
@@ -233,13 +238,13 @@ def warp(picture, steps, begins, size):
     return tf.map_fn(one, axes, fn_output_signature=tf.TensorSpec((height, width, 3), tf.float32))
 
 
-def _fused(factor, values, summand):
+def _fused(factor: tf.Tensor, values: tf.Tensor, summand: tf.Tensor) -> tf.Tensor:
     """factor * values + summand, of float32, rounded once: float64 holds the product exactly."""
     product = tf.cast(factor, tf.float64) * tf.cast(values, tf.float64)
     return tf.cast(product + tf.cast(summand, tf.float64), tf.float32)
 
 
-def _neighbours(positions, limit):
+def _neighbours(positions: tf.Tensor, limit: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """The two pixels `(2, n)` around positions, counted in a picture with a border of one, and the second's weight."""
     low = tf.floor(positions)
     first = tf.clip_by_value(low, -2, tf.cast(limit, tf.float32))
