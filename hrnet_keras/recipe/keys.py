@@ -100,17 +100,16 @@ def translated(
     spelling: dict[str, str] = {}
     for name, value in said.items():
         key = new_key(name, keys)
-        is_old = key != name
         if key in spelling:
             raise ValueError(f"{name} and {spelling[key]} are one key: leave the old name out")
         if key not in keys:
             # Old recipes for one task held keys of the others, too.
-            if is_old and (of_run or _is_default(value, everywhere[key])):
+            if key != name and (of_run or _is_default(value, everywhere[key])):
                 continue
             raise ValueError(f"{name}{_unknown(key, keys, everywhere, task)}")
         spelling[key] = name
         values[key] = new_value(key, value)
-        if is_old and key == "loss.name" and value is None:  # once meant: the task's own
+        if (name, value) == ("train.loss", None):  # once meant: the task's own
             values[key] = keys[key].default
     return values, {name: key for key, name in spelling.items() if name != key}
 

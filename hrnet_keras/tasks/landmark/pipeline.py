@@ -22,7 +22,7 @@ from hrnet_keras.tasks.keypoints.samples import (
 from hrnet_keras.tasks.landmark import crop as cropping
 from hrnet_keras.tasks.landmark.targets import targets
 
-DEFAULT_CODECS = {"official": "official", "mmlab": "msra"}
+CODECS = {"official": ("official",), "mmlab": ("msra", "dark", "udp")}  # of targets; the first is the default
 ROTATION = {"official": 30.0, "mmlab": 60.0}  # most degrees of a turn
 
 
@@ -81,14 +81,15 @@ def check(input_size: tuple[int, ...], convention: str, codec: str | None) -> st
         raise ValueError(
             f"input_size={input_size}: expected (height, width), multiples of {STRIDE}, of at least 32 pixels"
         )
-    if convention not in DEFAULT_CODECS:
+    if convention not in CODECS:
         raise ValueError(f"convention={convention!r}: expected 'official' or 'mmlab'")
-    chosen = codec or DEFAULT_CODECS[convention]
-    if convention == "official" and (input_size[0] != input_size[1] or chosen != "official"):
+    chosen = codec or CODECS[convention][0]
+    is_fitting = chosen in CODECS[convention]
+    if convention == "official" and not (is_fitting and input_size[0] == input_size[1]):
         raise ValueError(
             f"input_size={input_size}, codec={codec!r}: the official convention cuts squares and has its own codec"
         )
-    if convention == "mmlab" and chosen not in ("msra", "dark", "udp"):
+    if not is_fitting:
         raise ValueError(f"codec={codec!r}: expected 'msra', 'dark' or 'udp' with the convention of mmlab")
     return chosen
 
