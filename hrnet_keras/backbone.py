@@ -90,7 +90,8 @@ def upsample(x, like, factor, name, conventions):
     if conventions.upsampling == "nearest":
         return UpSampling(factor, name=name)(x)
     first_factor = None
-    if conventions.upsampling == "bilinear_two_steps":  # mmsegmentation resizes by the factor, then to the exact size
+    # mmsegmentation resizes by the factor, then to the exact size.
+    if conventions.upsampling == "bilinear_two_steps":
         first_factor = factor
     return Resize(align_corners=conventions.align_corners, first_factor=first_factor, name=name)(x, like)
 

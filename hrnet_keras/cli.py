@@ -48,7 +48,8 @@ def main(arguments=None):
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's start-up lines are no news to a user
+    # TensorFlow's start-up lines are no news to a user.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if not words or words[0] in ("-h", "--help"):
         print(USAGE, end="")
         return 0 if words else 2
@@ -107,7 +108,8 @@ def _load_tensorflow(*, quietly):
     if "tensorflow" in sys.modules or not quietly:
         return
     sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     try:
         import tensorflow  # noqa: F401

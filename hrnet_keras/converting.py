@@ -15,21 +15,14 @@ from hrnet_keras.datasets import DatasetInfo
 from hrnet_keras.datasets.folder import read_classes
 from hrnet_keras.datasets.published import published
 from hrnet_keras.layers.model_info import ModelInfo, find_info, info_of
-from hrnet_keras.tasks import TASKS
 
 ENDINGS = (".keras", ".weights.h5", ".safetensors")
 
 
 def convert(
-    source: Source,
-    destination: str | os.PathLike,
-    *,
-    task: str | None = None,
-    classes: str | None = None,
-    lineage: str | None = None,
-    align_corners: bool | None = None,
-    state: str | None = None,
-) -> tuple[keras.Model, LoadReport]:
+    source: Source, destination: str | os.PathLike, *, task: str | None = None, classes: str | None = None,
+    lineage: str | None = None, align_corners: bool | None = None, state: str | None = None,
+) -> tuple[keras.Model, LoadReport]:  # fmt: skip
     """Turns a checkpoint into a file that Keras, or another program, reads.
 
     Net, width, task, lineage and counts are found in the checkpoint.
@@ -79,13 +72,9 @@ def _load(source: Any, *, state: str | None, **options: Any) -> tuple[keras.Mode
 
 
 def from_checkpoint(
-    source: Source,
-    *,
-    task: str | None = None,
-    lineage: str | None = None,
-    align_corners: bool | None = None,
+    source: Source, *, task: str | None = None, lineage: str | None = None, align_corners: bool | None = None,
     state: str | None = None,
-) -> tuple[keras.Model, LoadReport]:
+) -> tuple[keras.Model, LoadReport]:  # fmt: skip
     """Builds the model that a checkpoint is of, with its weights; arguments and errors as in `convert`.
 
     Returns:

@@ -1,6 +1,7 @@
 """A model and a data set -> the task's official figures."""
 
 import itertools
+import logging
 import os
 import sys
 from typing import Any
@@ -12,6 +13,7 @@ from hrnet_keras.checkpoints import zoo
 from hrnet_keras.datasets.published import scored_on
 from hrnet_keras.layers.model_info import ModelInfo, info_of
 from hrnet_keras.loading import load
+from hrnet_keras.logs import plain_lines
 from hrnet_keras.predictor import HELD, open_predictor
 from hrnet_keras.runtime import saved_info
 from hrnet_keras.tasks import TASKS, task_named
@@ -19,20 +21,15 @@ from hrnet_keras.tasks.agreement import in_data_order, places_of
 from hrnet_keras.tasks.processing import PredictOptions
 from hrnet_keras.writing import stems_inside
 
+logger = logging.getLogger(__name__)
+
 
 def evaluate(
-    model: keras.Model | str | os.PathLike[str] | None = None,
-    dataset: datasets.Dataset | str | None = None,
-    *,
-    weights: str | None = None,
-    split: str | None = None,
-    root: str | os.PathLike[str] | None = None,
-    limit: int | None = None,
-    protocol: Any = None,
-    save: str | os.PathLike[str] | None = None,
-    verbose: bool = True,
+    model: keras.Model | str | os.PathLike[str] | None = None, dataset: datasets.Dataset | str | None = None, *,
+    weights: str | None = None, split: str | None = None, root: str | os.PathLike[str] | None = None,
+    limit: int | None = None, protocol: Any = None, save: str | os.PathLike[str] | None = None, verbose: bool = True,
     **options: Any,
-) -> dict[str, Any]:
+) -> dict[str, Any]:  # fmt: skip
     """Scores a model by its task's official protocol.
 
     Classes and points are matched by name: where the data set has them in another order than the model, the model's
@@ -52,7 +49,7 @@ def evaluate(
             points and boxes as JSON; for detection also `results.bbox.json` and, with masks, `results.segm.json`, as
             COCO's evaluator and server take them. Answers of an earlier run are replaced, files of the data set never;
             names that lead out of the folder (`../x`) are taken from their common folder on.
-        verbose: prints progress and the table.
+        verbose: shows progress and the table.
         **options: of the data set given by name. Where lineages read a set differently (COCO, COFW), it is read as the
             model learnt it, unless `lineage` says otherwise.
 
@@ -96,8 +93,9 @@ def evaluate(
         metric.save(save)
     figures = metric.result()
     if verbose:
-        print(task.module("metrics").table(figures))
-        _print_published(predictor.info, dataset, options)
+        with plain_lines():
+            logger.info("%s", task.module("metrics").table(figures))
+            _log_published(predictor.info, dataset, options)
     return figures
 
 
@@ -159,7 +157,8 @@ def _opened(model, name, split, root, options) -> tuple[Any, datasets.Dataset]:
 def _model_and_info(source):
     """A model that is named, loaded where its info can't be had otherwise, and its info."""
     entry = next((entry for entry in zoo.entries() if entry.name == source), None)
-    if entry is not None:  # loaded later: a data set that isn't there is said before hundreds of megabytes are fetched
+    # The model is loaded later: a data set that isn't there is said before hundreds of megabytes are fetched.
+    if entry is not None:
         return source, ModelInfo(entry.task, data=entry.data, lineage=entry.lineage)
     if os.path.isdir(source):
         return source, saved_info(source)
@@ -167,12 +166,12 @@ def _model_and_info(source):
     return model, info_of(model)
 
 
-def _print_published(info, dataset, options):
+def _log_published(info, dataset, options):
     """The published score of published weights, under the measured one."""
     published = info.published
     if published and dataset.info.name == "coco" and "detections" not in options:
-        print("on the annotated boxes; the published score is of a detector's: --option '{detections: FILE}'")
+        logger.info("on the annotated boxes; the published score is of a detector's: --option '{detections: FILE}'")
     if published and info.data == dataset.info.name:
         score = ", ".join(f"{name} {value:g}" for name, value in published["score"].items())
         note = f" ({published['note']})" if published["note"] else ""
-        print(f"published: {score}{note}")
+        logger.info("published: %s%s", score, note)

@@ -66,6 +66,7 @@ def _folded(conv, norm):
     bias = 0.0
     if conv.bias is not None:
         bias = np.asarray(conv.bias, np.float64)
+    # In float64: the folded kernel is rounded once.
     gamma, beta, mean, variance = (np.asarray(w, np.float64) for w in norm.get_weights())
     scale = gamma / np.sqrt(variance + norm.epsilon)
     return [(kernel * scale).astype(np.float32), (beta + (bias - mean) * scale).astype(np.float32)]

@@ -29,10 +29,13 @@ def plain_lines(*, wanted: bool = True) -> Iterator[None]:
     if not wanted or (logger.isEnabledFor(logging.INFO) and logger.hasHandlers()):
         yield
         return
-    handler, level, propagates = _PlainHandler(), logger.level, logger.propagate
+    handler = _PlainHandler()
+    level = logger.level
+    propagates = logger.propagate
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
-    logger.propagate = False  # else a handler of the root logger, as Colab has one, shows every line again
+    # Otherwise a handler of the root logger, as Colab has one, shows every line again.
+    logger.propagate = False
     try:
         yield
     finally:

@@ -29,16 +29,9 @@ class TorchSGD(keras.optimizers.Optimizer):
     """
 
     def __init__(
-        self,
-        learning_rate: Rate = 0.01,
-        momentum: float = 0.9,
-        nesterov: bool = False,
-        decay: float = 0.0,
-        *,
-        rate_factors: Mapping[str, float] | None = None,
-        name: str = "torch_sgd",
-        **kwargs: Any,
-    ):
+        self, learning_rate: Rate = 0.01, momentum: float = 0.9, nesterov: bool = False, decay: float = 0.0, *,
+        rate_factors: Mapping[str, float] | None = None, name: str = "torch_sgd", **kwargs: Any,
+    ):  # fmt: skip
         super().__init__(learning_rate=learning_rate, name=name, **kwargs)
         self.rate_factors = dict(rate_factors or {})
         self.momentum = momentum
@@ -61,8 +54,10 @@ class TorchSGD(keras.optimizers.Optimizer):
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         place = self._get_variable_index(variable)
         rate = ops.cast(learning_rate, variable.dtype) * self._factors[place]
+        # PyTorch adds the decay to the gradient, so momentum carries it, too.
         gradient = ops.cast(gradient, variable.dtype) + self.decay * variable
         buffer = self.buffers[place]
+        # The learning rate is not in the buffer, unlike Keras's: a falling rate acts on past gradients at once.
         step = self.momentum * buffer + gradient
         self.assign(buffer, step)
         if self.nesterov:
@@ -94,15 +89,9 @@ class TorchAdam(keras.optimizers.Optimizer):
     """
 
     def __init__(
-        self,
-        learning_rate: Rate = 0.001,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-8,
-        *,
-        name: str = "torch_adam",
-        **kwargs: Any,
-    ):
+        self, learning_rate: Rate = 0.001, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8, *,
+        name: str = "torch_adam", **kwargs: Any,
+    ):  # fmt: skip
         super().__init__(learning_rate=learning_rate, name=name, **kwargs)
         self.beta_1 = beta_1
         self.beta_2 = beta_2
@@ -124,6 +113,7 @@ class TorchAdam(keras.optimizers.Optimizer):
         step = ops.cast(self.iterations + 1, variable.dtype)
         self.assign(mean, self.beta_1 * mean + (1 - self.beta_1) * gradient)
         self.assign(square, self.beta_2 * square + (1 - self.beta_2) * ops.square(gradient))
+        # PyTorch adds epsilon after the correction, Keras before: with small gradients they differ.
         root = ops.sqrt(square / _correction(self.beta_2, step))
         self.assign_sub(variable, rate * (mean / _correction(self.beta_1, step)) / (root + self.epsilon))
 
@@ -152,6 +142,7 @@ class PolySchedule(keras.optimizers.schedules.LearningRateSchedule):
 
     def __call__(self, step: Any) -> Any:
         step = ops.cast(step, "float32")
+        # `adjust_learning_rate` is called after the step: the first two steps have the full rate.
         done = ops.maximum(step - 1, 0) / max(self.steps, 1)
         rate = self.base * ops.power(ops.maximum(1 - done, 0.0), self.power)
         return rate * ops.minimum((step + 1) / (self.warmup_steps + 1), 1.0)

@@ -41,7 +41,10 @@ class Prediction:
 
     def __init__(self, image: np.ndarray, path: str | None, info: ModelInfo, result: Result, orientation: int = STORED):
         self._image: np.ndarray | None = image
-        self.path, self.info, self.result, self.orientation = path, info, result, orientation
+        self.path = path
+        self.info = info
+        self.result = result
+        self.orientation = orientation
 
     @property
     def image(self) -> np.ndarray:
@@ -291,7 +294,8 @@ def _read(picture):
 
 def _few_pictures(predictions: Iterable[Prediction]) -> list[Prediction]:
     """The predictions as a list that holds the first pictures: so it stays small, however long it gets."""
-    listed, kept = [], 0
+    listed = []
+    kept = 0
     for prediction in predictions:
         kept += prediction.image.nbytes
         if kept > KEPT and prediction.path is not None:

@@ -61,7 +61,8 @@ def write_predictions(
     task = task_named(predictor.info.task)
     _check_asked(task, boxes, label_maps, points)
     pictures = _different(pictures_of(images))
-    boxes_of_pictures, keep = None, []
+    boxes_of_pictures = None
+    keep = []
     if boxes is not None:
         boxes_of_pictures = boxes_for(pictures, boxes)
         keep = [boxes] * os.path.isfile(boxes)

@@ -43,7 +43,8 @@ class Predictor:
     """
 
     def __init__(self, runtime: Runtime, processor: Processor):
-        self.runtime, self.processor = runtime, processor
+        self.runtime = runtime
+        self.processor = processor
 
     @property
     def info(self) -> ModelInfo:
@@ -140,7 +141,8 @@ class _Batches:
             self._run(_rows_of_batch(self.waiting[0][1].shape))
 
     def _run(self, count: int) -> None:
-        batch, self.waiting = self.waiting[:count], self.waiting[count:]
+        batch = self.waiting[:count]
+        self.waiting = self.waiting[count:]
         arrays = self.predictor.run(np.stack([row for _, row in batch]))
         done = []
         for i, (picture, _) in enumerate(batch):

@@ -101,6 +101,7 @@ def _version_folder(path: str) -> str:
     """The folder that holds `saved_model.pb`: `path` itself or its highest version."""
     if os.path.isfile(os.path.join(path, "saved_model.pb")):
         return path
+    # TensorFlow Serving's layout: a folder per version, named by its number.
     versions = [int(name) for name in os.listdir(path) if name.isdigit()]
     if not versions:
         raise ValueError(f"model {path}: expected a SavedModel, or a folder of versions 1, 2, ...")
@@ -138,5 +139,6 @@ def _split_over_replicas(net: keras.Model, batch: np.ndarray):
         lambda context: tf.constant(parts[context.replica_id_in_sync_group])
     )
     net.make_predict_function()
-    outputs = net.predict_function([(of_replicas,)])  # runs every replica on its part and joins what they answer
+    # Runs every replica on its part and joins what they answer.
+    outputs = net.predict_function([(of_replicas,)])
     return keras.tree.map_structure(lambda output: np.asarray(output)[: len(batch)], outputs)

@@ -17,7 +17,8 @@ def whole(path: str | os.PathLike) -> Iterator[str]:
         OSError: the folder can't be written.
     """
     path = os.path.realpath(path)
-    if os.path.exists(path) and not os.path.isfile(path):  # a pipe or a device takes the bytes itself
+    # A pipe or a device takes the bytes itself.
+    if os.path.exists(path) and not os.path.isfile(path):
         yield path
         return
     folder, name = os.path.split(path)
@@ -44,24 +45,26 @@ def stems_for(pictures: Sequence[str], output: str, endings: Iterable[str], *, k
             outside of `output`; nothing has been written.
     """
     names = _below_common_folder(pictures, os.getcwd())
-    same = _same_file_name(output)
-    stems = [os.path.splitext(name)[0] for name in names]
-    while True:
-        clashes = _clashes(stems, endings, same)
-        movable = [i for i in clashes if stems[i] != names[i]]
-        if not movable:
-            break
-        for i in movable:
-            stems[i] = names[i]
-    if clashes:
-        raise ValueError(
-            f"{pictures[clashes[0]]}: its answer would have the name of another picture's: expected names that differ "
-            "in more than upper and lower case"
-        )
-    stems = [os.path.join(output, stem) for stem in stems]
-    files = [stem + ending for stem in stems for ending in endings]
+    stems = [os.path.join(output, stem) for stem in _told_apart(names, pictures, endings, _same_file_name(output))]
+    files = list(itertools.chain.from_iterable(_files_of(stems, endings)))
     check_targets(files, output, [*pictures, *keep])
     _check_new_beside(files, pictures)
+    return stems
+
+
+def _told_apart(names, pictures, endings, same):
+    """Names without their suffixes, which those keep of whose answers two would else be one file."""
+    stems = [os.path.splitext(name)[0] for name in names]
+    while clashes := _clashes(stems, endings, same):
+        are_final = True
+        for i in clashes:
+            are_final = are_final and stems[i] == names[i]
+            stems[i] = names[i]
+        if are_final:
+            raise ValueError(
+                f"{pictures[clashes[0]]}: its answer would have the name of another picture's: expected names that "
+                "differ in more than upper and lower case"
+            )
     return stems
 
 
@@ -88,13 +91,15 @@ def stems_inside(folder: str, names: Sequence[str], ending: str, *, keep: Iterab
     if clashes:
         raise ValueError(f"{folder}: the answer about {names[clashes[0]]!r} would have the name of another one's")
     stems = [os.path.join(folder, name) for name in names]
-    check_targets([stem + ending for stem in stems], folder, keep)
+    files = itertools.chain.from_iterable(_files_of(stems, (ending,)))
+    check_targets(files, folder, keep)
     return stems
 
 
 def check_targets(files: Iterable[str], folder: str, keep: Iterable[Any]) -> None:
     """Raises `ValueError` where a file to be written is one of `keep`, a folder, or lies outside of `folder`."""
-    home, kept = os.path.realpath(folder), {os.path.realpath(path) for path in keep}
+    home = os.path.realpath(folder)
+    kept = set(map(os.path.realpath, keep))
     for file in files:
         real = os.path.realpath(file)
         if real in kept:
@@ -107,7 +112,7 @@ def check_targets(files: Iterable[str], folder: str, keep: Iterable[Any]) -> Non
 
 def _check_new_beside(files, pictures):
     """Raises `ValueError` where an answer beside the pictures would replace a file: it may be a picture as well."""
-    homes = {os.path.realpath(os.path.dirname(picture)) for picture in pictures}
+    homes = set(map(os.path.realpath, map(os.path.dirname, pictures)))
     for file in files:
         if os.path.realpath(os.path.dirname(file)) in homes and os.path.lexists(file):
             raise ValueError(f"{file}: exists beside the pictures: expected another folder for the answers")
@@ -117,7 +122,7 @@ def _below_common_folder(paths, base):
     """Paths, of which relative ones begin at `base`, as seen from the folder that all of them lie in."""
     full = [os.path.normpath(os.path.join(base, path)) for path in paths]
     try:
-        common = os.path.commonpath([os.path.dirname(path) for path in full])
+        common = os.path.commonpath(list(map(os.path.dirname, full)))
     except ValueError:
         raise ValueError(f"{paths[0]} and others lie on several drives: expected pictures of one drive") from None
     return [os.path.relpath(path, common) for path in full]
@@ -125,10 +130,20 @@ def _below_common_folder(paths, base):
 
 def _clashes(stems, endings, same):
     """Indices of the stems of which a file has the name of another's file, or of a folder that another needs."""
-    files = [[same(stem + ending) for ending in endings] for stem in stems]
-    count = Counter(itertools.chain.from_iterable(files))
-    folders = {same(folder) for stem in stems for folder in _folders_above(stem)}
-    return [i for i, own in enumerate(files) if any(count[file] > 1 or file in folders for file in own)]
+    files = [list(map(same, own)) for own in _files_of(stems, endings)]
+    taken = Counter(itertools.chain.from_iterable(files))
+    for folder in set(itertools.chain.from_iterable(map(_folders_above, stems))):
+        taken[same(folder)] += 1
+    clashes = []
+    for i, own in enumerate(files):
+        if any(taken[file] > 1 for file in own):
+            clashes.append(i)
+    return clashes
+
+
+def _files_of(stems, endings):
+    """The files that are written for every stem, a list each."""
+    return [[stem + ending for ending in endings] for stem in stems]
 
 
 def _folders_above(path):

@@ -1,8 +1,11 @@
 """Fixtures shared by all tests: golden numbers, sample pictures, a quiet TensorFlow."""
 
+import ctypes
+import gc
 import importlib.util
 import json
 import os
+import sys
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -11,6 +14,42 @@ import numpy as np
 import pytest
 
 HERE = Path(__file__).parent
+GROWTH = 1_000_000_000  # bytes of memory that tests may add before the models they have left are looked for
+
+
+class _Memory:
+    """Frees what tests have left once it is much.
+
+    Keras's models are circles of references with hundreds of megabytes of weights, but few objects, so that Python
+    hardly ever looks for them; and what is freed in small pieces the C library keeps.
+    """
+
+    base = 0
+
+    @staticmethod
+    def resident():
+        """Bytes of memory in use, 0 where the system does not say it."""
+        try:
+            pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+        except OSError:
+            return 0
+        return pages * os.sysconf("SC_PAGE_SIZE")
+
+    @classmethod
+    def bound(cls):
+        resident = cls.resident()
+        cls.base = min(cls.base, resident) or resident
+        if resident - cls.base < GROWTH:
+            return
+        gc.collect()
+        if sys.platform == "linux":
+            getattr(ctypes.CDLL(None), "malloc_trim", int)(0)  # of glibc alone
+        cls.base = cls.resident()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_logfinish():
+    _Memory.bound()
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,7 @@ def stages(last3, last4):
 
 
 _BUILT = {}
+LARGE = 25_000_000  # numbers of a model above which it is not kept for later tests
 
 
 @dataclass(frozen=True)
@@ -34,14 +35,20 @@ class Network:
     tolerance: float = 1e-4  # of the output's standard deviation: the golden README's
 
     def build(self, *, reference_form=False):
-        """The model as the reference takes and gives numbers: normalised input, the head's own stride; built once."""
-        if (id(self), reference_form) not in _BUILT:
+        """The model as the reference takes and gives numbers: normalised input, the head's own stride.
+
+        Small models are built once; of large ones, and of those in the reference's form, the last one is kept.
+        """
+        key = (id(self), reference_form)
+        if key not in _BUILT:
+            for other, model in list(_BUILT.items()):
+                if other[1] or model.count_params() > LARGE:
+                    del _BUILT[other]
             stride = {"output_stride": 4} if self.net[2] == "seg" else {}
-            model = hrnet(
+            _BUILT[key] = hrnet(
                 *self.net, include_preprocessing=False, reference_form=reference_form, **stride, **self.options
             )
-            _BUILT[id(self), reference_form] = model
-        return _BUILT[id(self), reference_form]
+        return _BUILT[key]
 
     def loaded(self, meta, weights_rule):
         """The model with the weights of the rule."""

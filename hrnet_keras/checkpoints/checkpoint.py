@@ -102,7 +102,7 @@ class Checkpoint:
         for beginning in self.last_layers:
             kernel = self.tensors.get(f"{beginning}weight")
             if kernel is not None:
-                return int(kernel.shape[0]) - TASKS[self.task].extra_outputs
+                return int(kernel.shape[0]) - TASKS[self.task or ""].extra_outputs
         return None
 
     @property

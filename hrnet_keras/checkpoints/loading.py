@@ -63,12 +63,7 @@ class LoadReport:
 
 
 def load_torch_weights(
-    model: keras.Model,
-    source: Source,
-    *,
-    lineage: str | None = None,
-    strict: bool = True,
-    state: str | None = None,
+    model: keras.Model, source: Source, *, lineage: str | None = None, strict: bool = True, state: str | None = None
 ) -> LoadReport:
     """Loads tensors that carry PyTorch's names and layout into a model.
 
@@ -262,6 +257,7 @@ def _write(path: str, tensors: Mapping[str, np.ndarray], says: dict[str, str | b
         end = start + value.nbytes
         header[name] = {"dtype": kind, "shape": value.shape, "data_offsets": [start, end]}
         start = end
+    # The safetensors format: the header's length in eight bytes, JSON padded with blanks, the numbers.
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
     half = f"{path}.part"

@@ -281,7 +281,8 @@ _ACTIONS: dict[str, Callable[[Machine, str, Any], None]] = {
 
 def _storage_type(kind: Any, key: Any) -> tuple[np.dtype, bool]:
     """The type of a storage's numbers, and whether they are quantized; `kind`: the name that the pickle gives."""
-    module, name = "", ""
+    module = ""
+    name = ""
     if isinstance(kind, _Name):
         module, _, name = kind.text.rpartition(".")
     stored = allowed.STORAGES.get(name) or allowed.QUANTIZED.get(name)
@@ -339,7 +340,8 @@ def _call(function: Any, arguments: Any) -> Any:
 
 def _container(text: str, arguments: tuple) -> StateDict | list | tuple:
     """The dict, list or tuple that a call builds."""
-    if text == "collections.defaultdict":  # called with what makes its values, and filled afterwards
+    # It is called with what makes its values, and filled afterwards.
+    if text == "collections.defaultdict":
         return StateDict()
     items = _expect(arguments[0], (tuple, list)) if arguments else ()
     kind = text.rpartition(".")[2]
@@ -413,7 +415,8 @@ def _fill(target: Any, items: list[Any]) -> None:
     if not isinstance(target, dict):
         raise CheckpointError("the pickle puts items into what is no dict")
     for key, value in zip(items[::2], items[1::2], strict=True):
-        if isinstance(key, _PLAIN_KEYS):  # tensors are named by strings; other keys are of no use here
+        # Tensors are named by strings; other keys are of no use here.
+        if isinstance(key, _PLAIN_KEYS):
             target[key] = value
 
 

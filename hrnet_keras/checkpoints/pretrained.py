@@ -1,5 +1,6 @@
 """What `weights=` of a builder means: a published name, a checkpoint of PyTorch, or a file of Keras."""
 
+import logging
 import os
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,20 +12,17 @@ from hrnet_keras.checkpoints.checkpoint import TORCH_ENDINGS, Checkpoint, Source
 from hrnet_keras.checkpoints.lineages import NAMINGS, is_trunk
 from hrnet_keras.checkpoints.loading import LoadReport, load_checkpoint
 from hrnet_keras.checkpoints.model_weights import some, task_of
+from hrnet_keras.logs import plain_lines
 from hrnet_keras.tasks import TASKS
+
+logger = logging.getLogger(__name__)
 
 
 def resolve_weights(
-    weights: str | os.PathLike | Checkpoint,
-    *,
-    task: str | None,
-    representation: str,
-    width: str,
-    lineage: str | None = None,
-    head: str | None = None,
-    align_corners: bool | None = None,
+    weights: str | os.PathLike | Checkpoint, *, task: str | None, representation: str, width: str,
+    lineage: str | None = None, head: str | None = None, align_corners: bool | None = None,
     input_shape: Sequence[int | None] | None = None,
-) -> Checkpoint:
+) -> Checkpoint:  # fmt: skip
     """Opens what `weights=` names for a net; arguments as in the builders.
 
     Raises:
@@ -83,7 +81,7 @@ def _check_alignment(checkpoint: Checkpoint, align_corners: bool | None) -> None
 
 
 def load_pretrained(model: keras.Model, checkpoint: Checkpoint, *, count: int | None = None) -> None:
-    """Puts weights into a model that was built for them; says so where a part of it stays random.
+    """Puts weights into a model that was built for them; a line of the log says where a part of it stays random.
 
     Args:
         model: built with `checkpoint.options()`, or for another task.
@@ -105,7 +103,8 @@ def load_pretrained(model: keras.Model, checkpoint: Checkpoint, *, count: int | 
     else:
         report = load_checkpoint(model, checkpoint)
     if report.missing or report.notes:
-        print(f"{checkpoint.name}: {report.summary()}")
+        with plain_lines():
+            logger.info("%s: %s", checkpoint.name, report.summary())
 
 
 def load_trunk(model: keras.Model, checkpoint: Checkpoint) -> LoadReport:

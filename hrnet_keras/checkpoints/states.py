@@ -73,15 +73,9 @@ class State(dict[str, Any]):
     """
 
     def __init__(
-        self,
-        tensors: Mapping[str, Any] | None = None,
-        *,
-        key: str = "",
-        others: Iterable[str] = (),
-        beside: Iterable[str] = (),
-        versions: Iterable[int] = (),
-        says: dict[str, Any] | None = None,
-    ) -> None:
+        self, tensors: Mapping[str, Any] | None = None, *, key: str = "", others: Iterable[str] = (),
+        beside: Iterable[str] = (), versions: Iterable[int] = (), says: dict[str, Any] | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(tensors or {})
         self.key = key
         self.others = tuple(others)
@@ -105,6 +99,7 @@ def places_in(content: Any, is_tensor: Callable[[Any], bool]) -> list[Place]:
     waiting: deque[tuple[tuple[str, ...], Any]] = deque([((), content)])
     while waiting:
         keys, container = waiting.popleft()
+        # An optimizer's moments have the shapes of weights, and are none.
         of_optimizer = bool(keys) and keys[-1].startswith("optim")
         if id(container) in seen or len(keys) > DEPTH or of_optimizer:
             continue

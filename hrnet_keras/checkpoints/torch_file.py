@@ -129,7 +129,8 @@ def _chosen(content: Any, read: ReadStorage, state: str | None) -> Contents:
     net = choose(places, state)
     tensors = net.place.tensors
     storages = {id(tensor.storage): tensor.storage for tensor in tensors.values()}
-    with ThreadPoolExecutor(2) as pool:  # checking the sums of a zip file's members is most of the work
+    # Checking the sums of a zip file's members is most of the work.
+    with ThreadPoolExecutor(2) as pool:
         numbers = dict(zip(storages, pool.map(read, storages.values()), strict=True))
     arrays = {name: tensor.view(numbers[id(tensor.storage)], name) for name, tensor in tensors.items()}
     return net, arrays, {}
@@ -145,8 +146,10 @@ def _open_zip(data: mmap.mmap) -> tuple[Any, ReadStorage]:
     if len(pickles) != 1:
         raise CheckpointError(f"a zip archive with {len(pickles)} members named <name>/data.pkl, expected 1")
     root = pickles[0].removesuffix("data.pkl")
+    # torch.jit.save writes this member; such an archive holds code.
     if f"{root}constants.pkl" in members:
         raise CheckpointError(allowed.refusal("__torch__."))
+    # Older files do not state the order: they are taken for little-endian.
     order = b"little"
     if f"{root}byteorder" in members:
         order = bytes(_member(data, members[f"{root}byteorder"]))
@@ -255,6 +258,7 @@ def _open_legacy(data: mmap.mmap) -> tuple[Any, ReadStorage]:
 
 def _legacy_order(machine: Machine) -> str:
     """Reads what stands before the tensors: magic number, protocol, description of the machine; the bytes' order."""
+    # torch.save before version 1.6 wrote these three as pickles of their own.
     magic, protocol, system = (machine.run() for _ in range(3))
     if magic != LEGACY_MAGIC:
         raise CheckpointError("a pickle, but not one of torch.save")

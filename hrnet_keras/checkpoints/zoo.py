@@ -180,15 +180,9 @@ class _Net:
 
 
 def find(
-    name: str,
-    *,
-    task: str | None,
-    representation: str,
-    width: str,
-    lineage: str | None = None,
-    head: str | None = None,
-    input_shape: Sequence[int | None] | None = None,
-) -> Entry:
+    name: str, *, task: str | None, representation: str, width: str, lineage: str | None = None,
+    head: str | None = None, input_shape: Sequence[int | None] | None = None,
+) -> Entry:  # fmt: skip
     """Finds the published weights that a name means for a builder.
 
     Args:

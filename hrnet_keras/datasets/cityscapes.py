@@ -89,6 +89,7 @@ def _pairs(root: Path, parts: tuple[str, ...], truth: str) -> list[tuple[str, Pa
 
 def to_label_ids(label_map: np.ndarray) -> np.ndarray:
     """Class ids -> the label ids that the test server takes; uint8 `(height, width)` both. 255 becomes 30, ignored."""
+    # 30 is the label id of trailers, which the evaluation ignores.
     table = np.full(256, 30, np.uint8)
     table[: len(TRAINED_IDS)] = TRAINED_IDS
     return table[label_map]

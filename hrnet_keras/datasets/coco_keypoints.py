@@ -129,7 +129,9 @@ def cut_box(xywh: Any, size: tuple[int, int], lineage: str) -> Box | None:
     """
     x, y, wide, high = map(float, xywh)
     last_row, last_column = (side - 1.0 for side in size)
-    left, top = max(x, 0.0), max(y, 0.0)
+    left = max(x, 0.0)
+    top = max(y, 0.0)
+    # mmpose cuts at the last pixel of a side and asks for an area.
     if lineage == "mmlab":
         box = (
             min(left, last_column),
@@ -286,6 +288,7 @@ def _detections(truth: CocoFile, file: Path, threshold: float, partial: bool) ->
         number = value_of(entry, "image_id", where)
         category = value_of(entry, "category_id", where)
         score = number_of(entry, "score", where)
+        # Files of detections hold all of COCO's categories under their original ids.
         if category != PERSON or score < threshold:
             continue
         if isinstance(number, int) and number in truth.pictures:

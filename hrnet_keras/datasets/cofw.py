@@ -140,12 +140,14 @@ def _mat_faces(
         where = f"{file}: face {name}"
         if not np.isfinite(mark).all() or not set(mark[2 * COUNT :]) <= {0, 1}:
             raise DataError(f"{where}: its points are no finite numbers, or its occlusion flags not 0 or 1")
+        # The file marks what is hidden with 1; here 2 is seen and 1 hidden, as in COCO.
         visible = (2 - mark[2 * COUNT :]).astype(np.int8)
         xy = mark[: 2 * COUNT].reshape(2, COUNT).T.astype(np.float64)
         if lineage == "official":
             yield face_around(where, name, xy, visible)
         else:
             size = store[reference].shape[:-3:-1]
+            # mmpose counts from 0, where MATLAB counts from 1, and bounds by 0.
             yield _boxed_face(where, name, np.maximum(xy - 1, 0), visible, np.maximum(xywh, 0), size)
 
 
@@ -166,6 +168,7 @@ def _boxed_face(
     """A face of its annotated box, cut at the edge of the picture of `size` `(height, width)`."""
     left, top, wide, high = xywh
     edges = np.array([left, top, left + wide, top + high], np.float64)
+    # mmpose cuts boxes at the last pixel, one short of the edge.
     box = np.clip(edges, 0, np.tile(np.array(size[::-1]) - 1, 2))
     check_box(box, where)
     (center,), (scale,) = centers_and_scales(box[None])

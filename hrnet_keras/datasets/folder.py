@@ -71,7 +71,8 @@ def _coding(mask_values: Any, count: int) -> tuple[dict[int, int], Callable[[np.
             "ignore it}, such as {0: 0, 255: 1}"
         )
     table = np.full(256, IGNORED, np.uint8)
-    for value, label in reversed(ids.items()):  # of several values of a class, the first one is written
+    # Of several values of a class, the first one is written.
+    for value, label in reversed(ids.items()):
         table[label] = value
     return ids, lambda label_map: table[label_map]
 
@@ -94,13 +95,17 @@ def read_split(info: DatasetInfo, split: str, root: FilePath) -> MaskSet:
     labels = _by_stem(file for file in masks if file.suffix.lower() in LABEL_SUFFIXES)
     if not images:
         raise DataError(f"{top / 'images'}: holds no pictures: expected {EXPECTED}")
-    unlabelled = [file for stem, file in images.items() if stem not in labels]
+    unlabelled = _without_partner(images, labels)
     if unlabelled:
         raise DataError(_lacks_label_map(unlabelled, top / "labels", masks))
-    alone = [file for stem, file in labels.items() if stem not in images]
+    alone = _without_partner(labels, images)
     if alone:
         raise DataError(_lacks_picture(alone, top / "images"))
     return MaskSet(info, split, images, images.values(), [labels[stem] for stem in images])
+
+
+def _without_partner(files: dict[str, Path], partners: dict[str, Path]) -> list[Path]:
+    return [file for stem, file in files.items() if stem not in partners]
 
 
 def _lacks_label_map(pictures: list[Path], folder: Path, masks: list[Path]) -> str:
@@ -174,11 +179,18 @@ def read_classes(file: FilePath) -> tuple[tuple[str, ...], tuple[tuple[int, int,
     lines = [line.split() for line in text.splitlines() if line.strip()]
     if not lines:
         raise DataError(f"{file}: names no classes: expected one per line, in the order of the class ids")
-    names = tuple(" ".join(words[:-3] if _colour(words) else words) for words in lines)
-    twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
-    if twice is not None:
-        raise DataError(f"{file}: names {twice!r} twice: expected every class once")
-    return names, tuple(_colour(words) or distinct_colour(i) for i, words in enumerate(lines))
+    names: list[str] = []
+    palette = []
+    for words in lines:
+        colour = _colour(words)
+        if colour is not None:
+            words = words[:-3]
+        name = " ".join(words)
+        if name in names:
+            raise DataError(f"{file}: names {name!r} twice: expected every class once")
+        palette.append(colour or distinct_colour(len(names)))
+        names.append(name)
+    return tuple(names), tuple(palette)
 
 
 def _colour(words: list[str]) -> tuple[int, int, int] | None:

@@ -71,6 +71,7 @@ def _class_folders(top: Path) -> list[Path]:
 
 def _classes(names: list[str], trained: list[Path]) -> tuple[list[str], list[int]]:
     """The names of all classes, and the id of each of `names`, a split's folders; `trained`: folders of `train`."""
+    # Classes are numbered by the rank of the folder's name, as torchvision's `ImageFolder` does.
     classes = [folder.name for folder in trained]
     ranks = places_in(names, classes)
     classes += [name for name, rank in zip(names, ranks, strict=True) if rank is None]

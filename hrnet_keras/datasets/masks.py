@@ -132,6 +132,7 @@ def resized(example: Example, size: Size) -> Example:
     if min(size) < 1:
         raise DataError(f"{example['name']}: a picture of size {size}: expected at least one pixel")
     scaled = dict(example)
+    # The official loaders resize with OpenCV: pictures linearly, label maps to the nearest pixel.
     for word, interpolation in (("image", cv2.INTER_LINEAR), ("label_map", cv2.INTER_NEAREST)):
         if word in example:
             scaled[word] = cv2.resize(example[word], (width, height), interpolation=interpolation)

@@ -21,7 +21,8 @@ def places_in(names: Sequence[str], among: Sequence[str]) -> list[int | None]:
     Returns:
         A list of indices, as long as `names`; `None` for a name that is not in `among`.
     """
-    if list(names) == list(among):  # also where names are there twice, as "crane" is in ImageNet
+    # This also holds where a name is there twice, as "crane" is in ImageNet.
+    if list(names) == list(among):
         return list(range(len(among)))
     spellings: tuple[Callable[[str], str], ...] = (_letters, _words, str)
     for spelling in spellings:

@@ -88,6 +88,7 @@ def _persons(file: Path, pointed: bool) -> list[Instance]:
         picture = value_of(entry, "image", where)
         if not isinstance(picture, str) or not picture:
             raise DataError(f"{where}: image {picture!r}: expected the name of a picture")
+        # MPII counts from 1.
         center = tuple(numbers(value_of(entry, "center", where), 2, where, "center") - 1)
         scale = number_of(entry, "scale", where)
         if not scale > 0:
@@ -132,6 +133,7 @@ def _scored(persons: list[Instance], file: Path, origin: Path) -> list[Instance]
             f"{file}: pos_gt_src, jnt_missing and headboxes_src have shapes {shapes}: expected the {count} persons of "
             f"{origin} last; take both from one archive"
         )
+    # `headboxes_src` holds two corners of the head's box for every person.
     sizes = HEAD_SHARE * np.linalg.norm(heads[1] - heads[0], axis=0)
     visible = (np.asarray(missing) == 0).astype(np.int8)
     scored = []

@@ -150,5 +150,6 @@ class Merged(MaskSet):
                     f"{self.label_files[i]}: a shape of {inside.shape} in picture {self.names[i]}, whose size is "
                     f"{classes.shape} (height, width): fetch the file again"
                 )
+            # The order of the shapes decides where they overlap: a later one lies above.
             classes[inside] = RAW_IDS.index(category)
         return classes

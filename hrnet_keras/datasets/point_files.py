@@ -230,18 +230,26 @@ def read_csv(file: FilePath, remedy: str) -> list[tuple[int, list[str]]]:
         DataError: as `read_text`; or no csv.
     """
     text = read_text(file, remedy)
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    mark = ","
-    if ";" in first or "\t" in first:
-        mark = max(";\t,", key=first.count)  # of equal ones the first
+    mark = _delimiter_of(text)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark)
+    rows = []
     try:
-        rows = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader if any(map(str.strip, cells))]
+        for row in reader:
+            cells = list(map(str.strip, row))
+            if mark != ",":
+                cells[1:] = map(_with_point, cells[1:])
+            if any(cells):
+                rows.append((reader.line_num, cells))
     except csv.Error as error:
         raise DataError(f"{file}: not a csv ({error}): unpack or copy it again") from error
-    if mark == ",":
-        return rows
-    return [(number, [cells[0], *map(_with_point, cells[1:])]) for number, cells in rows]
+    return rows
+
+
+def _delimiter_of(text: str) -> str:
+    first = next(filter(str.strip, text.splitlines()), "")
+    if ";" in first or "\t" in first:
+        return max(";\t,", key=first.count)  # of equal ones the first
+    return ","
 
 
 def _with_point(cell: str) -> str:

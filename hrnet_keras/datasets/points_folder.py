@@ -90,10 +90,10 @@ def _annotation_file(root: Path, split: str) -> Path:
         f"{split}.csv", f"{split}.json", f"annotations/{split}.csv", f"annotations/{split}.json", "points.csv",
         "points.json",
     )  # fmt: skip
-    file = next((root / name for name in names if (root / name).is_file()), None)
-    if file is None:
-        raise DataError(f"{root}: holds no annotations of split {split!r}: expected one of {', '.join(names)}")
-    return file
+    for name in names:
+        if (root / name).is_file():
+            return root / name
+    raise DataError(f"{root}: holds no annotations of split {split!r}: expected one of {', '.join(names)}")
 
 
 @dataclass(frozen=True)
@@ -115,10 +115,10 @@ class Annotations:
     def in_order(self, places: list[int]) -> "Annotations":
         """The same with point `i` at `places[i]`; `names` stay."""
         order = np.argsort(places)
-        instances = [
-            replace(one, points=np.asarray(one.points)[order], visible=np.asarray(one.visible)[order])
-            for one in self.instances
-        ]
+        instances = []
+        for one in self.instances:
+            points = np.asarray(one.points)[order]
+            instances.append(replace(one, points=points, visible=np.asarray(one.visible)[order]))
         return replace(self, instances=instances, edges=tuple((places[a], places[b]) for a, b in self.edges))
 
 
@@ -165,10 +165,13 @@ def _csv_row(where: str, cells: list[str], count: int, has_box: bool) -> Instanc
         raise DataError(f"{where}: {len(cells)} columns, expected {expected}: cut short, or a comma too many?")
     if not cells[0]:
         raise DataError(f"{where}: names no picture")
-    pairs = list(zip(cells[1 : 2 * count + 1 : 2], cells[2 : 2 * count + 2 : 2], strict=True))
-    visible = np.array([not {x.lower(), y.lower()} <= NOT_LABELLED for x, y in pairs], np.int8)
-    filled = [cell if seen else "0" for pair, seen in zip(pairs, visible, strict=True) for cell in pair]
-    points = parsed(filled, where, first=2).reshape(count, 2)
+    numbers = cells[1 : 2 * count + 1]
+    visible = np.ones(count, np.int8)
+    for i in range(count):
+        if set(map(str.lower, numbers[2 * i : 2 * i + 2])) <= NOT_LABELLED:
+            visible[i] = 0
+            numbers[2 * i : 2 * i + 2] = "0", "0"
+    points = parsed(numbers, where, first=2).reshape(count, 2)
     box = None
     if has_box:
         box = parsed(cells[-4:], where, first=expected - 3)
@@ -207,10 +210,10 @@ def _from_json(file: Path) -> Annotations:
     category = _category(whole, file)
     entries = list(whole.pairs())
     if category is None:
-        names = _counted_names([entry for _, entry in entries])
+        names = _counted_names(entries)
         edges: tuple[tuple[int, int], ...] = ()
     else:
-        names = [str(name) for name in category["keypoints"]]
+        names = list(map(str, category["keypoints"]))
         if len(set(names)) < len(names):
             raise DataError(f"{file}: a category names a keypoint twice: expected {len(names)} different names")
         entries = [pair for pair in entries if pair[1].get("category_id") == category.get("id")]
@@ -231,18 +234,23 @@ def _from_json(file: Path) -> Annotations:
 
 def _category(whole: CocoFile, file: Path) -> dict | None:
     """The one category with keypoints, `None` where there is none."""
-    categories = [
-        entry for entry in whole.categories if isinstance(entry.get("keypoints"), list) and entry["keypoints"]
-    ]
+    categories = []
+    for entry in whole.categories:
+        if isinstance(entry.get("keypoints"), list) and entry["keypoints"]:
+            categories.append(entry)
     if len(categories) > 1:
         raise DataError(f"{file}: {len(categories)} categories have keypoints: expected one; split the file")
-    return categories[0] if categories else None
+    return next(iter(categories), None)
 
 
-def _counted_names(entries: list[dict]) -> list[str]:
+def _counted_names(entries: list[tuple[dict, dict]]) -> list[str]:
     """Names for as many points as the longest entry has."""
-    lengths = [len(entry["keypoints"]) for entry in entries if isinstance(entry.get("keypoints"), list)]
-    return [f"point_{i}" for i in range(max(lengths, default=0) // 3)]
+    longest = 0
+    for _, entry in entries:
+        if isinstance(entry.get("keypoints"), list):
+            longest = max(longest, len(entry["keypoints"]))
+    # COCO's "keypoints" are x, y and a flag of every point.
+    return [f"point_{i}" for i in range(longest // 3)]
 
 
 def _json_instance(picture: dict, entry: dict, count: int, file: Path) -> Instance | None:

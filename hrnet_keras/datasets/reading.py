@@ -73,7 +73,9 @@ def read_label_map(file: Any) -> np.ndarray:
         DataError: the file is missing, unreadable, cut short, a colour picture, or a JPEG, which does not keep ids.
     """
     with opened(file) as picture:
-        kind, mode, ids = picture.format, picture.mode, np.array(picture)
+        kind = picture.format
+        mode = picture.mode
+        ids = np.array(picture)
     if kind in ("JPEG", "MPO"):
         raise DataError(f"{file}: is a JPEG, which smears class ids: save label maps as PNG")
     if ids.ndim != 2 or ids.dtype.kind not in "uib":
@@ -114,7 +116,8 @@ def has_deep_colour(picture: Any) -> bool:
         return False
     if picture.format == "TIFF":
         return max(picture.tag_v2.get(BITS_PER_SAMPLE, (1,))) > 8
-    stored_as = picture.tile[0][3]  # argument of the decoder; of a PNG for example "RGB;16B"
+    # The argument of the decoder, such as "RGB;16B" of a PNG.
+    stored_as = picture.tile[0][3]
     return picture.format == "PNG" and ";16" in str(stored_as)
 
 
@@ -130,6 +133,7 @@ def _eight_bits(picture, file):
         raise DataError(
             f"{file}: holds whole numbers of 32 bits or with a sign, of which nobody states what is white: {REMEDY}"
         )
+    # WhiteIsZero of TIFF 6.0; Pillow undoes it for 8 bits alone.
     is_inverted = picture.format == "TIFF" and picture.tag_v2.get(PHOTOMETRIC) == 0  # 0 is white
     values = np.asarray(picture).astype(np.int64)
     if bits == 16:

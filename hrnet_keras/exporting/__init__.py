@@ -83,7 +83,8 @@ def export(
 def _opened(path):
     if os.path.isdir(path):
         raise ValueError(f"model {path}: is a folder, as of a SavedModel: expected the .keras file that it was made of")
-    from hrnet_keras.loading import load  # here, as a finished model is exported without it
+    # Imported here, as a finished model is exported without it.
+    from hrnet_keras.loading import load
 
     return load(path)
 
@@ -92,6 +93,7 @@ def _version(directory, version):
     there = []
     if os.path.isdir(directory):
         there = [int(name) for name in os.listdir(directory) if name.isdigit()]
+    # TensorFlow Serving loads the highest number of a folder.
     if version is None:
         return max(there, default=0) + 1
     if not isinstance(version, int) or version < 1:

@@ -49,7 +49,8 @@ class _TracedOnce:
     def __init__(self, model, picture):
         import tensorflow as tf
 
-        self.input_shape, self.output_shape = model.input_shape, model.output_shape
+        self.input_shape = model.input_shape
+        self.output_shape = model.output_shape
         self._forward = tf.function(lambda image: model(image, training=False), input_signature=[picture])
 
     def __call__(self, image, training=False):

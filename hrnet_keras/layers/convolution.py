@@ -28,6 +28,7 @@ class Conv2D(DottedName, keras.layers.Conv2D):
     def convolution_op(self, inputs, kernel):
         if self.strides == (1, 1) or self.kernel_size == (1, 1):
             return super().convolution_op(inputs, kernel)
+        # Keras's "same" pads a stride-2 convolution at the right and bottom alone where a side is even.
         margins = [[0, 0], *([size // 2, size // 2] for size in self.kernel_size), [0, 0]]
         if keras.backend.backend() == "tensorflow":
             return _tensorflow_conv(inputs, kernel, self.strides, margins, for_inference=self.for_inference)

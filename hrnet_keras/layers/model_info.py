@@ -143,7 +143,8 @@ class ModelInfoLayer(keras.layers.Layer):
     """
 
     def __init__(self, info=None, *, facts=None, **kwargs):
-        kwargs.setdefault("dtype", "float32")  # raw outputs stay float32 under mixed precision
+        # Raw outputs stay float32 under mixed precision.
+        kwargs.setdefault("dtype", "float32")
         super().__init__(**kwargs)
         said = info if facts is None else facts
         self.info = said if isinstance(said, ModelInfo) else ModelInfo.from_dict(said)

@@ -39,6 +39,7 @@ class BatchNormalization(DottedName, keras.layers.BatchNormalization):
         synchronized = keras.backend.backend() == "tensorflow"
         mean, variance = ops.moments(x, axes=(0, 1, 2), synchronized=synchronized)
         count = ops.cast(ops.prod(ops.shape(x)[:3]) * _replicas(), "float32")
+        # PyTorch keeps the unbiased variance and normalises the batch by the biased one.
         self._update(mean, variance * (count / ops.maximum(count - 1, 1)))
         return self._normalise(inputs, mean, variance)
 

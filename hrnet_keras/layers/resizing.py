@@ -14,6 +14,7 @@ def _interpolation_matrix(source, target, align_corners):
         position = position * ((source - 1) / max(target - 1, 1))
     else:  # pixels are squares: the centre of pixel i lies at i + 0.5
         position = (position + 0.5) * (source / target) - 0.5
+    # PyTorch bounds positions below 0; above, the last pixel is its own neighbour.
     position = np.clip(position, 0, source - 1)
     low = np.floor(position).astype(int)
     high = np.minimum(low + 1, source - 1)
@@ -60,6 +61,7 @@ def repeat_nearest(x: Any, factor: int) -> Any:
         import tensorflow as tf
 
         size = tf.shape(x)[1:3] * factor
+        # For whole factors PyTorch's "nearest" and this one take the same pixels.
         return tf.raw_ops.ResizeNearestNeighbor(images=x, size=size, align_corners=False, half_pixel_centers=False)
     return ops.repeat(ops.repeat(x, factor, axis=1), factor, axis=2)
 

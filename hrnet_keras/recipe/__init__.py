@@ -201,9 +201,11 @@ class Recipe:
             ValueError: unreadable, unknown key, wrong type, or a value out of range; names file and key.
         """
         if isinstance(path, Recipe):
-            origin, said = path.output or "recipe", asdict(path)
+            origin = path.output or "recipe"
+            said = asdict(path)
         else:
-            origin, said = os.fspath(path), read_file(cls, path)
+            origin = os.fspath(path)
+            said = read_file(cls, path)
         try:
             return cls._of([said, overrides], origin)
         except ValueError as error:

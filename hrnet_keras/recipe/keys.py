@@ -31,7 +31,8 @@ def sections_of(cls: type, task: Task) -> dict[str, type]:
 
 def keys_of(cls: type, task: Task) -> dict[str, Field]:
     """`{"section.key": dataclass field}` of a recipe for a task; what stands in no section has no dot."""
-    keys, sections = {}, sections_of(cls, task)
+    keys = {}
+    sections = sections_of(cls, task)
     for part in fields(cls):
         if part.name not in sections:
             keys[part.name] = part
@@ -79,7 +80,7 @@ def translated(
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Values under the names that keys have now.
 
-    Old recipes for one task held keys of the others, too: they are left out where they have their default.
+    Old keys of other tasks are left out where they have their default.
 
     Args:
         cls: the recipe's dataclass.
@@ -93,21 +94,22 @@ def translated(
     Raises:
         ValueError: an unknown key (with the nearest one), one of another task, an old and a new name of one key.
     """
-    keys, everywhere = keys_of(cls, task), keys_of_all_tasks(cls)
+    keys = keys_of(cls, task)
+    everywhere = keys_of_all_tasks(cls)
     values: dict[str, Any] = {}
     spelling: dict[str, str] = {}
     for name, value in said.items():
         key = new_key(name, keys)
-        is_old = key != name
         if key in spelling:
             raise ValueError(f"{name} and {spelling[key]} are one key: leave the old name out")
         if key not in keys:
-            if is_old and (of_run or _is_default(value, everywhere[key])):
+            # Old recipes for one task held keys of the others, too.
+            if key != name and (of_run or _is_default(value, everywhere[key])):
                 continue
             raise ValueError(f"{name}{_unknown(key, keys, everywhere, task)}")
         spelling[key] = name
         values[key] = new_value(key, value)
-        if is_old and key == "loss.name" and value is None:  # once meant: the task's own
+        if (name, value) == ("train.loss", None):  # once meant: the task's own
             values[key] = keys[key].default
     return values, {name: key for key, name in spelling.items() if name != key}
 
@@ -254,17 +256,22 @@ def set_values(cls: type, values: dict[str, Any], task: Task) -> Any:
     Raises:
         ValueError: a value of another kind, or one that has no default is missing.
     """
-    sections, keys = sections_of(cls, task), keys_of(cls, task)
+    sections = sections_of(cls, task)
+    keys = keys_of(cls, task)
     arguments: dict[str, dict[str, Any]] = {name: {} for name in ("", *sections)}
     for key, value in values.items():
         section, _, name = key.rpartition(".")
         field = keys[key]
         arguments[section][name] = read_value(value, field.type, key, field.metadata.get("parts", ""))
     for key, field in keys.items():
-        if key not in values and field.default is MISSING and field.default_factory is MISSING:
+        if key not in values and _must_be_given(field):
             raise ValueError(f"{key} is missing: expected {in_words(field.type)}")
     made = {name: kind(**arguments[name]) for name, kind in sections.items()}
     return cls(**made, **arguments[""])
+
+
+def _must_be_given(field: Field) -> bool:
+    return field.default is MISSING and field.default_factory is MISSING
 
 
 def describe(cls: type) -> str:
@@ -298,7 +305,7 @@ def _describe(described: Iterable[Field], meanings: dict[str, str], prefix: str)
 
 
 def _default(field: Field) -> str:
-    if field.default is MISSING and field.default_factory is MISSING:
+    if _must_be_given(field):
         return " (must be given)"
     if field.default is MISSING or field.default is None:
         return ""

@@ -31,7 +31,8 @@ def in_words(kind: Any, parts: str = "") -> str:
 
 
 def _in_words(kind, parts):
-    origin, inner = get_origin(kind), get_args(kind)
+    origin = get_origin(kind)
+    inner = get_args(kind)
     if origin is Literal:
         return f"one of {', '.join(map(str, inner))}"
     if origin is tuple:
@@ -63,7 +64,9 @@ def read_value(value: Any, kind: Any, name: str, parts: str = "") -> Any:
     try:
         return _read(value, inner)
     except (TypeError, ValueError) as error:
-        expected, given, hint = in_words(kind, parts), shown(value), ""
+        expected = in_words(kind, parts)
+        given = shown(value)
+        hint = ""
         if isinstance(error, _NotFiniteError):
             expected = "finite numbers"
         if isinstance(value, str):
@@ -89,7 +92,8 @@ def read_text(text: str, kind: Any, name: str, parts: str = "") -> Any:
 
 def _read(value, kind):
     """`value` as this kind; raises `TypeError` or `ValueError` where it is none."""
-    origin, inner = get_origin(kind) or kind, get_args(kind)
+    origin = get_origin(kind) or kind
+    inner = get_args(kind)
     if origin is Literal:
         return inner[inner.index(value)]
     if origin in (tuple, list):

@@ -45,7 +45,8 @@ def places_of(info, data):
     """
     what, number, own = names_of(info)
     names = getattr(data, dict(KINDS.values())[what])
-    mine, yours = "the model", f"data set {data.name!r}"
+    mine = "the model"
+    yours = f"data set {data.name!r}"
     if say_nothing(own) or say_nothing(names):
         if number != len(names):
             raise ValueError(f"{mine} has {number} {what}, {yours} has {len(names)}")

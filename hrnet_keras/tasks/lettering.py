@@ -30,7 +30,8 @@ def lettering(name, number, size):
         A font of Pillow and the text to write with it: the name, in Pillow's own font or one of this machine that has
         all its letters; where there is none, `class <id>`.
     """
-    plain, letters = ImageFont.load_default(size), "".join(sorted(set(name)))
+    plain = ImageFont.load_default(size)
+    letters = "".join(sorted(set(name)))
     if _has(plain, letters):
         return plain, name
     path = _font_with(letters)

@@ -98,8 +98,8 @@ class Task:
             others by them.
         extra_outputs: of the first of the last layers, beyond the count: the background of detectors.
         columns: outputs of a last layer (its name) that belong to classes or points `places`, for a net of a lineage.
-        variant_word: the builders' argument that names the variant: `"head"`, or `"framework"`, whose first variant is the
-            default.
+        variant_word: the builders' argument that names the variant: `"head"`, or `"framework"`; the first variant is
+            the default.
         has_own_model: whether its models are of a class of their own, `model.Detector`, which `compile` and `fit` train
             without a loss of Keras's.
         marks_padding: whether pixels below 0 are padding, which the net is to know of.

@@ -34,14 +34,9 @@ class Scores(keras.callbacks.Callback):
     """
 
     def __init__(
-        self,
-        model: keras.Model,
-        dataset: Dataset,
-        folder: str,
-        *,
-        every: int = 1,
+        self, model: keras.Model, dataset: Dataset, folder: str, *, every: int = 1,
         keep: Callable[[int, list[dict[str, Any]]], None] | None = None,
-    ):
+    ):  # fmt: skip
         super().__init__()
         self.scored = model
         self.dataset = dataset
@@ -61,7 +56,8 @@ class Scores(keras.callbacks.Callback):
         write(self.history_file, "".join(json.dumps(line) + "\n" for line in lines))
         worths = [self._worth_of(line) for line in lines]
         if worths and worths[-1] > max(worths[:-1], default=-math.inf):
-            save_whole(self.scored, self.best_file)  # it may have been cut off between the state and this file
+            # The run may have been cut off between the state and this file.
+            save_whole(self.scored, self.best_file)
 
     def on_train_begin(self, logs=None):
         """Reads the best score so far of a run that goes on."""

@@ -99,7 +99,8 @@ def precision(name: str) -> Iterator[None]:
 
 def fit(run: Run, data: Dataset, held_out: Dataset, state: State | None) -> keras.callbacks.History:
     """Trains epoch by epoch, from the state of an earlier run on where there is one."""
-    recipe, worker = run.recipe, run.setting.worker
+    recipe = run.recipe
+    worker = run.setting.worker
     steps = assemble.steps_per_epoch(recipe, data)
     # All that a training goes on from: weights, states of random layers, and the optimizer's numbers.
     variables = [*run.fitted.variables, *run.fitted.optimizer.variables]
@@ -112,7 +113,8 @@ def fit(run: Run, data: Dataset, held_out: Dataset, state: State | None) -> kera
     if worker.is_chief:
         if run.kept is not run.model:
             callbacks.append(FollowWeights(run.kept, run.model))
-        if recipe.train.precise_batch_norm:  # before the scores, and the state that a run goes on from
+        # Before the scores, and before the state that a run goes on from.
+        if recipe.train.precise_batch_norm:
             callbacks.append(_statistics(run, data, steps))
         scores = Scores(
             run.kept, held_out, run.output.folder, every=recipe.train.evaluate_every,
@@ -131,7 +133,8 @@ def fit(run: Run, data: Dataset, held_out: Dataset, state: State | None) -> kera
 
 
 def _statistics(run: Run, data: Dataset, steps: int) -> Statistics:
-    stream = assemble.stream_of(run.recipe, data)  # of whole batches, also where several workers share them
+    # Whole batches, also where several workers share them.
+    stream = assemble.stream_of(run.recipe, data)
 
     def once(epoch: int) -> Any:
         return stream(first_epoch=epoch, cache=False)  # its pictures are looked at once

@@ -23,7 +23,8 @@ logger = logging.getLogger(__name__)
 def check_counts(recipe: Recipe, data: Dataset) -> None:
     """Raises `ValueError` where a recipe asks for another number of classes or points than its data set has."""
     count, _, names = _learnt(recipe, data)
-    what, asked = KINDS[count][0], getattr(recipe.model, count)
+    what = KINDS[count][0]
+    asked = getattr(recipe.model, count)
     if not names:
         raise ValueError(
             f"data set {data.info.name!r} has no {what}: expected one with {what} for task {recipe.model.task!r}"
@@ -83,9 +84,7 @@ def fit_last_layer(model: keras.Model, weights: str | None, names: Sequence[str]
         names: of the data set's classes or points.
     """
     info = info_of(model)
-    before: ModelInfo | None = info
-    if str(weights or "").endswith(".keras"):
-        before = info_in_file(weights)
+    before = _info_before(info, weights)
     if before is None or before.task != info.task or before.codec == "udp_combined":
         return  # the last layer is new already, or has maps of another kind
     what, _, own = names_of(before)
@@ -100,11 +99,20 @@ def fit_last_layer(model: keras.Model, weights: str | None, names: Sequence[str]
             "%s: %s: these %s can't be matched, so the last layer starts at random",
             weights, difference("it", own, "the data set", names), what,
         )  # fmt: skip
-    elif places != list(range(len(own))):
+        return
+    found = [place for place in places if place is not None]
+    if found != list(range(len(own))):
         for layer in layers:
-            columns = task.columns(layer.name, places, info.lineage)
+            columns = task.columns(layer.name, found, info.lineage)
             layer.set_weights([value[..., columns] for value in layer.get_weights()])
         logger.info("%s: its %s are in another order than the data set's: the last layer is reordered", weights, what)
+
+
+def _info_before(info: ModelInfo, weights: str | None) -> ModelInfo | None:
+    """That of the weights a model started from: a `.keras` file holds its own, published ones are in the model's."""
+    if str(weights or "").endswith(".keras"):
+        return info_in_file(weights)
+    return info
 
 
 def tell_sides(data: Dataset, recipe: Recipe) -> None:

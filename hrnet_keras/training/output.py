@@ -130,7 +130,8 @@ class Output:
             return
         except OSError as error:
             raise ValueError(f"output {self.folder}: {error.strerror or error}") from error
-        self._lock, self._had = lock, set(os.listdir(self.folder))
+        self._lock = lock
+        self._had = set(os.listdir(self.folder))
 
     def _take_away(self, name: str) -> None:
         """Removes a folder of this run that was not there before."""
@@ -199,7 +200,8 @@ class Output:
                 f"output {self.folder} holds another experiment ({', '.join(changed)} differ): choose another output "
                 "or delete it"
             )
-        epochs, planned = self.recipe.train.epochs, state.recipe["train"]["epochs"]
+        epochs = self.recipe.train.epochs
+        planned = state.recipe["train"]["epochs"]
         if epochs < state.epoch:
             raise ValueError(
                 f"output {self.folder}: {state.epoch} epochs are done, train.epochs={epochs} asks for fewer: expected "
@@ -231,7 +233,8 @@ class Output:
         Raises:
             WriteError: it can't be written; what was there before is still there.
         """
-        path, said = self._file(epoch), {"recipe": _plain(self.recipe), "history": history}
+        path = self._file(epoch)
+        said = {"recipe": _plain(self.recipe), "history": history}
         with writing(path):
             os.makedirs(self.backup, exist_ok=True)
             with _replacing(path, os.path.join(self.backup, "writing")) as part:

@@ -53,7 +53,8 @@ def train(
         if overrides or not isinstance(recipe, Recipe):
             recipe = Recipe.load(recipe, **overrides)
         recipe.check()
-        strategy = loop.strategy_for(recipe.train.batch)  # of several machines: before TensorFlow does anything
+        # A strategy for several machines has to be made before TensorFlow does anything.
+        strategy = loop.strategy_for(recipe.train.batch)
         worker = worker_of(strategy)
         with Output(recipe, writes=worker.is_chief) as output:
             try:
@@ -97,13 +98,9 @@ def _train(recipe: Recipe, output: Output, setting: loop.Setting) -> keras.callb
 
 
 def introduction(
-    recipe: Recipe,
-    model: keras.Model,
-    data: datasets.Dataset,
-    held_out: datasets.Dataset,
-    steps: int,
+    recipe: Recipe, model: keras.Model, data: datasets.Dataset, held_out: datasets.Dataset, steps: int,
     state: State | None,
-) -> Iterator[str]:
+) -> Iterator[str]:  # fmt: skip
     """What a training is about, as lines: device, pictures, classes or points, net, and where it starts."""
     yield f"device: {_devices()}"
     task = task_named(recipe.model.task)
@@ -143,7 +140,8 @@ def _devices() -> str:
 
 def _new_length(recipe: Recipe, state: State, steps: int) -> str:
     """What becomes of the schedule where a run gets another length, as a line."""
-    before, now = state.recipe["train"]["epochs"], recipe.train.epochs
+    before = state.recipe["train"]["epochs"]
+    now = recipe.train.epochs
     earlier = replace(recipe, train=replace(recipe.train, epochs=before))
     rate_before = float(assemble.schedule_of(earlier, steps)(state.epoch * steps))
     rate_now = float(assemble.schedule_of(recipe, steps)(state.epoch * steps))

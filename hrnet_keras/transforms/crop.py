@@ -23,6 +23,7 @@ def random_origin(scaled: Any, crop: tuple[int, int], numbers: Any) -> np.ndarra
 
 def random_integer(low: Any, high: Any, number: Any) -> np.ndarray:
     """The integer in `low..high` (both included) that a number in [0, 1) points at, int32."""
-    count = np.asarray(high - low + 1, np.float32)  # single precision, in which the numbers are drawn
+    # Single precision, in which the numbers are drawn.
+    count = np.asarray(high - low + 1, np.float32)
     steps = (np.asarray(number, np.float32) * count).astype(np.int32)
     return (low + np.minimum(steps, high - low)).astype(np.int32)

@@ -134,7 +134,8 @@ def _walk(contents, part, at):
             height and width of the picture where it says so, else zeros. All are int64.
         at: where the first part begins.
     """
-    length, none = _length(contents), tf.zeros((2,), tf.int64)
+    length = _length(contents)
+    none = tf.zeros((2,), tf.int64)
 
     def is_going_on(at, place, size):
         return (at < length) & ((place[1] == 0) | (size[0] == 0))
@@ -151,12 +152,14 @@ def _walk(contents, part, at):
 def _jpeg_part(contents, at):
     """A segment: 0xFF, a code, two bytes of its length (these two included), its data."""
     head = _bytes(contents, at, 10)
-    code, size = head[1], _number(head[2:4])
+    code = head[1]
+    size = _number(head[2:4])
     is_marker = head[0] == 0xFF
     is_alone = (code <= 1) | ((code >= 0xD0) & (code <= 0xD8))  # has no length
     is_last = (code == 0xD9) | (code == 0xDA)  # after it come the pixels
     after = tf.where(is_alone, at + 2, tf.where(is_last, _length(contents), at + 2 + size))
-    after = tf.where(is_marker & (code != 0xFF), after, at + 1)  # to the next byte: junk, or one of several 0xFF
+    # Where there is no marker, on to the next byte: junk, or one of several 0xFF.
+    after = tf.where(is_marker & (code != 0xFF), after, at + 1)
     is_exif = is_marker & (code == 0xE1) & _is(head[4:], _EXIF)
     is_frame = is_marker & (code >= 0xC0) & (code <= 0xCF) & (code != 0xC4) & (code != 0xC8) & (code != 0xCC)
     return after, _where(is_exif, at + 10, after), _where(is_frame, _number(head[5:7]), _number(head[7:9]))
@@ -165,7 +168,8 @@ def _jpeg_part(contents, at):
 def _png_part(contents, at):
     """A chunk: four bytes of its length, four of its name, its data, four of a check sum."""
     head = _bytes(contents, at, 16)
-    begin, end = at + 8, at + 8 + _number(head[:4])
+    begin = at + 8
+    end = at + 8 + _number(head[:4])
     place = _where(_is(head[4:8], b"eXIf"), begin, end)
     return end + 4, place, _where(_is(head[4:8], b"IHDR"), _number(head[12:16]), _number(head[8:12]))
 
@@ -174,9 +178,11 @@ def _webp_part(contents, at):
     """A chunk: four bytes of its name, four of its length, its data, a byte more where the length is odd."""
     head = _bytes(contents, at, 18)
     size = _number(head[4:8], False)
-    begin, end = at + 8, at + 8 + size
+    begin = at + 8
+    end = at + 8 + size
     sides = 1 + _number(head[15:18], False), 1 + _number(head[12:15], False)
-    place, is_extended = _where(_is(head[:4], b"EXIF"), begin, end), _is(head[:4], b"VP8X")
+    place = _where(_is(head[:4], b"EXIF"), begin, end)
+    is_extended = _is(head[:4], b"VP8X")
     return end + size % 2, place, _where(is_extended, *sides)
 
 
@@ -195,8 +201,10 @@ def _of_exif(contents, begin, end):
     count = tf.clip_by_value(count, 0, tf.maximum((end - first - 2) // 12, 0))
     entries = tf.io.decode_raw(_cut(contents, first + 2, 12 * count), tf.uint8)
     entries = tf.cast(tf.reshape(entries, (-1, 12)), tf.int64)
-    tags, types = _number(entries[:, :2], is_big), _number(entries[:, 2:4], is_big)
-    counts, offsets = _number(entries[:, 4:8], is_big), _number(entries[:, 8:], is_big)
+    tags = _number(entries[:, :2], is_big)
+    types = _number(entries[:, 2:4], is_big)
+    counts = _number(entries[:, 4:8], is_big)
+    offsets = _number(entries[:, 8:], is_big)
 
     units = tf.gather(tf.constant(_UNITS, tf.int64), tf.where(types < len(_UNITS), types, tf.zeros_like(types)))
     is_lost = (counts * units > 4) & (offsets + counts * units > end - begin)

@@ -26,7 +26,8 @@ def resize(picture, size, interpolation="bilinear", window=None):
 
     Source: the arithmetic of `Resample.c` of Pillow; the order of the two passes as measured on Pillow 12 and 13.
     """
-    with tf.device("/CPU:0"):  # where pictures are decoded; a GPU has no whole numbers to speak of
+    # On the CPU, where pictures are decoded: a GPU has no whole numbers to speak of.
+    with tf.device("/CPU:0"):
         return _resize(picture, tf.cast(size, tf.int32), interpolation, window)
 
 
@@ -89,6 +90,7 @@ class _Axis:
         coarse = tf.maximum(step, 1.0)
         support = _SUPPORT[interpolation] * coarse
         centers = (tf.cast(places, tf.float64) + 0.5) * step
+        # Pillow's `precompute_coeffs`: the filter's ends are truncated after half a pixel is added.
         ends = tf.minimum(tf.cast(centers + support + 0.5, tf.int32), source)
         self.first = tf.maximum(tf.cast(centers - support + 0.5, tf.int32), 0)
         counts = tf.where(is_inside, ends - self.first, 1)
@@ -96,6 +98,7 @@ class _Axis:
         offsets = tf.cast(self.first[:, None] + taps, tf.float64) - centers[:, None] + 0.5
         is_used = is_inside[:, None] & (taps < counts[:, None])
         weights = tf.where(is_used, _FILTERS[interpolation](offsets * (1.0 / coarse)), 0.0)
+        # Weights become whole numbers, rounded half away from zero.
         weights = tf.math.divide_no_nan(weights, tf.reduce_sum(weights, axis=1, keepdims=True)) * 2**_BITS
         self.weights = tf.cast(weights + 0.5 * tf.sign(weights), tf.int32)  # truncates toward zero
         self.low = tf.reduce_min(tf.where(is_inside, self.first, source - 1))
@@ -103,7 +106,8 @@ class _Axis:
 
     def lines(self, picture, left_out):
         """The wanted rows, of a picture without its first `left_out` rows."""
-        first, last = self.first - left_out, tf.shape(picture)[0] - 1
+        first = self.first - left_out
+        last = tf.shape(picture)[0] - 1
         count = tf.shape(self.weights)[1]
         half = tf.fill([tf.shape(first)[0], tf.shape(picture)[1], tf.shape(picture)[2]], 1 << (_BITS - 1))
 

@@ -28,6 +28,7 @@ def orientation_of(file: str) -> int:
     """
     try:
         with Image.open(file) as picture:
+            # Pillow turns TIFF files itself when it decodes them.
             if picture.format == "TIFF":
                 return STORED
             orientation = picture.getexif().get(TAG, STORED)

@@ -73,7 +73,8 @@ class Shards:
     def features(self, record: int) -> dict[str, Any]:
         """The features of a record, undecoded."""
         if getattr(self._last, "record", None) != record:
-            self._last.features, self._last.record = self.source[record], record
+            self._last.features = self.source[record]
+            self._last.record = record
         return self._last.features
 
 
@@ -98,7 +99,8 @@ def listed(shards: Shards, entry: Callable[[dict, Any], tuple[Any, str, int | No
         _show(shards, chunk.stop)
     rows = [row for _, *row in sorted(entries)]
     try:
-        draft = file.with_suffix(f".{os.getpid()}")  # two processes may list at the same time
+        # Two processes may list at the same time.
+        draft = file.with_suffix(f".{os.getpid()}")
         draft.write_text(json.dumps(rows), encoding="utf-8")
         os.replace(draft, file)
     except OSError:  # shards that may only be read are listed each time

@@ -2,8 +2,10 @@
 
 import numpy as np
 
+from hrnet_keras.datasets.toytown.canvas import Canvas
 
-def _template():
+
+def _template() -> np.ndarray:
     """The 68 points of a face that looks at the viewer, in units of half the face's width, y down, nose bridge at 0."""
     jaw = np.deg2rad(np.linspace(180, 0, 17))
     points = [np.stack([np.cos(jaw), np.where(np.sin(jaw) > 0, 1.25 * np.sin(jaw), 0)], 1)]
@@ -25,7 +27,7 @@ def _template():
 TEMPLATE = _template()
 
 
-def random_face(rng, centre, half_width):
+def random_face(rng: np.random.Generator, centre: np.ndarray, half_width: float) -> np.ndarray:
     """The 68 points of a face: turned, tilted, with an expression.
 
     Args:
@@ -51,13 +53,16 @@ def random_face(rng, centre, half_width):
     return points @ turn.T * half_width + centre
 
 
-def draw_face(canvas, points, label, skin, hair, instance):
+def draw_face(
+    canvas: Canvas, points: np.ndarray, label: int, skin: np.ndarray, hair: np.ndarray, instance: int
+) -> None:
     """Paints hair, face, brows, eyes, nose and mouth through the given points."""
-    across, up = points[16] - points[0], points[27] - points[8]
+    across = points[16] - points[0]
+    up = points[27] - points[8]
     middle = points[[0, 16]].mean(0)
     arc = np.deg2rad(np.linspace(0, 180, 13))[1:-1, None]
 
-    def crown(wide, high):
+    def crown(wide: float, high: float) -> np.ndarray:
         return middle + np.cos(arc) * across / 2 * wide + np.sin(arc) * up * high
 
     canvas.polygon(np.concatenate([points[:17], crown(1.12, 0.95)]), hair, label, instance)
@@ -74,6 +79,6 @@ def draw_face(canvas, points, label, skin, hair, instance):
     canvas.polygon(points[60:68], np.array([60, 20, 25]), label, instance)
 
 
-def joints_of_face(points):
+def joints_of_face(points: np.ndarray) -> np.ndarray:
     """Nose, eyes and ears (COCO's first five joints) where a face's points put them: `(5, 2)`."""
     return np.stack([points[33], points[42:48].mean(0), points[36:42].mean(0), points[16], points[0]])

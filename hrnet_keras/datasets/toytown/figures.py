@@ -2,6 +2,10 @@
 
 import numpy as np
 
+from hrnet_keras.datasets.toytown.canvas import Canvas
+
+Clothes = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # colours of shirt, trousers, skin, hair
+
 JOINTS = (
     "nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder", "left_elbow",
     "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle",
@@ -15,13 +19,13 @@ EDGES = (
 HEAD = 0.075  # half the height of the head, of the figure's height
 
 
-def _turn(length, degrees):
+def _turn(length: float, degrees: float) -> np.ndarray:
     """A step of `length` downwards, turned by `degrees` to the left of the picture."""
     angle = np.deg2rad(degrees)
     return length * np.array([np.sin(angle), np.cos(angle)])
 
 
-def random_joints(rng, foot, height):
+def random_joints(rng: np.random.Generator, foot: tuple[float, float], height: float) -> np.ndarray:
     """Joints of someone who stands or walks with the feet at `foot` `(x, y)`, `height` pixels tall.
 
     Returns:
@@ -30,7 +34,8 @@ def random_joints(rng, foot, height):
     """
     turn = rng.uniform(0.45, 1.0) * rng.choice([1, 1, 1, -1])  # below 0: seen from behind
     points = np.zeros((17, 2))
-    hip, shoulder = np.array([0, -0.50]), np.array([rng.uniform(-0.03, 0.03), -0.81])
+    hip = np.array([0, -0.50])
+    shoulder = np.array([rng.uniform(-0.03, 0.03), -0.81])
     head = shoulder + [rng.uniform(-0.02, 0.02), -0.115]
     points[0] = head + [0.02 * turn, 0.015]
     for side, sign in ((0, 1), (1, -1)):
@@ -51,7 +56,7 @@ def random_joints(rng, foot, height):
     return points * height + foot
 
 
-def draw_figure(canvas, joints, height, label, colours, instance):
+def draw_figure(canvas: Canvas, joints: np.ndarray, height: float, label: int, colours: Clothes, instance: int) -> None:
     """Paints a figure of the given joints; arms in front of the body, the head last."""
     shirt, trousers, skin, hair = colours
     thick = max(height * 0.085, 2.5)

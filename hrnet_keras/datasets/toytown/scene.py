@@ -2,12 +2,13 @@
 
 import numpy as np
 
-from hrnet_keras.datasets.toytown.canvas import Canvas, either, random_colour
+from hrnet_keras.datasets.dataset import Example
+from hrnet_keras.datasets.toytown.canvas import Canvas, Street, either, random_colour
 from hrnet_keras.datasets.toytown.classes import BUILDING, FENCE, PAVEMENT, ROAD, SKY
-from hrnet_keras.datasets.toytown.things import put_portrait, put_thing
+from hrnet_keras.datasets.toytown.things import People, put_portrait, put_thing
 
 
-def draw_scene(seed, size=(128, 192), *, portrait=None):
+def draw_scene(seed: int, size: tuple[int, int] = (128, 192), *, portrait: bool | None = None) -> Example:
     """Draws a scene.
 
     Args:
@@ -29,11 +30,12 @@ def draw_scene(seed, size=(128, 192), *, portrait=None):
         raise ValueError(f"size={size}: toytown scenes are 64 pixels or more each way")
     rng = np.random.default_rng([int(seed), height, width])
     canvas = Canvas((height, width), rng)
-    street = _Street(canvas)
+    street = Street(canvas)
     _sky(canvas, street)
     _houses(canvas, street)
     _ground(canvas, street)
-    people, faces = {}, []
+    people: People = {}
+    faces: list[np.ndarray] = []
     for distance in np.sort(rng.uniform(0.3, 0.8, rng.integers(5, 9))):
         put_thing(canvas, street, distance, people)
     if rng.uniform() < 0.34 if portrait is None else portrait:
@@ -41,28 +43,7 @@ def draw_scene(seed, size=(128, 192), *, portrait=None):
     return {"image": _light(canvas, street), "name": str(seed), **_annotations(canvas, people, faces)}
 
 
-class _Street:
-    """Where the horizon is and how the road runs: the frame that everything stands in."""
-
-    def __init__(self, canvas):
-        rng, h, w = canvas.rng, canvas.height, canvas.width
-        self.unit = h  # lengths are shares of the picture's height
-        self.horizon = h * rng.uniform(0.36, 0.48)
-        self.vanishing = w * rng.uniform(0.35, 0.65)
-        self.left, self.right = w * rng.uniform(-0.05, 0.25), w * rng.uniform(0.75, 1.05)
-        self.haze = rng.uniform(0, 0.3)
-
-    def road(self, y):
-        """Left and right edge of the road in row `y`."""
-        near = np.clip((y - self.horizon) / (self.unit - self.horizon), 0, None)
-        return (self.vanishing + (edge - self.vanishing) * (0.06 + 0.94 * near) for edge in (self.left, self.right))
-
-    def row(self, distance):
-        """Row on which something stands: `distance` 0 is the horizon, 1 the lower edge."""
-        return self.horizon + distance * (self.unit - self.horizon)
-
-
-def _sky(canvas, street):
+def _sky(canvas: Canvas, street: Street) -> None:
     rng, h, w = canvas.rng, canvas.height, canvas.width
     hue = either(rng, 0.7, (0.52, 0.66), (0.85, 1.13))  # by day, or at dusk
     top = random_colour(rng, bright=(0.5, 1), strong=(0.0, 0.6), hue=hue)
@@ -72,7 +53,7 @@ def _sky(canvas, street):
     canvas.paint(np.ones((h, w), bool), (0, 0, h, w), colours, SKY)
 
 
-def _houses(canvas, street):
+def _houses(canvas: Canvas, street: Street) -> None:
     rng, w, unit = canvas.rng, canvas.width, street.unit
     x = -rng.uniform(0, 0.2) * unit
     while x < w:
@@ -85,7 +66,7 @@ def _houses(canvas, street):
         x += wide + rng.uniform(-0.02, 0.12) * unit
 
 
-def _house(canvas, left, top, right, bottom):
+def _house(canvas: Canvas, left: float, top: float, right: float, bottom: float) -> None:
     """A wall with a grid of windows and a roof edge."""
     rng = canvas.rng
     colour = random_colour(rng, strong=(0.05, 0.55), hue=either(rng, 0.65, (0.0, 0.14), (0.0, 1.0)))
@@ -95,7 +76,8 @@ def _house(canvas, left, top, right, bottom):
     mask, box = shape
     y, x = np.mgrid[box[0] : box[2], box[1] : box[3]]
     cell = rng.uniform(0.07, 0.11) * canvas.height
-    across, down = (x - left) / cell % 1, (y - top) / (cell * rng.uniform(1, 1.4)) % 1
+    across = (x - left) / cell % 1
+    down = (y - top) / (cell * rng.uniform(1, 1.4)) % 1
     panes = (across > 0.25) & (across < 0.75) & (down > 0.25) & (down < 0.75)
     wall = canvas.colours[box[0] : box[2], box[1] : box[3]]
     bricks = 1 + 0.10 * ((y - top).astype(int) % 3 == 0)[..., None]
@@ -105,14 +87,15 @@ def _house(canvas, left, top, right, bottom):
     canvas.paint(mask & (y < top + 2), box, wall * 0.6, None)
 
 
-def _ground(canvas, street):
+def _ground(canvas: Canvas, street: Street) -> None:
     """Pavement of slabs on both sides of a grainy road with a dashed line; the fence stands behind the pavement."""
     rng, h, w = canvas.rng, canvas.height, canvas.width
     top = int(street.horizon)
     box = (top, 0, h, w)
     y, x = np.mgrid[top:h, 0:w].astype(np.float32)
     near = np.maximum((y - street.horizon) / (h - street.horizon), 0.02)
-    far, along = 1 / near, (x - street.vanishing) / (near * w)
+    far = 1 / near
+    along = (x - street.vanishing) / (near * w)
     starts = street.horizon + 0.03 * street.unit
     grain = canvas.grain[top:h]
     slabs = (along * rng.uniform(9, 14) % 1 < 0.10) | (far * rng.uniform(2.2, 3.5) % 1 < 0.13)
@@ -131,11 +114,12 @@ def _ground(canvas, street):
             _fence(canvas, street, edge, outwards)
 
 
-def _fence(canvas, street, edge, outwards):
+def _fence(canvas: Canvas, street: Street, edge: float, outwards: int) -> None:
     """Upright bars between two rails, from the horizon towards the viewer."""
     rng, unit = canvas.rng, street.unit
     colour = random_colour(rng)
-    first, last = rng.uniform(0.14, 0.2), rng.uniform(0.4, 0.65)
+    first = rng.uniform(0.14, 0.2)
+    last = rng.uniform(0.4, 0.65)
     shift = outwards * rng.uniform(0.2, 0.35) * unit
     feet, tops = [], []
     for distance in (first, last):
@@ -147,13 +131,13 @@ def _fence(canvas, street, edge, outwards):
     if shape is None:
         return
     mask, box = shape
-    x = np.arange(box[1], box[3])[None, :]
-    bars = (x - feet[0][0]) / (0.045 * unit) % 1 < 0.5
+    columns = np.arange(box[1], box[3])[None, :]
+    bars = (columns - feet[0][0]) / (0.045 * unit) % 1 < 0.5
     behind = np.broadcast_to(colour * rng.choice([0.45, 1.5]), (*mask.shape, 3))
     canvas.paint(mask & ~bars, box, np.clip(behind, 0, 255), None)
 
 
-def _light(canvas, street):
+def _light(canvas: Canvas, street: Street) -> np.ndarray:
     """Haze, sun from one side, the colour of the hour, the lens and the sensor."""
     rng, h, w = canvas.rng, canvas.height, canvas.width
     y, x = np.mgrid[0:h, 0:w].astype(np.float32)
@@ -167,14 +151,15 @@ def _light(canvas, street):
     return np.clip(colours * hour * (sun * vignette)[..., None] + noise, 0, 255).astype(np.uint8)
 
 
-def _annotations(canvas, people, faces):
+def _annotations(canvas: Canvas, people: People, faces: list[np.ndarray]) -> Example:
     """What shows of everything, from the class ids and instance ids as painted."""
     h, w = canvas.height, canvas.width
     shown = [i for i in range(1, canvas.count + 1) if (canvas.instances == i).any()]
     masks = np.array([canvas.instances == i for i in shown], bool).reshape(-1, h, w)
     boxes = np.zeros((len(shown), 4), np.float32)
     for box, mask in zip(boxes, masks, strict=True):
-        rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+        rows = np.flatnonzero(mask.any(1))
+        columns = np.flatnonzero(mask.any(0))
         box[:] = columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
     persons = [i for i in shown if i in people]
     points = np.array([people[i] for i in persons], np.float32).reshape(-1, 17, 2)
@@ -186,7 +171,7 @@ def _annotations(canvas, people, faces):
     }  # fmt: skip
 
 
-def _in_sight(canvas, points, instance):
+def _in_sight(canvas: Canvas, points: np.ndarray, instance: int) -> list[bool]:
     """Whether the thing itself shows at (or right beside) each of its points."""
     is_seen = []
     for x, y in np.floor(points).astype(int):

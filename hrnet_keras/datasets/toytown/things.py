@@ -2,13 +2,15 @@
 
 import numpy as np
 
-from hrnet_keras.datasets.toytown.canvas import either, random_colour
+from hrnet_keras.datasets.toytown.canvas import Canvas, Street, either, random_colour
 from hrnet_keras.datasets.toytown.classes import BUS, CAR, PERSON, SIGN, TREE
 from hrnet_keras.datasets.toytown.faces import draw_face, joints_of_face, random_face
-from hrnet_keras.datasets.toytown.figures import draw_figure, random_joints
+from hrnet_keras.datasets.toytown.figures import Clothes, draw_figure, random_joints
+
+People = dict[int, np.ndarray]  # joints of the persons, by the number of the instance
 
 
-def put_thing(canvas, street, distance, people):
+def put_thing(canvas: Canvas, street: Street, distance: float, people: People) -> None:
     """Puts something on the street at a distance, at its size there."""
     rng = canvas.rng
     foot = street.row(distance)
@@ -19,7 +21,10 @@ def put_thing(canvas, street, distance, people):
         (_car if kind == 0 else _bus)(canvas, street, x, foot, distance)
         return
     side = rng.uniform(-0.02, 0.38) * street.unit
-    x = left - side if rng.uniform() < 0.5 else right + side
+    if rng.uniform() < 0.5:
+        x = float(left - side)
+    else:
+        x = float(right + side)
     if kind == 2:
         _person(canvas, street, rng.uniform(0.05, 0.95) * canvas.width, foot, distance, people)
     elif kind == 3:
@@ -28,7 +33,7 @@ def put_thing(canvas, street, distance, people):
         _tree(canvas, street, x, foot, distance)
 
 
-def _tree(canvas, street, x, foot, distance):
+def _tree(canvas: Canvas, street: Street, x: float, foot: float, distance: float) -> None:
     rng, unit = canvas.rng, street.unit
     tall = unit * (0.16 + 0.75 * distance) * rng.uniform(0.9, 1.3)
     bark = random_colour(rng, bright=(0.2, 0.45), strong=(0.1, 0.5), hue=(0.02, 0.12))
@@ -45,15 +50,18 @@ def _tree(canvas, street, x, foot, distance):
             canvas.paint(mask, box, np.clip(leaves * (1 + 0.45 * leafy), 0, 255), None)
 
 
-def _car(canvas, street, x, foot, distance):
+def _car(canvas: Canvas, street: Street, x: float, foot: float, distance: float) -> None:
     """Seen from the side or from behind: a body, a cabin with panes, wheels."""
     rng = canvas.rng
     me = canvas.new_instance(CAR)
     tall = street.unit * (0.05 + 0.34 * distance)
     wide = tall * rng.choice([1.35, 2.3])
     body = random_colour(rng, strong=(0, 0.8))
-    left, right = x - wide / 2, x + wide / 2
-    sill, belt, roof = foot - 0.15 * tall, foot - 0.6 * tall, foot - tall
+    left = x - wide / 2
+    right = x + wide / 2
+    sill = foot - 0.15 * tall
+    belt = foot - 0.6 * tall
+    roof = foot - tall
     cabin = [
         (left + 0.12 * wide, belt),
         (left + 0.27 * wide, roof),
@@ -79,13 +87,16 @@ def _car(canvas, street, x, foot, distance):
         canvas.ellipse((end, belt + 0.14 * tall), (0.06 * tall,) * 2, lamp, CAR, me)
 
 
-def _bus(canvas, street, x, foot, distance):
+def _bus(canvas: Canvas, street: Street, x: float, foot: float, distance: float) -> None:
     """A tall box with a row of large panes, a stripe and wheels."""
     rng = canvas.rng
     me = canvas.new_instance(BUS)
     tall = street.unit * (0.10 + 0.50 * distance)
     wide = tall * rng.choice([0.85, 1.7])
-    left, right, roof, sill = x - wide / 2, x + wide / 2, foot - tall, foot - 0.09 * tall
+    left = x - wide / 2
+    right = x + wide / 2
+    roof = foot - tall
+    sill = foot - 0.09 * tall
     body = random_colour(rng, strong=(0.1, 0.9))
     canvas.polygon([(left, roof), (right, roof), (right, sill), (left, sill)], body, BUS, me)
     glass = np.array([55, 65, 80]) * rng.uniform(0.5, 2.2)
@@ -110,7 +121,7 @@ def _bus(canvas, street, x, foot, distance):
         canvas.ellipse((wheel, foot - 0.09 * tall), (0.10 * tall,) * 2, (25, 25, 28), BUS, me)
 
 
-def _sign(canvas, street, x, foot, distance):
+def _sign(canvas: Canvas, street: Street, x: float, foot: float, distance: float) -> None:
     """A post and a plate with a rim: disc, triangle or square."""
     rng = canvas.rng
     me = canvas.new_instance(SIGN)
@@ -128,7 +139,7 @@ def _sign(canvas, street, x, foot, distance):
     canvas.limb([middle - [0.25 * radius, 0], middle + [0.25 * radius, 0]], 0.25 * radius, rim * 0.5, SIGN, me)
 
 
-def _clothes(rng):
+def _clothes(rng: np.random.Generator) -> Clothes:
     tone = rng.uniform(0.35, 1)
     skin = np.array([235, 190, 160]) * tone + [15, 5, 0]
     return (
@@ -139,7 +150,7 @@ def _clothes(rng):
     )
 
 
-def _person(canvas, street, x, foot, distance, people):
+def _person(canvas: Canvas, street: Street, x: float, foot: float, distance: float, people: People) -> None:
     me = canvas.new_instance(PERSON)
     tall = street.unit * (0.18 + 0.62 * distance)
     joints = random_joints(canvas.rng, (x, foot), tall)
@@ -147,7 +158,7 @@ def _person(canvas, street, x, foot, distance, people):
     people[me] = joints
 
 
-def put_portrait(canvas, street, people, faces):
+def put_portrait(canvas: Canvas, street: Street, people: People, faces: list[np.ndarray]) -> None:
     """Someone so near that only the upper body fits, with a face of 68 points."""
     rng, unit = canvas.rng, street.unit
     me = canvas.new_instance(PERSON)
@@ -156,7 +167,8 @@ def put_portrait(canvas, street, people, faces):
     face = random_face(rng, middle, half)
     tall = half * 13
     joints = random_joints(rng, (middle[0], middle[1] + 0.92 * tall), tall)
-    if joints[5, 0] < joints[6, 0]:  # a face to the viewer: the figure's left is on the right
+    # A face to the viewer: the figure's left is on the right.
+    if joints[5, 0] < joints[6, 0]:
         joints[:, 0] = 2 * middle[0] - joints[:, 0]
     joints[5:] += [face[8, 0] - joints[5:7, 0].mean(), face[8, 1] + 0.55 * half - joints[5:7, 1].mean()]
     joints[:5] = joints_of_face(face)

@@ -65,6 +65,7 @@ def center_crop(image: np.ndarray, params: CropParams = CropParams()) -> np.ndar
     else:
         scaled = int(wide * height / width), wide
     resized = cut_and_resize(image, (0, 0, height, width), scaled, params.interpolation)
+    # `CenterCrop` of torchvision: halves to even.
     top = round((scaled[0] - params.size[0]) / 2)
     left = round((scaled[1] - params.size[1]) / 2)
     return resized[top : top + params.size[0], left : left + params.size[1]]

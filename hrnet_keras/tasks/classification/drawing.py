@@ -26,7 +26,8 @@ def draw(image, result, info, *, count=5):
         labels = [label for label in result["labels"] if label >= 0][:count]
     scores = result.get("scores", [None] * len(labels))
     strip = Image.new("RGB", (image.shape[1], LINE * len(labels) + 4), "white")
-    pen, plain = ImageDraw.Draw(strip), ImageFont.load_default(12)
+    pen = ImageDraw.Draw(strip)
+    plain = ImageFont.load_default(12)
     for i, (label, score) in enumerate(zip(labels, scores, strict=False)):
         percent = "" if score is None else f"{100 * float(score):5.1f} %  "
         font, name = lettering(info.class_names[int(label)], int(label), 12)

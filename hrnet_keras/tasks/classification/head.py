@@ -19,7 +19,8 @@ def build(images, maps, spec):
         Logits `(batch, count)`, no softmax.
     """
     del images
-    conventions, has_biases = spec.conventions, spec.variant != "ssld"
+    conventions = spec.conventions
+    has_biases = spec.variant != "ssld"
     wide = [
         bottleneck(x, planes, f"incre_modules.{i}.0", conventions, project=True)
         for i, (x, planes) in enumerate(zip(maps, PLANES, strict=True))

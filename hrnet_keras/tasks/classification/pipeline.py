@@ -81,10 +81,12 @@ def random_window(size: tuple[int, int], rng: np.random.Generator) -> tuple[int,
     for _ in range(TRIES):
         area = height * width * rng.uniform(*AREA)
         aspect = math.exp(rng.uniform(math.log(ASPECT[0]), math.log(ASPECT[1])))
+        # Python's rounding, halves to even: `RandomResizedCrop` of torchvision is written in Python, too.
         w = round(math.sqrt(area * aspect))
         h = round(math.sqrt(area / aspect))
         if 0 < w <= width and 0 < h <= height:
             return int(rng.integers(height - h + 1)), int(rng.integers(width - w + 1)), h, w
+    # After ten tries torchvision takes the middle, as large as the aspect ratios allow.
     h, w = height, width
     if width / height < ASPECT[0]:
         h = round(width / ASPECT[0])

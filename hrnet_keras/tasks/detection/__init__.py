@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from hrnet_keras.architecture import NEAREST
 from hrnet_keras.tasks.detection.namings import NAMINGS
 from hrnet_keras.tasks.detection.recipe import Augment, Loss
-from hrnet_keras.tasks.task import Task
+from hrnet_keras.tasks.task import DemoConfig, Task
 
 _BOX_HEAD = ("roi_head.bbox_head.fc_cls", "roi_head.bbox_head.fc_reg")
 
@@ -60,5 +60,8 @@ TASK = Task(
     predict_options=("size", "min_score"),
     has_own_model=True,
     marks_padding=True,
+    demo=DemoConfig(
+        goal="find cars, buses, people and signs of drawn streets", recipe="det/toytown_faster_rcnn_w18_small_v1"
+    ),
     nothing_found="nothing found",
 )

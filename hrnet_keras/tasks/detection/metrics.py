@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from hrnet_keras.datasets import DatasetInfo
-from hrnet_keras.datasets.objects import as_truth, checked_segment
+from hrnet_keras.datasets.objects import as_truth
+from hrnet_keras.datasets.outlines import checked_segment
 from hrnet_keras.tasks import cocoeval
 from hrnet_keras.tasks.detection.files import write_coco
 from hrnet_keras.tasks.finite import check_finite

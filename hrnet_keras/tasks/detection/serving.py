@@ -1,6 +1,5 @@
 """Picture files of any sizes -> boxes in their pixels, in one TensorFlow graph: the signatures of a SavedModel."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,12 +15,12 @@ from hrnet_keras.transforms.linear import resize_linear
 from hrnet_keras.transforms.upright import STORED
 
 
-def signatures(model: Callable, info: ModelInfo) -> list[Signature]:
+def signatures(model: Any, info: ModelInfo) -> list[Signature]:
     """The signatures of an exported detector.
 
     | name | takes | answers |
     |---|---|---|
-    | `serving_default` | `image_bytes` `(batch,)`: JPEG or PNG files of any sizes | `boxes`, `scores`, `labels`, `valid` |
+    | `serving_default` | `image_bytes` `(batch,)`: JPEG or PNG files | `boxes`, `scores`, `labels`, `valid` |
     | `images` | `images` uint8 `(batch, height, width, 3)` of any size | the same |
     | `masks` | `image_bytes`, of a framework with masks | the same, `masks` and `sizes` |
 
@@ -56,7 +55,7 @@ def signatures(model: Callable, info: ModelInfo) -> list[Signature]:
 class _Net:
     """A net that is shown pictures of any size, and answers in their pixels."""
 
-    model: Callable
+    model: Any
     info: ModelInfo
 
     @property

@@ -4,13 +4,21 @@ Centre and scale are the official code's: the scale is the width and height of w
 pixels. mmpose states the same in pixels; 200 times the scale is its number.
 """
 
-import numpy as np
+from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
+from numpy.typing import ArrayLike
+
+Size = tuple[int, int]  # (height, width)
+Scale = float | Sequence[float] | np.ndarray  # one number, or (width, height)
 UNIT = 200  # pixels per unit of scale
 PADDING = 1.25  # how much more than its box the input shows
 
 
-def center_scale(boxes, aspect_ratio=None, padding=PADDING):
+def center_scale(
+    boxes: ArrayLike, aspect_ratio: float | None = None, padding: float = PADDING
+) -> tuple[np.ndarray, np.ndarray]:
     """The centre and scale that show boxes with some space around.
 
     Args:
@@ -30,13 +38,13 @@ def center_scale(boxes, aspect_ratio=None, padding=PADDING):
     return (boxes[..., :2] + boxes[..., 2:]) / 2, scales * padding
 
 
-def fix_aspect(scales, aspect_ratio):
+def fix_aspect(scales: ArrayLike, aspect_ratio: float) -> np.ndarray:
     """Widens scales `(..., 2)` (width, height), in any unit, to a ratio width / height; neither side gets smaller."""
     width, height = np.moveaxis(np.asarray(scales, np.float64), -1, 0)
     return np.stack([np.maximum(width, height * aspect_ratio), np.maximum(height, width / aspect_ratio)], axis=-1)
 
 
-def crop_matrix(center, scale, size, rotation=0.0):
+def crop_matrix(center: ArrayLike, scale: Scale, size: Size, rotation: float = 0.0) -> np.ndarray:
     """The map from picture pixels to pixels of the input.
 
     The middle of the picture's part goes to (width / 2, height / 2) of the input: corners are matched, not pixel
@@ -64,7 +72,7 @@ def crop_matrix(center, scale, size, rotation=0.0):
     return np.column_stack([linear, middle - linear @ np.asarray(center, np.float64)])
 
 
-def udp_matrix(center, scale, size, rotation=0.0):
+def udp_matrix(center: ArrayLike, scale: Scale, size: Size, rotation: float = 0.0) -> np.ndarray:
     """The map from picture pixels to pixels of the input, unbiased: pixel centres are matched.
 
     Args:
@@ -87,7 +95,30 @@ def udp_matrix(center, scale, size, rotation=0.0):
     return np.column_stack([linear, steps * sides / 2 - linear @ np.asarray(center, np.float64)])
 
 
-def inverse(matrix):
+def upright_maps(centers: Any, sides: Any, size: Size, *, unbiased: bool) -> tuple[Any, Any]:
+    """Where the pixels of upright crops lie in the picture: pixel i of an axis at begin + i * step.
+
+    That is the inverse of `crop_matrix` or, unbiased, of `udp_matrix`, without a rotation. Prediction in Python and
+    exported graphs both call it, with arrays or with TensorFlow's tensors.
+
+    Args:
+        centers: float64 `(n, 2)` as (x, y) in pixels of the picture.
+        sides: float64 `(n, 2)`, width and height of what is shown, in pixels; without `unbiased` only the width counts.
+        size: (height, width) of the crops.
+        unbiased: pixel centres are matched, not corners.
+
+    Returns:
+        Steps and begins, float64 `(n, 2)` each, as (x, y).
+    """
+    extent = np.array([size[1], size[0]], np.float64)
+    # Products with reciprocals: TensorFlow's optimiser makes products of divisions by constants, which round otherwise.
+    if unbiased:
+        return sides * (1 / (extent - 1)), centers - sides * 0.5
+    steps = sides[:, :1] * np.full(2, 1 / size[1])
+    return steps, centers - steps * (extent / 2)
+
+
+def inverse(matrix: np.ndarray) -> np.ndarray:
     """The map back of `(2, 3)`: from pixels of the input to pixels of the picture.
 
     For a scale of the input's aspect ratio this is also mmpose's way back, input pixel / input size * scale + centre -
@@ -96,18 +127,19 @@ def inverse(matrix):
     return np.linalg.inv(np.vstack([matrix, (0.0, 0.0, 1.0)]))[:2]
 
 
-def transform(points, matrix):
+def transform(points: ArrayLike, matrix: np.ndarray) -> np.ndarray:
     """Points `(..., 2)` as (x, y) under a map `(2, 3)`; float64 of the same shape."""
     return np.asarray(points, np.float64) @ matrix[:, :2].T + matrix[:, 2]
 
 
-def warp(image, matrix, size):
+def warp(image: np.ndarray, matrix: np.ndarray, size: Size, *, is_inverse: bool = False) -> np.ndarray:
     """The part of a picture that a map shows, bilinear, black where it reaches beyond the picture.
 
     Args:
         image: `(height, width, 3)`, uint8 or float32.
         matrix: `(2, 3)` from picture to input pixels, as `crop_matrix` gives it.
         size: (height, width) of the result.
+        is_inverse: the matrix maps input to picture pixels.
 
     Returns:
         `(*size, 3)` of the type of `image`.
@@ -122,10 +154,13 @@ def warp(image, matrix, size):
         import cv2
     except ImportError as error:
         raise ImportError("cutting points' pictures needs OpenCV: pip install opencv-python-headless") from error
-    return cv2.warpAffine(np.ascontiguousarray(image), matrix, (size[1], size[0]), flags=cv2.INTER_LINEAR)
+    flags = cv2.INTER_LINEAR
+    if is_inverse:
+        flags |= cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(np.ascontiguousarray(image), matrix, (size[1], size[0]), flags=flags)
 
 
-def _sides(scale):
+def _sides(scale: Scale) -> np.ndarray:
     """Width and height in pixels."""
     sides = np.broadcast_to(np.asarray(scale, np.float64), 2) * UNIT
     if not (sides > 0).all():
@@ -133,6 +168,6 @@ def _sides(scale):
     return sides
 
 
-def _cos_sin(rotation):
+def _cos_sin(rotation: float) -> tuple[float, float]:
     angle = np.deg2rad(float(rotation))
     return np.cos(angle), np.sin(angle)

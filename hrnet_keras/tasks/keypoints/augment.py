@@ -93,6 +93,7 @@ def official_pose(
     scale = scale * np.clip(rng.standard_normal() * scaling + 1, 1 - scaling, 1 + scaling)
     angle = 0.0
     if rng.random() < 0.6:
+        # From a normal distribution cut at twice its deviation, as officially.
         angle = float(np.clip(rng.standard_normal() * rotation, -2 * rotation, 2 * rotation))
     return CropParams(center, scale, angle, rng.random() < flip_prob)
 
@@ -113,6 +114,7 @@ def official_half_body(
     Source: `half_body_transform` of `JointsDataset` in the official pose code.
     """
     upper, lower = _halves(points, visible, upper_body)
+    # The official code draws from a normal distribution here, where mmpose draws a uniform number.
     if normal < 0.5 and len(upper) > 2:
         chosen = upper
     else:
@@ -156,6 +158,7 @@ def mmlab(
     if _has_halves(visible, upper_body) and rng.random() < half_body:
         half = mmlab_half_body(points, visible, upper_body, rng.random())
         center, scale = half or (center, scale)
+    # mmpose draws all four from a normal distribution between -1 and 1, whether it uses them or not.
     right, down, factor, turn = (_truncated_normal(rng) for _ in range(4))
     if rng.random() < shifting:
         center = center + 0.16 * np.array([right, down]) * scale * UNIT

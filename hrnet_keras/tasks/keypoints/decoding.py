@@ -43,11 +43,31 @@ def decode(heatmaps, *, codec, input_size=None):
     else:
         x, y, scores = peaks(heatmaps)
         offset = {"msra": _msra, "dark": _dark, "udp": _udp}[codec](heatmaps, x, y)
-    is_number = ops.all(ops.isfinite(offset), axis=-1)  # of huge values logarithms and blurs overflow
+    # Logarithms and blurs of huge values overflow.
+    is_number = ops.all(ops.isfinite(offset), axis=-1)
     scores = ops.where(is_number, scores, 0.0)
     is_found = (scores > 0)[..., None]
     points = ops.where(is_found, ops.cast(ops.stack([x, y], axis=-1), "float32") + offset, -1.0)
     return {"points": to_input(points, heatmaps, codec, input_size), "scores": scores}
+
+
+def official_peaks(heatmaps, *, least):
+    """The peaks that both official codes start from, moved a quarter pixel where they lie inside of the map.
+
+    Args:
+        heatmaps: float `(batch, height, width, k)`.
+        least: pixels up to this one, and the last one, are not moved.
+
+    Returns:
+        The maps without those that hold NaN or infinity, points `(batch, k, 2)` as (x, y) in pixels of the map, and
+        scores `(batch, k)`.
+    """
+    heatmaps = finite_maps(ops.cast(heatmaps, "float32"))
+    x, y, scores = peaks(heatmaps)
+    height, width = size_of(heatmaps)
+    inside = ops.logical_and(is_between(x, least, width - 1), is_between(y, least, height - 1))
+    offset = ops.where(inside[..., None], quarter(heatmaps, x, y), 0.0)
+    return heatmaps, ops.cast(ops.stack([x, y], axis=-1), "float32") + offset, scores
 
 
 def finite_maps(heatmaps, maps=1):
@@ -73,6 +93,7 @@ def peaks(heatmaps):
     Returns:
         x and y, int `(batch, k)`, and the value there.
     """
+    # The row first: of equal pixels this finds the one that NumPy's argmax over the flattened map finds.
     y = ops.argmax(ops.max(heatmaps, axis=2), axis=1)
     row = ops.take_along_axis(heatmaps, y[:, None, None], axis=1)
     x = ops.argmax(row, axis=2)[:, 0]
@@ -86,6 +107,7 @@ def quarter(heatmaps, x, y):
         heatmaps: float `(batch, height, width, k)`.
         x, y: int `(batch, k)`.
     """
+    # The sign of 0 is 0, in NumPy as here: between equal neighbours nothing moves.
     around = _around(heatmaps, x, y, 1)
     slope = ops.stack([around[:, 1, 2] - around[:, 1, 0], around[:, 2, 1] - around[:, 0, 1]], axis=-1)
     return 0.25 * ops.sign(slope)
@@ -121,6 +143,7 @@ def to_input(points, heatmaps, codec, input_size=None):
         return points * float(STRIDE)
     rows, columns = size_of(heatmaps)
     height, width = input_size or (STRIDE * rows, STRIDE * columns)
+    # UDP counts the steps between pixel centres, of which there is one less than pixels.
     less = 1 if is_udp else 0
     x = points[..., 0] * ((width - less) / (columns - less))
     y = points[..., 1] * ((height - less) / (rows - less))
@@ -138,6 +161,7 @@ def _msra(heatmaps, x, y):
 def _dark(heatmaps, x, y):
     """Newton's step on the logarithm, slopes and curvatures from central differences of one and two times one pixel."""
     height, width = size_of(heatmaps)
+    # mmpose bounds the maps by 1e-10 before the logarithm, so that empty pixels have one.
     around = _around(ops.log(ops.maximum(_modulated(heatmaps), 1e-10)), x, y, 2)
     slope = 0.5 * (around[:, 2, 3] - around[:, 2, 1]), 0.5 * (around[:, 3, 2] - around[:, 1, 2])
     xx = 0.25 * (around[:, 2, 4] - 2 * around[:, 2, 2] + around[:, 2, 0])
@@ -149,17 +173,23 @@ def _dark(heatmaps, x, y):
 
 def _udp(heatmaps, x, y):
     """Newton's step on the logarithm, curvatures from neighbours; at every pixel, the map's border repeated."""
+    # mmpose clips the blurred maps to 0.001..50 before the logarithm.
     around = _around(ops.log(ops.clip(_modulated(heatmaps), 1e-3, 50.0)), x, y, 1)
-    left, middle, right = around[:, 1, 0], around[:, 1, 1], around[:, 1, 2]
-    above, below = around[:, 0, 1], around[:, 2, 1]
+    left = around[:, 1, 0]
+    middle = around[:, 1, 1]
+    right = around[:, 1, 2]
+    above = around[:, 0, 1]
+    below = around[:, 2, 1]
     tiny = float(np.finfo(np.float32).eps)  # keeps a flat map's matrix invertible
-    xx, yy = right - 2 * middle + left + tiny, below - 2 * middle + above + tiny
+    xx = right - 2 * middle + left + tiny
+    yy = below - 2 * middle + above + tiny
     xy = 0.5 * (around[:, 2, 2] - right - below + 2 * middle - left - above + around[:, 0, 0])
     return _newton((0.5 * (right - left), 0.5 * (below - above)), xx, yy, xy)
 
 
 def _combined(heatmaps):
     """Peaks of the blurred discs, and the blurred offsets there in pixels of the map."""
+    # mmpose blurs the disc twice as wide as the offsets.
     disc = _blurred(heatmaps[..., ::3], 2 * KERNEL + 1, "reflect")
     x, y, scores = peaks(disc)
     height, width = size_of(heatmaps)
@@ -189,7 +219,9 @@ def _modulated(heatmaps):
 
 def _blurred(heatmaps, kernel, border):
     """Convolution with a Gaussian of `kernel` pixels, whose sigma OpenCV derives from that number."""
-    reach, k = kernel // 2, heatmaps.shape[-1]
+    reach = kernel // 2
+    k = heatmaps.shape[-1]
+    # What cv2.GaussianBlur takes where it is given a kernel size and a sigma of 0.
     sigma = 0.3 * ((kernel - 1) / 2 - 1) + 0.8
     weights = np.array([math.exp(-((i - reach) ** 2) / (2 * sigma**2)) for i in range(kernel)])
     weights = np.repeat((weights / weights.sum()).astype("float32")[:, None], k, axis=1)

@@ -89,9 +89,11 @@ def gaussian_patches(
         float32 `(*size, k)`, and bool `(k,)`: whether the square touches the map.
     """
     reach = 3 * sigma
+    # Python's int() truncates toward zero, also left of the map: the references compute the corners so.
     first = np.trunc(centers - reach)
     stop = np.trunc(centers + reach + 1)
     middle = first + (2 * reach + 1) // 2 + shift
+    # A point whose square lies outside of the map has the weight 0 in both code bases.
     is_inside = np.all((first < (size[1], size[0])) & (stop >= 0), axis=1)
 
     def profile(axis: int, count: int) -> np.ndarray:
@@ -107,6 +109,7 @@ def _discs(points: np.ndarray, size: Size) -> np.ndarray:
     radius = RADIUS * max(size)
     right = ((points[:, 0] - np.arange(size[1])[:, None]) / radius)[None]
     down = ((points[:, 1] - np.arange(size[0])[:, None]) / radius)[:, None]
+    # The offsets are in units of the radius, so the net learns numbers from -1 to 1.
     disc = (right**2 + down**2 <= 1).astype(np.float32)
     maps = np.empty((*disc.shape, 3), np.float32)
     maps[..., 0] = disc
@@ -117,6 +120,7 @@ def _discs(points: np.ndarray, size: Size) -> np.ndarray:
 
 def _whole(points: np.ndarray, sigma: float, size: Size) -> tuple[np.ndarray, np.ndarray]:
     """Gaussians over the whole map, and whether the square of 3 sigma touches it."""
+    # DARK draws the whole map, but asks whether the square of 3 sigma would touch it.
     is_inside = np.all((points - 3 * sigma < (size[1], size[0])) & (points + 3 * sigma + 1 >= 0), axis=1)
     rows = _gaussian(np.arange(size[0])[:, None] - points[:, 1], sigma)
     columns = _gaussian(np.arange(size[1])[:, None] - points[:, 0], sigma)

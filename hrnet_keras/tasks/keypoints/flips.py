@@ -63,12 +63,14 @@ def unmirror(heatmaps: Any, flip_pairs: Pairs = (), *, shift: bool = False, code
     maps = ops.flip(heatmaps, axis=2)
     channels = maps.shape[-1]
     if codec == "udp_combined":
+        # The offset along x points the other way in a mirror.
         maps = maps * ops.convert_to_tensor(np.tile([1, -1, 1], channels // 3), maps.dtype)
         channel_order = [3 * point + part for point in order(channels // 3, flip_pairs) for part in range(3)]
     else:
         channel_order = order(channels, flip_pairs)
     maps = ops.take(maps, channel_order, axis=3)
     if shift:
+        # SHIFT_HEATMAP of the official recipes: the mirrored maps move by a pixel, the first column stays.
         maps = ops.concatenate([maps[:, :, :1], maps[:, :, :-1]], axis=2)
     return maps
 

@@ -25,7 +25,8 @@ class HeatmapProcessor:
     """
 
     def __init__(self, spec: KeypointSpec, decode_heatmaps: Callable):
-        self.spec, self.decode_heatmaps = spec, decode_heatmaps
+        self.spec = spec
+        self.decode_heatmaps = decode_heatmaps
 
     @property
     def flip(self) -> bool:
@@ -50,13 +51,14 @@ class HeatmapProcessor:
         Returns:
             Crops uint8 `(n, *size, 3)`, and the maps from their pixels to the picture's, float64 `(n, 2, 3)`.
         """
-        matrix_of = affine.udp_matrix if self.spec.unbiased else affine.crop_matrix
+        steps, begins = affine.upright_maps(centers, scales * affine.UNIT, self.spec.size, unbiased=self.spec.unbiased)
+        backs = np.zeros((len(centers), 2, 3))
+        backs[:, 0, 0] = steps[:, 0]
+        backs[:, 1, 1] = steps[:, 1]
+        backs[:, :, 2] = begins
         crops = np.empty((len(centers), *self.spec.size, 3), np.uint8)
-        backs = np.empty((len(centers), 2, 3))
-        for i, (center, scale) in enumerate(zip(centers, scales, strict=True)):
-            matrix = matrix_of(center, scale, self.spec.size)
-            crops[i] = affine.warp(image, matrix, self.spec.size)
-            backs[i] = affine.inverse(matrix)
+        for crop, back in zip(crops, backs, strict=True):
+            crop[:] = affine.warp(image, back, self.spec.size, is_inverse=True)
         return crops, backs
 
 

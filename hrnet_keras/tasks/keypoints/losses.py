@@ -109,7 +109,9 @@ class AdaptiveWing(HeatMapLoss):
         found, targets, weights = self._unpack(y_true, y_pred)
         targets = weights * targets
         error = ops.abs(targets - weights * found)
-        power, ratio = self.ALPHA - targets, self.THETA / self.EPSILON
+        # The names of the paper: A is `slope`, C is `constant`; they join the two branches at theta.
+        power = self.ALPHA - targets
+        ratio = self.THETA / self.EPSILON
         at_theta = ops.power(ratio, power)
         slope = self.OMEGA / (1 + at_theta) * power * ops.power(ratio, power - 1) / self.EPSILON
         constant = self.THETA * slope - self.OMEGA * ops.log1p(at_theta)
@@ -131,6 +133,7 @@ class OhkmMSE(HeatMapLoss):
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         found, targets, weights = self._unpack(y_true, y_pred)
+        # The official loss weights both maps before it subtracts them, so weights count squared.
         errors = 0.5 * ops.mean(ops.square(weights * (found - targets)), axis=(1, 2))
         return ops.mean(ops.top_k(errors, min(HARDEST, errors.shape[-1]))[0], axis=-1)
 

@@ -107,7 +107,8 @@ def affine_sample(
         import cv2
 
         last = image.shape[1] - 1
-        image = cv2.flip(image, 1)  # NumPy takes as long to make its reversed picture whole as to decode it
+        # NumPy takes as long to make its reversed picture whole as to decode it.
+        image = cv2.flip(image, 1)
         points = mirror_points(points, last, flip_pairs)
         visible = swap_points(visible, flip_pairs)
         center = np.array([last - center[0], center[1]])

@@ -31,6 +31,7 @@ def crop_matrix(center, scale, side, rotation=0.0):
     shown = UNIT * float(scale)
     if not shown > 0:
         raise ValueError(f"scale={scale}: expected a positive number; is the face's box empty?")
+    # The official reader holds the centre in a tensor of PyTorch, which is float32.
     x, y = np.asarray(center, np.float32).astype(np.float64)
     matrix = np.array(
         [[side / shown, 0, side * (-x / shown + 0.5)], [0, side / shown, side * (-y / shown + 0.5)], [0, 0, 1]]
@@ -81,6 +82,7 @@ def crop(image, center, scale, *, side=256, rotation=0.0, stretch_first=True):
     """
     center = np.array(center, np.float32)
     shrinking = UNIT * scale / side
+    # A face of twice the input's size or more: the official code shrinks the whole picture first.
     if shrinking >= 2:
         size = [math.floor(pixels / shrinking) for pixels in image.shape[:2]]
         if max(size) < 2:
@@ -91,12 +93,14 @@ def crop(image, center, scale, *, side=256, rotation=0.0, stretch_first=True):
     end = np.maximum(end, begin + 1)  # a crop of less than a pixel
     if rotation == 0:
         return _resized(_stretched(_pasted(image, begin, end)), (side, side))
+    # Turned with half a diagonal around it, so that what turns into the crop's corners is there.
     margin = int(np.linalg.norm(end - begin) / 2 - (end[1] - begin[1]) / 2)
     canvas = _turned(_stretched(_pasted(image, begin - margin, end + margin)), rotation)
     return _resized(canvas[margin : len(canvas) - margin, margin : canvas.shape[1] - margin], (side, side))
 
 
 def _mapped(points, matrix):
+    # Counted from 1, as in MATLAB: less one before the map, plus one after it.
     moved = (np.asarray(points, np.float64) - 1) @ matrix[:2, :2].T + matrix[:2, 2]
     return moved.astype(np.int64) + 1  # astype truncates toward zero
 
@@ -113,7 +117,9 @@ def _pasted(image, begin, end):
 
 def _stretched(image):
     """The picture with grey levels from 0 to 255."""
-    low, high = np.float32(image.min()), np.float32(image.max())
+    low = np.float32(image.min())
+    high = np.float32(image.max())
+    # What scipy.misc.imresize did to pictures that were no bytes, before SciPy dropped it (`bytescale`).
     levels = (np.arange(256, dtype=np.float32) - low) * (np.float32(255) / max(high - low, np.float32(1)))
     return (levels.clip(0, 255) + np.float32(0.5)).astype(np.uint8)[image]
 

@@ -34,12 +34,7 @@ def decode(heatmaps, *, codec="official", input_size=None):
         raise ValueError(f"codec={codec!r}: expected one of {', '.join(map(repr, CODECS))}")
     if codec != "official":
         return decoding.decode(heatmaps, codec=codec, input_size=input_size)
-    heatmaps = decoding.finite_maps(ops.cast(heatmaps, "float32"))
-    x, y, scores = decoding.peaks(heatmaps)
-    height, width = decoding.size_of(heatmaps)
-    inside = ops.logical_and(decoding.is_between(x, 0, width - 1), decoding.is_between(y, 0, height - 1))
-    offset = ops.where(inside[..., None], decoding.quarter(heatmaps, x, y), 0.0)
-    points = ops.cast(ops.stack([x, y], axis=-1), "float32") + offset
+    heatmaps, points, scores = decoding.official_peaks(heatmaps, least=0)
     points = ops.where((scores > 0)[..., None], points, -1.0) + 0.5
     return {"points": decoding.to_input(points, heatmaps, codec, input_size), "scores": scores}
 

@@ -119,7 +119,8 @@ def _shrunk(image):
     ratio = LONGEST_SIDE / max(height, width)
     if ratio >= 1:
         return image, (1.0, 1.0)
-    columns, rows = max(1, round(width * ratio)), max(1, round(height * ratio))
+    columns = max(1, round(width * ratio))
+    rows = max(1, round(height * ratio))
     shrunk = Image.fromarray(image).resize((columns, rows), Image.Resampling.BILINEAR)
     return np.asarray(shrunk), (width / columns, height / rows)
 

@@ -84,8 +84,10 @@ class FaceProcessor(HeatmapProcessor):
         refine_iterations: int | None = None, box_format: str = "tight",
     ):  # fmt: skip
         super().__init__(spec, decode)
-        self.crop_box, self.stretch_first = crop_box, stretch_first
-        self.refine_iterations, self.box_format = refine_iterations, box_format
+        self.crop_box = crop_box
+        self.stretch_first = stretch_first
+        self.refine_iterations = refine_iterations
+        self.box_format = box_format
 
     def preprocess(
         self, image: np.ndarray, boxes: Any = None, centers: Any = None, scales: Any = None

@@ -33,7 +33,8 @@ class Metric:
         if pair != "size" and (isinstance(pair, str) or len(pair) != 2 or min(pair) < 0 or pair[0] == pair[1]):
             raise ValueError(f"data set {info.name!r}: normaliser={pair!r}: expected two indices of points or 'size'")
         self.normaliser = pair
-        self.errors, self.labelled = [], []
+        self.errors = []
+        self.labelled = []
 
     def update(self, result, example):
         """Adds the faces of one picture.
@@ -70,7 +71,8 @@ class Metric:
         if not self.errors:
             names = ("NME", *(f"FR@{limit:.2f}" for limit in FAILURES), f"AUC@{AREA_UP_TO:.2f}", "NME_points")
             return {**dict.fromkeys(names, float("nan")), "faces": 0}
-        errors, labelled = np.stack(self.errors), np.stack(self.labelled)
+        errors = np.stack(self.errors)
+        labelled = np.stack(self.labelled)
         of_faces = face_errors(errors, labelled)
         return {
             "NME": 100 * float(of_faces.mean()),

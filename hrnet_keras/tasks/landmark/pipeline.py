@@ -22,6 +22,7 @@ from hrnet_keras.tasks.keypoints.samples import (
 from hrnet_keras.tasks.landmark import crop as cropping
 from hrnet_keras.tasks.landmark.targets import targets
 
+CODECS = {"official": ("official",), "mmlab": ("msra", "dark", "udp")}  # of targets; the first is the default
 ROTATION = {"official": 30.0, "mmlab": 60.0}  # most degrees of a turn
 
 
@@ -80,17 +81,17 @@ def check(input_size: tuple[int, ...], convention: str, codec: str | None) -> st
         raise ValueError(
             f"input_size={input_size}: expected (height, width), multiples of {STRIDE}, of at least 32 pixels"
         )
-    if convention not in ("official", "mmlab"):
+    if convention not in CODECS:
         raise ValueError(f"convention={convention!r}: expected 'official' or 'mmlab'")
-    if convention == "official":
-        if input_size[0] != input_size[1] or codec not in (None, "official"):
-            raise ValueError(
-                f"input_size={input_size}, codec={codec!r}: the official convention cuts squares and has its own codec"
-            )
-        return "official"
-    if codec not in (None, "msra", "dark", "udp"):
+    chosen = codec or CODECS[convention][0]
+    is_fitting = chosen in CODECS[convention]
+    if convention == "official" and not (is_fitting and input_size[0] == input_size[1]):
+        raise ValueError(
+            f"input_size={input_size}, codec={codec!r}: the official convention cuts squares and has its own codec"
+        )
+    if not is_fitting:
         raise ValueError(f"codec={codec!r}: expected 'msra', 'dark' or 'udp' with the convention of mmlab")
-    return codec or "msra"
+    return chosen
 
 
 def _official(
@@ -103,7 +104,8 @@ def _official(
     params = augment.official_landmark(rng, annotations["centers"][row], scale, **augmentation)
     center = params.center
     if params.flip:
-        width = image.shape[1]  # not the last column: the official code mirrors one pixel off
+        # The width, not the last column: the official code mirrors one pixel off.
+        width = image.shape[1]
         image = image[:, ::-1]
         points = mirror_points(points, width, info.flip_pairs)
         visible = swap_points(visible, info.flip_pairs)

@@ -54,7 +54,8 @@ def _official_decoder(spec: KeypointSpec):
 
     def decode_in_picture(maps, squares):
         decoded = decode(maps, codec=spec.codec, input_size=spec.size)
-        centers, sides = squares[..., :2], squares[..., 2:]
+        centers = squares[..., :2]
+        sides = squares[..., 2:]
         points = tf.cast(decoded["points"], tf.float64) * (sides / spec.size[0])
         return _truncated(points + centers - sides / 2) + 1, decoded["scores"]
 
@@ -126,5 +127,6 @@ def _truncated(x):
 def _stretched(picture):
     """Grey levels from 0 to 255, uint8."""
     levels = tf.cast(picture, tf.float32)
-    low, high = tf.reduce_min(levels), tf.reduce_max(levels)
+    low = tf.reduce_min(levels)
+    high = tf.reduce_max(levels)
     return tf.cast(tf.floor((levels - low) * (255 / tf.maximum(high - low, 1)) + 0.5), tf.uint8)

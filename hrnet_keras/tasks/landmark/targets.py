@@ -25,6 +25,8 @@ def targets(points, center, scale, *, rotation=0.0, side=64, sigma=1.5):
     Source: `generate_target` and `transform_pixel` of the official landmark code.
     """
     points = np.asarray(points, np.float64)
+    # The official reader adds one before the map, which counts from 1, and takes it off after it.
     centers = to_crop(points + 1, center, scale, side, rotation) - 1
     maps, _ = gaussian_patches(centers, sigma, (side, side))
+    # A point whose y is not above 0 counts as not labelled there, and gets an empty map.
     return maps * (points[:, 1] > 0)

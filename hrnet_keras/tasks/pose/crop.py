@@ -28,8 +28,10 @@ def centers_and_scales(
     """
     if info is None or info.crop_drop is None or example.get("centers") is None:
         return affine.center_scale(example["boxes"], aspect_ratio)
-    centers, scales = np.array(example["centers"], np.float64), np.asarray(example["scales"], np.float64)
-    is_stated = centers[:, 0] != NO_CENTER  # one that is not stated is neither moved nor padded
+    centers = np.array(example["centers"], np.float64)
+    scales = np.asarray(example["scales"], np.float64)
+    # One that is not stated is neither moved nor padded.
+    is_stated = centers[:, 0] != NO_CENTER
     centers[:, 1] += np.where(is_stated, info.crop_drop * scales, 0.0)
     scales = np.repeat((scales * np.where(is_stated, affine.PADDING, 1.0))[:, None], 2, axis=1)
     if aspect_ratio is None:

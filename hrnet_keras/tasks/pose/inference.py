@@ -92,7 +92,9 @@ class PoseProcessor(HeatmapProcessor):
         return Request(crops, CropParams(boxes, np.prod(scales * affine.UNIT, axis=1), backs, box_scores))
 
     def postprocess(self, decoded: Arrays, back: CropParams) -> Points:
-        points, scores = np.zeros((0, self.spec.count, 2)), np.zeros((0, self.spec.count))
+        points = np.zeros((0, self.spec.count, 2))
+        scores = np.zeros((0, self.spec.count))
         if len(back.boxes):
-            points, scores = points_in_picture(decoded["points"], back.backs), decoded["scores"]
+            points = points_in_picture(decoded["points"], back.backs)
+            scores = decoded["scores"]
         return Points(points, scores, back.boxes, back.areas, back.box_scores)

@@ -37,7 +37,9 @@ class Oks:
         if not self.sigmas.size:
             raise ValueError(f"data set {info.name!r} has no sigmas: expected one per point for object similarity")
         cocoeval.library()  # what lacks is said before hours of work, not after
-        self.pictures, self.truth, self.results = [], [], []
+        self.pictures = []
+        self.truth = []
+        self.results = []
 
     def update(self, result, example):
         """Adds one picture.
@@ -99,6 +101,7 @@ def rescore(scores, box_scores):
 
     A person without such a point scores 0.
     """
+    # `in_vis_thre` of the official recipes: points the net is unsure of say nothing of the person.
     certain = np.asarray(scores) > VIS_THRESHOLD
     means = np.sum(scores * certain, axis=1) / np.maximum(1, certain.sum(1))
     return means * np.asarray(box_scores, np.float64)
@@ -119,7 +122,9 @@ def similarity(points, areas, sigmas):
     """
     points, areas = np.asarray(points, np.float64), np.asarray(areas, np.float64)
     squares = np.sum((points[:, None] - points[None]) ** 2, axis=-1)
+    # COCO's evaluator adds the smallest step of 1 to an area, lest it divides by 0.
     means = (areas[:, None] + areas[None]) / 2 + np.spacing(1)
+    # COCO's variances are those of twice its published sigmas.
     return np.mean(np.exp(-squares / (2 * np.asarray(sigmas)) ** 2 / means[..., None] / 2), axis=-1)
 
 
@@ -177,5 +182,6 @@ def _truth(annotation, image_id):
     """An annotation with all that the evaluation reads, also where a set of one's own leaves something out."""
     width, height = annotation["bbox"][2:]
     labelled = int(np.count_nonzero(np.asarray(annotation["keypoints"])[2::3]))
+    # The evaluator ignores crowds and truths without a labelled point, and measures the others by area.
     usual = {"area": width * height, "iscrowd": 0, "num_keypoints": labelled}
     return {**usual, **annotation, "image_id": image_id, "category_id": 1}

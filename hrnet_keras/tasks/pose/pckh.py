@@ -37,7 +37,8 @@ class Pckh:
             raise ValueError(
                 f"data set {info.name!r} has {len(info.point_names)} points: PCKh groups the {JOINTS} joints of MPII"
             )
-        self.errors, self.labelled = [], []
+        self.errors = []
+        self.labelled = []
 
     def update(self, result, example):
         """Adds the persons of one picture.
@@ -70,6 +71,7 @@ class Pckh:
 
 def pckh(errors, labelled):
     """The figures of `Pckh.result`, from errors over head lengths and which joints count, both `(persons, 16)`."""
+    # The official code masks joints 6 and 7 (pelvis and thorax) in the mean.
     counted = np.delete(labelled, NOT_IN_THE_MEAN, axis=1)
     means = {limit: pck(np.delete(errors, NOT_IN_THE_MEAN, axis=1), counted, limit) for limit in (HEADS, 0.11, 0.10)}
     figures = {}
@@ -90,7 +92,8 @@ class Pck:
 
     def __init__(self, info):
         self.names = tuple(info.point_names)
-        self.errors, self.labelled = [], []
+        self.errors = []
+        self.labelled = []
 
     def update(self, result, example):
         """Adds the persons of one picture.

@@ -100,7 +100,8 @@ def _prepare(
     ratio = size[1] / size[0]
     draw: Any = augment.mmlab
     widened_to = None
-    if convention == "official":  # which widens first and draws then, mmpose the other way round
+    # The official code widens first and draws then, mmpose the other way round.
+    if convention == "official":
         draw = functools.partial(augment.official_pose, aspect_ratio=ratio)
         widened_to = ratio
     centers, scales = centers_and_scales(annotations, info, widened_to)

@@ -71,7 +71,8 @@ def _legend(present, info, width):
 
 def _titles(titles, widths, gap):
     strip = Image.new("RGB", (sum(widths) + gap * len(widths), 20), "white")
-    pen, x = ImageDraw.Draw(strip), 0
+    pen = ImageDraw.Draw(strip)
+    x = 0
     for title, width in zip(titles, widths, strict=True):
         pen.text((x + 4, 2), title, fill="black", font=ImageFont.load_default(13))
         x += width + gap

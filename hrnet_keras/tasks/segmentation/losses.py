@@ -30,12 +30,7 @@ class PixelLoss(keras.losses.Loss):
     """
 
     def __init__(
-        self,
-        *,
-        ignore_label: int = 255,
-        class_weights: Any = None,
-        align_corners: bool = False,
-        **kwargs: Any,
+        self, *, ignore_label: int = 255, class_weights: Any = None, align_corners: bool = False, **kwargs: Any
     ):
         super().__init__(**kwargs)
         self.ignore_label = ignore_label
@@ -87,6 +82,7 @@ class CrossEntropy(PixelLoss):
         logits, labels, counts = self._at_label_size(y_true, y_pred)
         nll = ops.sparse_categorical_crossentropy(labels, logits, from_logits=True)
         counts = counts * self._weights(labels)
+        # PyTorch's weighted mean divides by the sum of the weights, not by the number of pixels.
         values = ops.sum(nll * counts, axis=(1, 2))
         if self.over_all:
             return values / ops.cast(ops.shape(nll)[1] * ops.shape(nll)[2], "float32")
@@ -120,12 +116,15 @@ class OhemCrossEntropy(PixelLoss):
     def call(self, y_true: Any, y_pred: Any) -> Any:
         logits, labels, counts = self._at_label_size(y_true, y_pred)
         nll = ops.sparse_categorical_crossentropy(labels, logits, from_logits=True)
-        probability = ops.where(counts > 0, ops.exp(-nll), 2.0)  # what is ignored comes last and is never kept
+        # Ignored pixels come last and are never kept.
+        probability = ops.where(counts > 0, ops.exp(-nll), 2.0)
         flat = ops.stop_gradient(ops.reshape(probability, (-1,)))
+        # The official code takes element `min(min_kept, n - 1)` of the n sorted pixels that count.
         last = ops.maximum(ops.cast(ops.sum(counts), "int32") - 1, 0)
         count = ops.minimum(self.min_kept + 1, ops.shape(flat)[0])
         smallest = -ops.top_k(-flat, count)[0]
         threshold = ops.maximum(ops.take(smallest, ops.minimum(self.min_kept, last)), self.threshold)
+        # Strictly below: a pixel at the threshold is not learned from, as officially.
         kept = counts * ops.cast(probability < threshold, "float32")
         return _shared(ops.sum(nll * kept * self._weights(labels), axis=(1, 2)), ops.sum(kept))
 
@@ -180,13 +179,16 @@ class Lovasz(PixelLoss):
         counts = ops.reshape(counts, (-1, 1))
         probability = ops.reshape(ops.softmax(logits), (-1, classes))
         truth = ops.one_hot(ops.reshape(labels, (-1,)), classes) * counts
-        errors = ops.abs(truth - probability) * counts  # 0 for ignored pixels: they sort last and add nothing
+        # 0 for ignored pixels: they sort last and add nothing.
+        errors = ops.abs(truth - probability) * counts
         order = ops.argsort(-ops.stop_gradient(errors), axis=0)
         errors = ops.take_along_axis(errors, order, axis=0)
         truth = ops.take_along_axis(truth, order, axis=0)
         counted = ops.take_along_axis(ops.broadcast_to(counts, ops.shape(probability)), order, axis=0)
         total = ops.sum(truth, axis=0, keepdims=True)
-        missed, wrong = ops.cumsum(truth, axis=0), ops.cumsum(counted - truth, axis=0)
+        missed = ops.cumsum(truth, axis=0)
+        wrong = ops.cumsum(counted - truth, axis=0)
+        # Algorithm 1 of arXiv:1705.08790: the Jaccard loss of the first n errors, and its differences.
         jaccard = 1 - (total - missed) / ops.maximum(total + wrong, 1)
         steps = ops.concatenate([jaccard[:1], jaccard[1:] - jaccard[:-1]], axis=0)
         values = ops.sum(errors * ops.stop_gradient(steps), axis=0)

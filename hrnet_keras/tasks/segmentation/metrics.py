@@ -35,7 +35,8 @@ class Metric:
             ValueError: other shapes, class ids beyond the classes, or pixels whose logits were no finite numbers; names
                 the picture.
         """
-        truth, label_map = example["label_map"], result["label_map"]
+        truth = example["label_map"]
+        label_map = result["label_map"]
         if truth.shape != label_map.shape:
             raise ValueError(f"{example['name']}: truth has shape {truth.shape}, the answer {label_map.shape}")
         if (label_map == no_class(len(self.names))).any():
@@ -56,7 +57,9 @@ class Metric:
         without them, as mmsegmentation takes it (0 where all are absent).
         """
         hits = np.diag(self.confusion).astype(np.float64)
-        truth, answered = self.confusion.sum(1), self.confusion.sum(0)
+        truth = self.confusion.sum(1)
+        answered = self.confusion.sum(0)
+        # The official evaluation divides by 1 at least: a class that is nowhere counts 0 in the mean.
         iou = hits / np.maximum(1, truth + answered - hits)
         accuracy = hits / np.maximum(1, truth)
         present = truth + answered > 0

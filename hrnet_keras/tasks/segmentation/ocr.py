@@ -24,6 +24,7 @@ class GatherObjects(keras.layers.Layer):
     def call(self, features, logits):
         batch = ops.shape(features)[0]
         flat = ops.reshape(logits, (batch, -1, logits.shape[-1]))
+        # Over positions, not over classes: every class gathers from where it is most certain.
         weights = ops.softmax(flat, axis=1)
         values = ops.reshape(features, (batch, -1, features.shape[-1]))
         return ops.expand_dims(ops.einsum("bpk,bpc->bkc", weights, values), 2)
@@ -41,7 +42,8 @@ class AttendObjects(keras.layers.Layer):
     """
 
     def call(self, query, key, value):
-        keys, values = ops.squeeze(key, 2), ops.squeeze(value, 2)
+        keys = ops.squeeze(key, 2)
+        values = ops.squeeze(value, 2)
         likeness = ops.einsum("bhwc,bkc->bhwk", query, keys) * (query.shape[-1] ** -0.5)
         return ops.einsum("bhwk,bkc->bhwc", ops.softmax(likeness, axis=-1), values)
 
@@ -61,7 +63,8 @@ def build(maps, spec):
         Logits `(batch, height / 4, width / 4, count)`. The auxiliary logits of the same shape are the output
         of the layer `aux_head.3`.
     """
-    conventions, num_classes = spec.conventions, spec.count
+    conventions = spec.conventions
+    num_classes = spec.count
     concatenated = concatenate(maps, conventions)  # a 3x3 convolution needs it whole
     mixed = v2(maps, conventions, name="aux_head", concatenated=concatenated if spec.reference_form else None)
     auxiliary = Conv2D(num_classes, 1, kernel_initializer=RandomNormal(stddev=0.001), name="aux_head.3")(mixed)
@@ -78,6 +81,7 @@ def build(maps, spec):
     x = Concatenate(name="ocr_distri_head.concatenated")([context, features])
     name = "ocr_distri_head.conv_bn_dropout"
     x = conv_bn_relu(x, MIDDLE, 1, 1, f"{name}.0", f"{name}.1.0", conventions)
+    # Whole channels, as `Dropout2d` of PyTorch drops them.
     x = SpatialDropout2D(0.05, name=f"{name}.2")(x)
     return Conv2D(num_classes, 1, kernel_initializer=RandomNormal(stddev=0.001), name="cls_head")(x)
 

@@ -122,6 +122,7 @@ def _draw_scale(scale: tuple[float, float] | None, step: float | None, number: n
 def _distort(image: tf.Tensor, brightness: int, contrast: float, saturation: float, numbers: tf.Tensor) -> tf.Tensor:
     if brightness:
         levels = 2 * brightness + 1
+        # The official OCR branch shifts half of the pictures, by a whole number of grey levels.
         step = tf.minimum(tf.cast(numbers[1] * levels, tf.int32), levels - 1)
         image = color.add_brightness(image, tf.where(numbers[0] < 0.5, step - brightness, 0))
     if contrast:

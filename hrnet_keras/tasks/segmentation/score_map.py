@@ -69,6 +69,7 @@ def _crop_scorer(forward, protocol, align_corners, flip_pairs):
             sides.append(mirrored[..., mirror_order(mirrored.shape[-1], flip_pairs, "label_flip_pairs")])
         if protocol.combine == "softmax":
             return np.concatenate(sides, axis=-1)
+        # The official code adds up exp(logits) of windows and scales, without a softmax.
         mean = np.minimum(sum(sides[1:], sides[0]) / len(sides), HIGHEST)
         return np.exp(mean, out=mean)  # in place: these maps are large
 
@@ -106,7 +107,8 @@ def _scaled_size(size, scale, protocol):
         return size
     height, width = size
     if protocol.short_size is not None:
-        long, short = int(protocol.base_size * scale + 0.5), int(protocol.short_size * scale + 0.5)
+        long = int(protocol.base_size * scale + 0.5)
+        short = int(protocol.short_size * scale + 0.5)
         factor = min(long / max(size), short / min(size))
         return int(height * factor + 0.5), int(width * factor + 0.5)
     long = int((protocol.base_size or max(size)) * scale + 0.5)
@@ -121,6 +123,7 @@ def _overlapping(image, forward_crop, window, padding):
     if max(height, width) <= min(window):
         return forward_crop(_padded(image, window, padding))[:height, :width]
     image = _padded(image, (max(height, window[0]), max(width, window[1])), padding)
+    # `multi_scale_inference` of the official repository: strides of two thirds, truncated.
     steps = [int(side * 2 / 3) for side in window]
     places = []
     for side, extent, step in zip(image.shape, window, steps, strict=False):
@@ -138,6 +141,7 @@ def _spread(image, forward_crop, window, stride):
     """Windows `stride` apart, the last ones moved back from the edge; where they overlap, the mean."""
     places = []
     for side, extent, step in zip(image.shape, window, stride, strict=False):
+        # `slide_inference` of mmseg moves the last windows back; the official code pads them.
         count = max(math.ceil((side - extent) / step), 0) + 1
         places.append([max(0, min(i * step + extent, side) - extent) for i in range(count)])
     return _mean_of_windows(image, _windows(places, window, image.shape), forward_crop)
@@ -147,13 +151,15 @@ def _windows(places, window, shape):
     """The windows that begin at `places`, lists of rows and of columns, as slices that end where the picture does."""
     for top in places[0]:
         for left in places[1]:
-            bottom, right = min(top + window[0], shape[0]), min(left + window[1], shape[1])
+            bottom = min(top + window[0], shape[0])
+            right = min(left + window[1], shape[1])
             yield slice(top, bottom), slice(left, right)
 
 
 def _mean_of_windows(image, windows, forward_crop):
     """Scores of windows, put together; where they overlap, the mean."""
-    total, seen = None, np.zeros((*image.shape[:2], 1), np.float32)
+    total = None
+    seen = np.zeros((*image.shape[:2], 1), np.float32)
     for window in windows:
         scores = forward_crop(image[window])
         if total is None:

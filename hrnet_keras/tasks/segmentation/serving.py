@@ -63,7 +63,8 @@ class _Net:
     """
 
     def __init__(self, model):
-        self.model, self.input_size = model, model.input_shape[1:3]
+        self.model = model
+        self.input_size = model.input_shape[1:3]
         self.resizes = any(self.input_size)
         self.id_type = tf.uint8 if no_class(model.output_shape[-1]) > 0 else tf.int32
 

@@ -47,11 +47,13 @@ def _resized_rows(logits, size, rows, align_corners):
     if (rows.start, rows.stop) == (0, size[0]):
         return np.asarray(resize_bilinear(logits[None], size, align_corners=align_corners))[0]
     lower, upper, share = _rows_between(logits.shape[0], size[0], align_corners)
-    first, last = lower[rows.start], upper[rows.stop - 1]
+    first = lower[rows.start]
+    last = upper[rows.stop - 1]
     columns = (last + 1 - first, size[1])
     wide = resize_bilinear(logits[None, first : last + 1], columns, align_corners=align_corners)
     wide = np.asarray(wide)[0]
-    above, below = wide[lower[rows] - first], wide[upper[rows] - first]
+    above = wide[lower[rows] - first]
+    below = wide[upper[rows] - first]
     return above + (below - above) * share[rows, None, None]
 
 

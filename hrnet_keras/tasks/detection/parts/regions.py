@@ -73,8 +73,8 @@ def learn_boxes(
     return BoxLosses(per_example(losses.classes), per_example(losses.boxes))
 
 
-def positive_regions(regions: Regions, most: int) -> Regions:
-    """The first `most` regions of every picture, among which all positive ones are."""
+def positive_regions(regions: Regions, most: int | None) -> Regions:
+    """The first `most` regions of every picture, among which all positive ones are; `None`: all regions."""
     samples = Samples(*(values[:, :most] for values in regions.samples))
     return Regions(regions.boxes[:, :most], regions.truths[:, :most], samples)
 

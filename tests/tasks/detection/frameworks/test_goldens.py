@@ -67,7 +67,7 @@ def test_masks_one_by_one(golden, answered):
 
 
 def test_losses_with_all_samples_kept(golden, answered):
-    name, model, _, rules, meta, arrays, picture, size = golden
+    name, model, _, rules, _, arrays, picture, size = golden
     targets = {"boxes": arrays["gt_boxes"][None], "labels": arrays["gt_labels"][None].astype(np.int32)}
     if "gt_masks_bits" in arrays:
         shape = picture.shape[1:3]
