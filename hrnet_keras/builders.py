@@ -184,7 +184,10 @@ class _NetSpec:
             task = kind.name
         if checkpoint is None or not checkpoint.is_for(task):
             return spec
-        return spec.asked(brought=checkpoint.info, **checkpoint.options())
+        options = checkpoint.options()
+        if kind is None:
+            options["head"] = None  # of a detector whose pyramid alone is built
+        return spec.asked(brought=checkpoint.info, **options)
 
     def asked(self, **values: Any) -> "_NetSpec":
         """The same with the values that are not `None`."""

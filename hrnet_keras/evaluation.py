@@ -150,6 +150,7 @@ def _opened(model, name, split, root, options) -> tuple[Any, datasets.Dataset]:
     name = name or info.data
     if name is None:
         raise ValueError("dataset=None: expected one, as the model does not say what it was trained on")
+    name = task_named(info.task).scored_with.get(name, name)
     name, usual, own = scored_on(name, info.convention or info.lineage)
     return model, datasets.load(name, split or usual, root, **{**own, **options})
 
@@ -159,6 +160,7 @@ def _model_and_info(source):
     entry = next((entry for entry in zoo.entries() if entry.name == source), None)
     # The model is loaded later: a data set that isn't there is said before hundreds of megabytes are fetched.
     if entry is not None:
+        zoo.check_built(entry)
         return source, ModelInfo(entry.task, data=entry.data, lineage=entry.lineage)
     if os.path.isdir(source):
         return source, saved_info(source)
@@ -169,9 +171,11 @@ def _model_and_info(source):
 def _log_published(info, dataset, options):
     """The published score of published weights, under the measured one."""
     published = info.published
-    if published and dataset.info.name == "coco" and "detections" not in options:
+    task = task_named(info.task)
+    is_of_boxes = "boxes" in task.input_keys  # what is found in boxes that are given
+    if published and is_of_boxes and dataset.info.name == "coco" and "detections" not in options:
         logger.info("on the annotated boxes; the published score is of a detector's: --option '{detections: FILE}'")
     if published and info.data == dataset.info.name:
-        score = ", ".join(f"{name} {value:g}" for name, value in published["score"].items())
+        score = ", ".join(f"{name} {value * task.published_unit:g}" for name, value in published["score"].items())
         note = f" ({published['note']})" if published["note"] else ""
         logger.info("published: %s%s", score, note)

@@ -1,7 +1,7 @@
 """An opened checkpoint: its tensors, and whose net they are."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from hrnet_keras.architecture import ARCHITECTURES
 from hrnet_keras.checkpoints import zoo
-from hrnet_keras.checkpoints.lineages import NAMINGS, check_lineage_name, identify, naming_for, to_torch_name
+from hrnet_keras.checkpoints.lineages import NAMINGS, check_lineage_name, identify, is_trunk, naming_for, to_torch_name
 from hrnet_keras.checkpoints.model_weights import lineage_of, task_of, tensors_as_stored
 from hrnet_keras.checkpoints.pickled import CheckpointError
 from hrnet_keras.checkpoints.states import State, choose, places_in, state_of
@@ -38,6 +38,7 @@ class Checkpoint:
         entry: of the zoo, where they are published.
         lineage_is_stated: whether somebody said the lineage, the user, the file or the zoo; else the names tell it.
         from_keras: whether the numbers are those of a model of Keras, whatever its lineage does to scales.
+        left_out: beginnings of the names of tensors that are not to be loaded.
         weights_file: path of a `.weights.h5` file: only Keras can put it into a finished model, and nothing else is
             known of it; else `None`.
     """
@@ -52,6 +53,7 @@ class Checkpoint:
     entry: zoo.Entry | None = None
     lineage_is_stated: bool = False
     from_keras: bool = False
+    left_out: tuple[str, ...] = ()
     weights_file: str | None = None
 
     @property
@@ -124,12 +126,35 @@ class Checkpoint:
                 "scales in effect are abs(weight) + 1e-5 (lineage 'official_torch04'); where the counters of a later "
                 "net were left out, say lineage='official'"
             )
-        return tuple(notes)
+        return (*notes, *self._notes_of_task())
+
+    def _notes_of_task(self) -> Sequence[str]:
+        """What the task has to say of its tensors, and whether its heads are ones that this version lacks."""
+        if self.task not in TASKS or self.from_keras:
+            return ()
+        task = TASKS[self.task]
+        if self.has_head:
+            return () if self.left_out else task.notes_of(self.tensors, self.lineage)
+        if not any(self._is_of_head(name) for name in self.tensors.keys() - self.tensors.beside):
+            return ()
+        there = " and ".join(repr(variant) for variant in task.variants)
+        return (f"its heads, by the names of {self.naming}, are none that this version takes ({there})",)
+
+    def _is_of_head(self, name: str) -> bool:
+        """Whether a tensor belongs neither to the trunk nor to what the naming has behind it for all heads."""
+        naming = NAMINGS[self.naming]
+        if name.startswith(tuple(f"{part}." for part in naming.parts.values())):
+            return False
+        return not (name.startswith(naming.trunk) and is_trunk(name.removeprefix(naming.trunk)))
 
     @property
     def has_head(self) -> bool:
         """Whether the task's head is there, in one of the variants that it can have here."""
         return self.task in TASKS and self.variant in TASKS[self.task].variants
+
+    def without_last_layers(self) -> "Checkpoint":
+        """The same with the layers that depend on the count left out."""
+        return replace(self, left_out=self.last_layers)
 
     def is_for(self, task: str | None) -> bool:
         """Whether it is of the very net that a builder makes for a task (`None`: feature maps)."""

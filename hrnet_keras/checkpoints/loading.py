@@ -15,6 +15,7 @@ from hrnet_keras.checkpoints.lineages import COUNTER, check_lineage_name
 from hrnet_keras.checkpoints.model_weights import (
     check_lineage,
     has_group_norms,
+    in_one_order,
     not_in_pytorch,
     some,
     tensors_of,
@@ -105,6 +106,8 @@ def load_checkpoint(model: keras.Model, checkpoint: Checkpoint, *, strict: bool 
         raise ValueError(f"{checkpoint.name}: holds a net's numbers without the net, which the model itself loads")
     if strict:
         _check_kind(model, checkpoint)
+    elif not in_one_order(model, checkpoint.lineage):
+        checkpoint = checkpoint.without_last_layers()
     match = _matched(model, checkpoint)
     problems = _problems(model, match) if strict else ""
     if not match.values and not problems:
@@ -142,7 +145,7 @@ def _matched(model: keras.Model, checkpoint: Checkpoint) -> _Match:
     # Numbers that come from Keras have the scales in effect already.
     scales = "official" if checkpoint.from_keras else checkpoint.lineage
     for name, variable in torch_names(model, checkpoint.naming):
-        if name not in tensors or name in tensors.beside:
+        if name not in tensors or name in tensors.beside or name.startswith(checkpoint.left_out):
             match.missing.append(name)
             continue
         value = to_keras_layout(np.asarray(tensors[name]), name, variable, scales)
@@ -157,7 +160,8 @@ def _matched(model: keras.Model, checkpoint: Checkpoint) -> _Match:
 
 def _report(checkpoint: Checkpoint, match: _Match) -> LoadReport:
     tensors = checkpoint.tensors
-    unused = [name for name in tensors if name not in match.values and not name.endswith(COUNTER)]
+    left = [name for name in tensors if not name.endswith(COUNTER) and not name.startswith(checkpoint.left_out)]
+    unused = [name for name in left if name not in match.values]
     return LoadReport(
         lineage=checkpoint.lineage, naming=checkpoint.naming, task=checkpoint.task, loaded=tuple(match.values),
         missing=(*match.missing, *match.misshapen), unused=tuple(unused), state=tensors.key, notes=checkpoint.notes,

@@ -132,7 +132,7 @@ def check_lineage(model: keras.Model, lineage: str, source: str) -> None:
         source: what to call the weights in messages.
 
     Raises:
-        ValueError: the nets of the lineage resize, bias or align corners otherwise.
+        ValueError: the nets of the lineage resize, bias, align corners or order their classes otherwise.
     """
     ours = _conventions(model, lineage_of(model))
     try:
@@ -147,10 +147,21 @@ def check_lineage(model: keras.Model, lineage: str, source: str) -> None:
             f"lineage={lineage_of(model)!r}: build it with lineage={lineage!r}"
         )
     info = find_info(model)
+    if not in_one_order(model, lineage):
+        raise ValueError(
+            f"{source}: nets of lineage {lineage!r} have their classes in another order than the model, which was "
+            f"built with lineage={lineage_of(model)!r}"
+        )
     if lineage == "mmlab" and info is not None and info.align_corners:
         raise ValueError(
             f"{source}: nets of lineage 'mmlab' never align corners, the model was built with align_corners=True"
         )
+
+
+def in_one_order(model: keras.Model, lineage: str) -> bool:
+    """Whether the last layers of a lineage's nets have their outputs in the order of the model's."""
+    info = find_info(model)
+    return info is None or info.lineage == lineage or TASKS[info.task].one_order
 
 
 def _conventions(model: keras.Model, lineage: str) -> Conventions | None:

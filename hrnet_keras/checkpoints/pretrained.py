@@ -3,7 +3,6 @@
 import logging
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 
 import keras
 
@@ -46,7 +45,8 @@ def resolve_weights(
     if checkpoint.task is not None and checkpoint.task == task and not checkpoint.has_head:
         there = " or ".join(repr(variant) for variant in TASKS[task].variants)
         raise ValueError(
-            f"weights={checkpoint.name!r}: a net for task {task!r} whose head is none that this version has ({there})"
+            f"weights={checkpoint.name!r}: a net for task {task!r} by the names of {checkpoint.naming} whose heads are "
+            f"none that this version has ({there}): with task=None its feature maps can be had"
         )
     if not checkpoint.is_for(task):
         _check_starts(checkpoint, task)
@@ -110,12 +110,16 @@ def load_pretrained(model: keras.Model, checkpoint: Checkpoint, *, count: int | 
 def load_trunk(model: keras.Model, checkpoint: Checkpoint) -> LoadReport:
     """Loads a trunk from the net of any task, as the papers start from ImageNet; the model's head is left as it is.
 
+    Nets that use the finest map alone (V1) have a smaller last exchange: what they lack of it is left as it is, too.
+
     Raises:
         ValueError: the trunk is of another net, or there is none.
     """
     report = load_checkpoint(model, checkpoint, strict=False)
     trunk = NAMINGS[report.naming].trunk
-    lacking = [name for name in report.missing if name.startswith(trunk) and is_trunk(name.removeprefix(trunk))]
+    missing = [name.removeprefix(trunk) for name in report.missing if name.startswith(trunk)]
+    coarse = _coarse_outputs(model)
+    lacking = [trunk + name for name in missing if is_trunk(name) and not name.startswith(coarse)]
     if lacking:
         raise ValueError(
             f"{checkpoint.name}: {len(lacking)} tensors of the trunk are missing or misshapen: {some(lacking)}"
@@ -123,11 +127,15 @@ def load_trunk(model: keras.Model, checkpoint: Checkpoint) -> LoadReport:
     return report
 
 
+def _coarse_outputs(model: keras.Model) -> tuple[str, ...]:
+    """Beginnings of the names of what the last exchange sends to the coarser maps."""
+    last = max(int(layer.name.split(".")[1]) for layer in model.layers if layer.name.startswith("stage4."))
+    return tuple(f"stage4.{last}.fuse_layers.{i}." for i in (1, 2, 3))
+
+
 def _load_but_last_layer(model: keras.Model, checkpoint: Checkpoint) -> LoadReport:
-    last = checkpoint.last_layers
-    rest = replace(checkpoint, tensors=checkpoint.tensors.without(last))
-    report = load_checkpoint(model, rest, strict=False)
-    lacking = [name for name in report.missing if not name.startswith(last)]
+    report = load_checkpoint(model, checkpoint.without_last_layers(), strict=False)
+    lacking = [name for name in report.missing if not name.startswith(checkpoint.last_layers)]
     if lacking:
         raise ValueError(f"{checkpoint.name}: of another net: {', '.join(lacking[:4])} and so on do not fit")
     return report

@@ -83,11 +83,6 @@ class State(dict[str, Any]):
         self.versions = frozenset(versions)
         self.says = says or {}
 
-    def without(self, beginnings: tuple[str, ...]) -> "State":
-        """The same without the tensors whose names begin so."""
-        kept = {name: value for name, value in self.items() if not name.startswith(beginnings)}
-        return State(kept, **vars(self))
-
 
 def places_in(content: Any, is_tensor: Callable[[Any], bool]) -> list[Place]:
     """Lists the `Place`s of a file's content (dicts, lists and tuples inside each other), the outer ones first.

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from importlib import resources
 from typing import Any
@@ -82,6 +82,11 @@ class Entry:
     def is_usual(self) -> bool:
         """Whether its head is the task's usual one."""
         return self.task not in TASKS or self.variant == TASKS[self.task].variants[0]
+
+    @property
+    def is_built(self) -> bool:
+        """Whether this version has its head; a trunk alone has none."""
+        return self.task not in TASKS or self.variant in TASKS[self.task].variants
 
     @property
     def published(self) -> dict[str, Any]:
@@ -219,8 +224,11 @@ def _trained_on(data: str, net: _Net) -> list[Entry]:
     return fitting
 
 
-def best(name: str, *, tasks: Collection[str] = tuple(TASKS)) -> Entry:
+def best(name: str, *, tasks: Sequence[str] = tuple(TASKS)) -> Entry:
     """The published weights of a name, or, for a data set's name, those of best score over all plain nets.
+
+    Scores of different tasks can't be compared: of a data set that several of them learn from, as persons and objects
+    of COCO, it is the first task's.
 
     Raises:
         ValueError: nothing of that name for these tasks.
@@ -235,7 +243,8 @@ def best(name: str, *, tasks: Collection[str] = tuple(TASKS)) -> Entry:
         raise ValueError(
             f"weights={name!r}: expected a published name for {' or '.join(tasks)}, or one of {', '.join(words)}"
         )
-    return max(fitting, key=_rank_key)
+    first = next(task for task in tasks if any(entry.task == task for entry in fitting))
+    return max((entry for entry in fitting if entry.task == first), key=_rank_key)
 
 
 def fetch(entry: Entry) -> str:
@@ -280,11 +289,21 @@ def home() -> str:
     return os.path.expanduser(os.environ.get(HOME) or os.path.join("~", ".cache", "hrnet_keras"))
 
 
+def check_built(entry: Entry) -> None:
+    """Raises `ValueError` where this version does not have the head of an entry."""
+    if entry.is_built:
+        return
+    task = TASKS[entry.task or ""]
+    there = " and ".join(repr(variant) for variant in task.variants)
+    raise ValueError(
+        f"weights={entry.name!r}: for task {task.name!r} this version has {there}, not {entry.variant!r}; with "
+        "task=None the feature maps of these weights can be had"
+    )
+
+
 def _check_fit(entry: Entry, net: _Net) -> None:
-    is_own = (entry.task, entry.representation) == (net.task, net.representation)
-    starts_from_others = net.task is None or not TASKS[net.task].starts_others
-    may_start = entry.starts_others and starts_from_others
-    fits = entry.width == net.width and (is_own or may_start)
+    is_own = entry.representation == net.representation and entry.task in (net.task, net.task or PYRAMID)
+    fits = entry.width == net.width and (is_own or _may_start(entry, net))
     if is_own and net.lineage not in (None, entry.lineage):
         fits = False
     if not fits:
@@ -293,6 +312,16 @@ def _check_fit(entry: Entry, net: _Net) -> None:
             f"weights={entry.name!r} is an HRNet{entry.representation}{entry.width} for task {entry.task!r}, lineage "
             f"{entry.lineage!r}: it does not fit {wanted}"
         )
+    if is_own and net.task is not None:
+        check_built(entry)
+
+
+def _may_start(entry: Entry, net: _Net) -> bool:
+    """Whether a net may start from the trunk of an entry of another."""
+    if net.task is None:
+        return entry.starts_others
+    task = TASKS[net.task]
+    return task.starts_from_any or (entry.starts_others and not task.starts_others)
 
 
 def _nothing(name: str, net: _Net) -> str:

@@ -1,7 +1,7 @@
 """What a task is: everything that the verbs, the builders and the readers of checkpoints need to know of one."""
 
 import importlib
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -98,6 +98,8 @@ class Task:
             others by them.
         extra_outputs: of the first of the last layers, beyond the count: the background of detectors.
         columns: outputs of a last layer (its name) that belong to classes or points `places`, for a net of a lineage.
+        one_order: whether the last layers of all lineages have their outputs in the same order.
+        notes_of: what is to be said of the tensors of a checkpoint of a lineage: sentences.
         variant_word: the builders' argument that names the variant: `"head"`, or `"framework"`; the first variant is
             the default.
         has_own_model: whether its models are of a class of their own, `model.Detector`, which `compile` and `fit` train
@@ -113,6 +115,8 @@ class Task:
         saved_as: ending of the file that a result is saved as (`".png"`, `".json"`), `None` where there is none.
         predict_options: fields of `tasks.processing.PredictOptions` that it has beside `scores` and `protocol`.
         may_lack_classes: whether a data set of some of a model's classes can be scored.
+        scored_with: `{data set, as published weights name it: what opens it for this task}` where these differ.
+        published_unit: what its published figures are to be multiplied by to be those of its metric.
         demo: what `hrnet-keras demo` does with it, `None` where it has none.
         nothing_found: said of a picture in which things were looked for in vain.
     """
@@ -134,6 +138,8 @@ class Task:
     namings: dict[str, Naming] = field(default_factory=dict)
     extra_outputs: int = 0
     columns: Callable[[str, Sequence[int], str], list[int]] = lambda layer, places, lineage: list(places)
+    one_order: bool = True
+    notes_of: Callable[[Mapping[str, Any], str], Sequence[str]] = lambda tensors, lineage: ()
     variant_word: str = "head"
     has_own_model: bool = False
     marks_padding: bool = False
@@ -146,6 +152,8 @@ class Task:
     saved_as: str | None = None
     predict_options: tuple[str, ...] = ()
     may_lack_classes: bool = False
+    scored_with: Mapping[str, str] = field(default_factory=dict)
+    published_unit: float = 1.0
     demo: DemoConfig | None = None
     nothing_found: str | None = None
 

@@ -31,7 +31,7 @@ def file(golden, weights_rule, tmp_path):
         ("mmseg", ("mmlab", "seg", "V2", "W18SmallV2"), None, 19),
         ("mmpose_landmark", ("mmlab", "landmark", "V2", "W18"), None, 19),
         ("pose", ("official", "pose", "V1", "W32"), None, 16),
-        ("mmdet", ("mmlab", "det", "V2p", "W18"), None, None),
+        ("mmdet", ("mmlab", "det", "V2p", "W18"), "faster_rcnn", 80),
     ],
 )
 def test_it_says_what_net_it_is_of(file, name, net, head, count):
@@ -83,12 +83,13 @@ def test_it_opens_files_of_keras(tmp_path):
 def test_it_opens_published_names(file, monkeypatch):
     path = file("mmdet")
     monkeypatch.setattr(zoo, "fetch", lambda entry: path)
-    entry = zoo.find("coco", task=None, representation="V2p", width="W18", lineage="mmlab")
+    entry = zoo.find("coco", task="det", representation="V2p", width="W18", lineage="mmlab")
     opened = open_checkpoint(entry.name)
     assert opened.entry == entry and opened.lineage_is_stated and opened.name == str(path)
     kernel = read_tensors(path)["backbone.conv1.weight"].transpose(2, 3, 1, 0)
-    for model in (hk.load(entry.name), hk.HRNetV2pW18(weights=entry.name)):
-        assert model.name == "hrnetv2p_w18"
+    detector, pyramid = hk.load(entry.name), hk.HRNetV2pW18(weights=entry.name)
+    assert detector.name == "hrnetv2p_w18_det_faster_rcnn" and pyramid.name == "hrnetv2p_w18"
+    for model in (detector, pyramid):
         np.testing.assert_array_equal(model.get_layer("conv1").kernel, kernel)
 
 

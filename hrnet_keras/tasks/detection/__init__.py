@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 
 from hrnet_keras.architecture import NEAREST
-from hrnet_keras.tasks.detection.namings import NAMINGS
+from hrnet_keras.tasks.detection.namings import NAMINGS, notes_of
 from hrnet_keras.tasks.detection.recipe import Augment, Loss
 from hrnet_keras.tasks.task import DemoConfig, Task
 
@@ -48,6 +48,8 @@ TASK = Task(
     },
     extra_outputs=1,
     columns=_columns,
+    one_order=False,
+    notes_of=notes_of,
     variant_word="framework",
     marks=("neck.", "rpn_head.", "roi_head.", "bbox_head.", "backbone.neck.", "backbone.fpn.", "rpn.head."),
     augment=Augment,
@@ -60,6 +62,8 @@ TASK = Task(
     predict_options=("size", "min_score"),
     has_own_model=True,
     marks_padding=True,
+    scored_with={"coco": "coco_detection"},
+    published_unit=0.01,
     demo=DemoConfig(
         goal="find cars, buses, people and signs of drawn streets", recipe="det/toytown_faster_rcnn_w18_small_v1"
     ),

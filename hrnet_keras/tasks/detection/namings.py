@@ -1,4 +1,9 @@
-"""How programs name the tensors of detectors."""
+"""How programs name the tensors of detectors, and what can be told from them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
 
 from hrnet_keras.tasks.task import Naming
 
@@ -33,3 +38,43 @@ NAMINGS = {
         "official", "backbone.body.", _parts("backbone.fpn.reduction_conv.0", "backbone.fpn.fpn_conv.{}"),
         ("backbone.fpn.",), counters=False),
 }  # fmt: skip
+
+# Biases of the last layers that have entries per class, by mmdet's names, and how many entries a class has.
+_OF_CLASSES = {"roi_head.bbox_head.fc_reg.bias": 4, "roi_head.mask_head.conv_logits.bias": 1}
+
+
+def notes_of(tensors: Mapping[str, Any], lineage: str) -> list[str]:
+    """What is to be said of a detector's tensors: whether their biases are a class too late.
+
+    mmdet's upgrade of files of 1.x takes the background's entry from the weights of `fc_reg` and `conv_logits`, but the
+    last class's from their biases. Then the first class has the background's biases, which no loss ever reaches: they
+    stay at their initial value, exactly 0. What can't be told: a first class of which the training saw no example looks
+    alike; biases whose background was moved before (or that did not begin at 0) show nothing; nor do biases without
+    classes, such as those of the proposals' three anchors, which the upgrade rotates, too.
+
+    Args:
+        tensors: by mmdet's names.
+        lineage: of the net; only files of `"mmlab"` can be upgraded ones.
+
+    Returns:
+        A sentence, or none.
+
+    Source: tools/model_converters/upgrade_model_version.py of mmdet 2.
+    """
+    if lineage != "mmlab":
+        return []
+    shifted = [
+        name for name, entries in _OF_CLASSES.items() if name in tensors and _begins_at_0(tensors[name], entries)
+    ]
+    if not shifted:
+        return []
+    return [
+        f"the first class has exactly 0 in {' and '.join(shifted)}: so mmdet's upgrade of files of 1.x leaves them, "
+        "each class with the biases of the one before (the weights are right); loaded as they are, as mmdet does"
+    ]
+
+
+def _begins_at_0(bias: Any, entries: int) -> bool:
+    """Whether the first class alone has biases of 0."""
+    values = np.asarray(bias)
+    return not values[:entries].any() and bool(values[entries:].any())
