@@ -12,16 +12,19 @@ from hrnet_keras.checkpoints import zoo
 from hrnet_keras.recipe import Recipe
 from hrnet_keras.tasks import task_named
 from hrnet_keras.training import assemble
-from tests import point_files, published_sets
+from tests import coco_files, point_files, published_sets
+from tests.tasks.detection.tiny import tiny
 
 ROOT = Path(__file__).parent.parent
 RECIPES = sorted((ROOT / "recipes").glob("*/*.yaml"))
-PUBLISHED = [path for path in RECIPES if path.stem.split("_")[0] not in ("camvid", "folder", "points", "toytown")]
+OWN = ("camvid", "folder", "points", "raccoon", "toytown")
+PUBLISHED = [path for path in RECIPES if path.stem.split("_")[0] not in OWN]
 POINTS = [path for path in PUBLISHED if path.parent.name in ("landmark", "pose")]
+DETECTORS = [path for path in PUBLISHED if path.parent.name == "det"]
 SMALL = {"model.weights": None, "train.batch": 2, "train.epochs": 1}
 BASE_SIZE = {"augment.base_size": 96}  # where pictures are scaled
 FAST = "HRNetV2W18SmallV1"  # a step of W48 takes minutes to trace; the recipe's own net is only looked up
-MAKERS = published_sets.MAKERS | point_files.MAKERS
+MAKERS = published_sets.MAKERS | point_files.MAKERS | {"coco_detection": coco_files.coco}
 WHOLE = ("lip_hrnetv2_w48", "pascal_context_59_hrnetv2_w48_ocr", "imagenet_hrnetv2_w18_small_v1")
 
 
@@ -35,21 +38,49 @@ def on_dummy_files(path, tmp_path, **more):
     options |= {"short_side": 50} if "short_side" in options else {}
     splits = {"train": 2, recipe.data.evaluate if data in point_files.MAKERS else "val": 1}
     root = MAKERS[data](tmp_path / "data", splits)
-    size = "augment.crop" if recipe.model.task == "seg" else "augment.input_size"
     changes = {
         **SMALL,
-        size: [64, 64],
+        **small_pictures(recipe),
         "model.name": fast(recipe),
         "data.root": str(root),
         "data.options": options,
         **more,
     }
-    return Recipe.load(path, **changes | (BASE_SIZE if recipe.model.task == "seg" else {}))
+    return Recipe.load(path, **changes)
+
+
+def small_pictures(recipe):
+    """What a recipe says of the sizes of pictures, of detectors a sixteenth, and of fewer samples."""
+    if recipe.model.task == "seg":
+        return {"augment.crop": [64, 64], **BASE_SIZE}
+    if recipe.model.task != "det":
+        return {"augment.input_size": [64, 64]}
+    augment = recipe.augment
+    sizes = {"augment.scale": [side // 16 for side in augment.scale], "loss.anchors": 32, "loss.regions": 16}
+    sizes["augment.scales"] = [[side // 16 for side in size] for size in augment.scales]
+    if augment.crop is not None:
+        sizes["augment.crop"] = [side // 16 for side in augment.crop]
+    return sizes
 
 
 def fast(recipe):
     """The small net of a recipe's representation."""
-    return FAST.replace("V2", recipe.model.name.removeprefix("HRNet")[:2], 1)
+    return FAST.replace("V2", representation_of(recipe), 1)
+
+
+def representation_of(recipe):
+    return recipe.model.name.removeprefix("HRNet").split("W")[0]
+
+
+@pytest.fixture
+def tiny_detectors(monkeypatch):
+    """A detector on a few convolutions in the place of the small one."""
+
+    def build(task, *, num_classes, framework, lineage, include_preprocessing, **options):
+        assert task == "det" and include_preprocessing and options["weights"] is None
+        return tiny(framework, num_classes=num_classes, lineage=lineage)
+
+    monkeypatch.setattr(builders, FAST.replace("V2", "V2p"), build)
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
@@ -57,7 +88,7 @@ def test_it_loads_and_says_what_it_reproduces(path):
     recipe = Recipe.load(path)
     assert recipe.model.name in vars(builders)
     task = task_named(recipe.model.task)
-    assert recipe.model.name.removeprefix("HRNet")[:2] in task.representations
+    assert representation_of(recipe) in task.representations
     task.conventions_of(recipe.model.lineage or "official", recipe.model.head, align_corners=recipe.model.align_corners)
     head = [line for line in path.read_text().splitlines() if line.startswith("#")]
     assert len(head) >= 2
@@ -67,7 +98,8 @@ def test_it_loads_and_says_what_it_reproduces(path):
 def distinct(paths):
     """One recipe of those whose step on dummy files is one: their nets' widths and first weights alone are others.
 
-    Of those of points it is one where net and loss are alike: what they learn from is looked at without a net.
+    Of those of points it is one where net and loss are alike: what they learn from is looked at without a net. Of
+    detectors the length of the training makes no difference.
     """
     found = {}
     for path in paths:
@@ -75,12 +107,14 @@ def distinct(paths):
         net = replace(recipe.model, name=fast(recipe), weights=None)
         whole = (recipe.data, recipe.augment, recipe.loss, recipe.optimizer, recipe.schedule, recipe.train)
         learns = recipe.loss if path in POINTS else whole
+        if path in DETECTORS:
+            learns = (recipe.augment, recipe.loss, recipe.optimizer)
         found.setdefault(repr((net, learns)), path)
     return list(found.values())
 
 
 @pytest.mark.parametrize("path", distinct(PUBLISHED), ids=lambda path: path.stem)
-def test_its_first_step(path, tmp_path):
+def test_its_first_step(path, tmp_path, tiny_detectors):
     """One step of its loss, optimizer and pipeline, without the minutes that tracing takes."""
     recipe = on_dummy_files(path, tmp_path)
     data, held_out = assemble.open_data(recipe.data)
@@ -93,6 +127,32 @@ def test_its_first_step(path, tmp_path):
     assert np.isfinite(loss).all() and np.ravel(loss)[0] > 0
     assert not np.array_equal(before, fitted.trainable_variables[0])
     assert len(held_out) in (1, 3)  # three class folders of ImageNet
+    if path in DETECTORS:
+        moves = recipe.train.batch_norm == "batch"
+        assert bool(model.get_layer("bn1").moving_mean.numpy().any()) == moves
+
+
+@pytest.mark.parametrize("path", DETECTORS, ids=lambda path: path.stem)
+def test_detectors_say_the_score_of_the_published_weights(path):
+    """Where weights of the very training are listed; the schedule by the length in the name."""
+    recipe, head = Recipe.load(path), path.read_text()
+    _, framework, width, length = re.fullmatch(r"(coco)_(\w+_rcnn)_hrnetv2p_(w\d\d)_(\dx)(?:_\w+)?", path.stem).groups()
+    model, is_v1 = recipe.model, "_official" in path.stem
+    assert (model.framework, model.name.lower()) == (framework, f"hrnetv2p{width}")
+    assert model.lineage == ("official" if is_v1 else "mmlab")
+    entry = zoo.named(
+        f"v1_{framework}_hrnetv2p_{width}_{length}" if is_v1 else f"{path.stem.removeprefix('coco_')}_coco"
+    )
+    assert entry is not None or is_v1
+    if entry is not None:
+        assert f"{entry.score['AP']} AP" in head and f"masks {entry.score.get('mask AP')} AP" in head + "masks None AP"
+    assert recipe.train.epochs == {"1x": 12, "2x": 24}[length] and recipe.train.batch == 16
+    assert recipe.schedule.milestones == ([8, 11] if length == "1x" else [20, 23] if is_v1 else [16, 22])
+    rate = assemble.schedule_of(recipe, 7330)  # batches of an epoch
+    first = 1 / 3 if is_v1 else 0.001
+    for step, expected in ((0, first), (499, 1), (8 * 7330 - 1, 1), (recipe.train.epochs * 7330 - 1, 0.01)):
+        assert float(rate(step)) == pytest.approx(0.02 * expected, rel=1e-4)
+    assert recipe.augment.masks == (framework == "mask_rcnn")
 
 
 @pytest.mark.parametrize("path", POINTS, ids=lambda path: path.stem)
