@@ -119,7 +119,9 @@ class RoiFeatures(Stage):
         return ops.reshape(features, (-1, self.size, self.size, maps[0].shape[-1]))
 
     def compute_output_spec(self, maps, boxes):
-        return KerasTensor((None, self.size, self.size, maps[0].shape[-1]), dtype=maps[0].dtype)
+        batch, count = boxes.shape[:2]
+        rows = None if batch is None else batch * count
+        return KerasTensor((rows, self.size, self.size, maps[0].shape[-1]), dtype=maps[0].dtype)
 
     def get_config(self):
         return {**super().get_config(), "size": self.size, "sampling": asdict(self.sampling)}
