@@ -35,7 +35,9 @@ if len(sys.argv) > 4:
     found = model.signatures["picture"](image_bytes=picture, boxes=boxes)
 else:
     found = model.signatures["serving_default"](image_bytes=picture[None])
-np.savez(sys.argv[3], **{word: np.squeeze(values, 0) if len(sys.argv) == 4 else values for word, values in found.items()})
+if len(sys.argv) == 4:  # of one picture
+    found = {word: values[0] for word, values in found.items()}
+np.savez(sys.argv[3], **found)
 """
 
 PICTURE = '{{"b64": "\'$(base64 -w0 {picture})\'"}}'

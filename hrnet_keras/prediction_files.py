@@ -48,7 +48,8 @@ def write_predictions(
         label_maps: also writes the class ids as `<name>_labels.png`.
         points: also writes the points, scores and boxes, or the boxes, scores, labels, names and masks (as COCO's run
             lengths), as `<name>.json`.
-        size, min_score, people: as in `prediction.predict`.
+        size, people: as in `prediction.predict`.
+        min_score: for detection: objects of a lower score are left out; default 0.3.
 
     Yields:
         Every file once it is written.
