@@ -12,6 +12,7 @@ from hrnet_keras.backbone import trunk
 from hrnet_keras.representations import aggregate
 from hrnet_keras.tasks import HeadSpec
 from hrnet_keras.tasks.detection.frameworks import framework
+from hrnet_keras.tasks.detection.parts.truths import Truths
 from tests.tasks.detection.parts.reference import network_golden, state_of
 
 
@@ -48,3 +49,39 @@ def masks_of(meta, arrays, word="det_masks_bits"):
     """The masks of a golden, bool `(n, height, width)`."""
     height, width = meta["img_meta"]["ori_shape"]
     return np.unpackbits(arrays[word], axis=1)[:, : height * width].reshape(-1, height, width).astype(bool)
+
+
+def matched(meta, arrays, found):
+    """The detections that are a golden's.
+
+    Returns:
+        How many there are, the largest difference of a coordinate, and where each of the golden's stands.
+    """
+    count = len(arrays["det_boxes"])
+    scale = np.array(meta["img_meta"]["scale_factor_wh"] * 2, np.float32)
+    boxes, labels = found["boxes"][0][:count] / scale, found["labels"][0][:count]
+    distance = np.abs(boxes[:, None] - arrays["det_boxes"][None]).max(-1)
+    distance = np.where(labels[:, None] == arrays["det_labels"][None], distance, np.inf)
+    return count, distance.min(0).max(), distance.argmin(0)
+
+
+def losses_of(name, model, rules, arrays, picture, size, pyramid):
+    """A detector's losses with all samples kept, and the golden's, as `{word: number}`."""
+    targets = {"boxes": arrays["gt_boxes"][None], "labels": arrays["gt_labels"][None].astype(np.int32)}
+    if "gt_masks_bits" in arrays:
+        shape = picture.shape[1:3]
+        bits = np.unpackbits(arrays["gt_masks_bits"], axis=1)[:, : shape[0] * shape[1]]
+        targets["masks"] = bits.reshape(1, -1, *shape)
+    targets = {word: keras.ops.convert_to_tensor(value) for word, value in targets.items()}
+    training = replace(rules, training=rules.inference)  # the golden's proposals
+    learner = framework(name).Learner.of(model, training, None)
+    levels = [keras.ops.convert_to_tensor(level) for level in pyramid]
+    losses = learner(levels, Truths.of(targets, keras.ops.convert_to_tensor(size)))
+    found = {word: float(keras.ops.convert_to_numpy(value).sum()) for word, value in losses.items()}
+    expected = {
+        "loss_rpn_cls": arrays["loss_rpn_cls"].sum(), "loss_rpn_bbox": arrays["loss_rpn_bbox"].sum(),
+        "loss_cls": arrays["roi_loss/loss_cls"], "loss_bbox": arrays["roi_loss/loss_bbox"],
+    }  # fmt: skip
+    if name == "mask_rcnn":
+        expected["loss_mask"] = arrays["roi_loss/loss_mask"]
+    return found, {word: float(value) for word, value in expected.items()}

@@ -4,10 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from hrnet_keras.tasks.detection.frameworks import framework
 from hrnet_keras.tasks.detection.parts.paste import paste_each
-from hrnet_keras.tasks.detection.parts.truths import Truths
-from tests.tasks.detection.frameworks.goldens import filled, masks_of
+from tests.tasks.detection.frameworks.goldens import filled, losses_of, masks_of, matched
 
 CASES = {"faster_rcnn": "det_faster_rcnn_w18_128x192", "mask_rcnn": "det_mask_rcnn_w18_128x160"}
 
@@ -40,15 +38,10 @@ def test_proposals(golden, answered):
 
 def test_detections_one_by_one(golden, answered):
     _, _, _, _, meta, arrays, _, _ = golden
-    count = len(arrays["det_boxes"])
-    assert answered["valid"][0] == count
-    scale = np.array(meta["img_meta"]["scale_factor_wh"] * 2, np.float32)
-    boxes, scores, labels = (answered[word][0][:count] for word in ("boxes", "scores", "labels"))
-    distance = np.abs(boxes[:, None] / scale - arrays["det_boxes"][None]).max(-1)
-    distance = np.where(labels[:, None] == arrays["det_labels"][None], distance, np.inf)
-    match = distance.argmin(0)
-    assert len(set(match)) == count
-    assert distance.min(0).max() < 0.02
+    count, distance, match = matched(meta, arrays, answered)
+    assert answered["valid"][0] == count and len(set(match)) == count
+    assert distance < 0.02
+    scores = answered["scores"][0][:count]
     assert np.abs(scores[match] - arrays["det_scores"]).max() < 1e-3
     assert (np.diff(scores) <= 0).all()
 
@@ -59,29 +52,14 @@ def test_masks_one_by_one(golden, answered):
         pytest.skip("a framework without masks")
     scale = np.array(meta["img_meta"]["scale_factor_wh"] * 2, np.float32)
     expected = masks_of(meta, arrays)
-    boxes = answered["boxes"][0] / scale
-    distance = np.abs(boxes[:, None] - arrays["det_boxes"][None]).max(-1)
-    distance = np.where(answered["labels"][0][:, None] == arrays["det_labels"][None], distance, np.inf)
-    masks = np.array(list(paste_each(answered["masks"][0], boxes, expected.shape[1:])))
-    assert (masks[distance.argmin(0)] == expected).mean() > 0.999
+    masks = np.array(list(paste_each(answered["masks"][0], answered["boxes"][0] / scale, expected.shape[1:])))
+    _, _, match = matched(meta, arrays, answered)
+    assert (masks[match] == expected).mean() > 0.999
 
 
 def test_losses_with_all_samples_kept(golden, answered):
     name, model, _, rules, _, arrays, picture, size = golden
-    targets = {"boxes": arrays["gt_boxes"][None], "labels": arrays["gt_labels"][None].astype(np.int32)}
-    if "gt_masks_bits" in arrays:
-        shape = picture.shape[1:3]
-        bits = np.unpackbits(arrays["gt_masks_bits"], axis=1)[:, : shape[0] * shape[1]]
-        targets["masks"] = bits.reshape(1, -1, *shape)
-    training = rules.__class__(**{**vars(rules), "training": rules.inference})  # the golden's proposals
-    learner = framework(name).Learner.of(model, training, None)
-    losses = learner(answered["pyramid"], Truths.of(targets, size))
-    expected = {
-        "loss_rpn_cls": arrays["loss_rpn_cls"].sum(), "loss_rpn_bbox": arrays["loss_rpn_bbox"].sum(),
-        "loss_cls": arrays["roi_loss/loss_cls"], "loss_bbox": arrays["roi_loss/loss_bbox"],
-    }  # fmt: skip
-    if name == "mask_rcnn":
-        expected["loss_mask"] = arrays["roi_loss/loss_mask"]
+    losses, expected = losses_of(name, model, rules, arrays, picture, size, answered["pyramid"])
     assert list(losses) == list(expected)
     for word, value in losses.items():
-        assert keras.ops.convert_to_numpy(value).sum() == pytest.approx(float(expected[word]), rel=1e-3), word
+        assert value == pytest.approx(expected[word], rel=1e-3), word
