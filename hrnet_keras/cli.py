@@ -39,7 +39,11 @@ hrnet-keras COMMAND --help lists a command's options; --debug shows where an err
 INTERRUPTED = 130  # the exit status of a program that Ctrl-C ended
 
 _MODEL = "a .keras file, SavedModel directory, checkpoint or published name"
-_SIZE = "show the net segmented pictures at HEIGHT WIDTH, or at one long side; the answer keeps the picture's own size"
+_SIZE = (
+    "show the net pictures at HEIGHT WIDTH, or at one long side (detection: the short and the long side at most); the "
+    "answer keeps the picture's own size"
+)
+_PEOPLE = "for pose without boxes: a detector that looks for the persons (a file, folder or published name)"
 _BOXES = "faces or persons: [[left, top, right, bottom], ...], or a JSON file of {picture: such a list}"
 
 
@@ -205,13 +209,15 @@ def _predict(words):
     parser.take("--boxes", help=_BOXES)
     parser.add_argument("--json", action="store_true", help="also write points, boxes, scores and masks as JSON files")
     parser.take("--size", kind=str, metavar="HEIGHT WIDTH", help=_SIZE)
+    parser.take("--min-score")
+    parser.take("--people", help=_PEOPLE)
     options = parser.parse_args(_with_one_word(words, "--size"))
     size = None if options.size is None else _size(options.size)
     from hrnet_keras.prediction_files import write_predictions
 
     files = write_predictions(
         options.model, options.images, options.output, boxes=options.boxes, size=size, label_maps=options.label_maps,
-        points=options.json,
+        points=options.json, min_score=options.min_score, people=options.people,
     )  # fmt: skip
     for file in files:
         line = file.path

@@ -35,7 +35,7 @@ class Prediction:
     Attributes:
         path: where the picture came from, or `None`.
         info: of the model: `task`, `class_names`, `palette`.
-        result: `Classes`, `LabelMap` or `Points` (`hrnet_keras.tasks.results`).
+        result: `Classes`, `LabelMap`, `Points` or `Objects` (`hrnet_keras.tasks.results`).
         orientation: 1, or how the picture's EXIF data says that its pixels are to be turned to be upright, 2..8.
     """
 
@@ -61,7 +61,7 @@ class Prediction:
 
     @property
     def labels(self) -> np.ndarray:
-        """Class ids of the picture, best first."""
+        """Class ids of the picture, best first; or of its objects."""
         return self._field("labels")
 
     @property
@@ -76,13 +76,18 @@ class Prediction:
 
     @property
     def scores(self) -> np.ndarray:
-        """Probabilities of `labels` or of `label_map`, or heights of the heat maps' peaks at `points`."""
+        """Probabilities of `labels`, of objects or of `label_map`, or heights of the heat maps' peaks at `points`."""
         return self._field("scores")
 
     @property
     def boxes(self) -> np.ndarray:
-        """Boxes `(n, 4)` xyxy of the persons, or of the faces as they were cut."""
+        """Boxes `(n, 4)` xyxy of the objects or persons, or of the faces as they were cut."""
         return self._field("boxes")
+
+    @property
+    def masks(self) -> np.ndarray:
+        """Masks of the objects, bool `(n, height, width)`."""
+        return self._field("masks")
 
     @property
     def areas(self) -> np.ndarray:
@@ -125,6 +130,8 @@ def predict(
     scores: bool = False,
     boxes=None,
     size: int | tuple[int, int] | None = None,
+    min_score: float | None = None,
+    people: keras.Model | str | os.PathLike[str] | None = None,
     protocol=None,
     refine_iterations: int | None = None,
     box_format: str | None = None,
@@ -147,6 +154,9 @@ def predict(
             list of one such array per picture. Landmark looks for the faces itself where none are given.
         size: for segmentation: at which the net sees every picture, `(height, width)` or one number for the long side;
             the result is at the picture's own size. Default: the picture's own, or 2048x2048 pixels where it has more.
+            For detection: (short, long) side at most; default: that of the training, else (800, 1333).
+        min_score: for detection: objects of a lower score are left out; default 0.3.
+        people: for pose, where no boxes are given: a detector that knows persons, as `model`: it looks for them.
         protocol: how pictures are shown to the net, see the task's `inference.processor`: for segmentation a `Protocol`
             or a dict of changes, for points a dict with `flip`.
         refine_iterations: for landmark: how often a face is cut again, around the points that were found; default: once
@@ -184,21 +194,26 @@ def predict(
     if box_kind is not None:
         _warn_deprecated("box_kind", "box_format")
         box_format = box_kind
-    predictor = open_predictor(
-        model,
-        PredictOptions(
-            scores=scores, protocol=protocol, size=size, refine_iterations=refine_iterations, box_format=box_format
-        ),
-    )
+    options = PredictOptions(
+        scores=scores, protocol=protocol, size=size, min_score=min_score, refine_iterations=refine_iterations,
+        box_format=box_format,
+    )  # fmt: skip
+    predictor = open_predictor(model, options)
+    finder = None
     if boxes is not None:
         check_takes_boxes(predictor.info.task, "boxes")
+        if people is not None:
+            raise ValueError("people: the boxes are given: expected one of the two")
+    elif people is not None:
+        finder = Finder.of(people, predictor.info)
     pictures = pictures_of(images)
     if boxes is not None:
         pictures = list(pictures)
         boxes = _per_picture(boxes, len(pictures))
     predictions = predict_pictures(
-        predictor, pictures, boxes, one_by_one=stream, unreadable=_left_out if unreadable == "skip" else None
-    )
+        predictor, pictures, boxes, finder=finder, one_by_one=stream,
+        unreadable=_left_out if unreadable == "skip" else None,
+    )  # fmt: skip
     return predictions if stream else _few_pictures(predictions)
 
 
@@ -206,6 +221,45 @@ def check_takes_boxes(task: str, option: str) -> None:
     """Raises `ValueError` where boxes, given as `option`, mean nothing to a model of a task."""
     if "boxes" not in task_named(task).input_keys:
         raise ValueError(f"{option}: a model of task {task!r} looks at whole pictures: expected none")
+
+
+class Finder:
+    """Looks for the objects whose boxes a model of another task is told.
+
+    Args:
+        predictor: of a detector.
+        label: of the class that is looked for.
+    """
+
+    def __init__(self, predictor: Predictor, label: int):
+        self.predictor, self.label = predictor, label
+
+    @classmethod
+    def of(cls, detector: Any, info: ModelInfo) -> "Finder":
+        """For a model.
+
+        Args:
+            detector: a model of detection, as `predict` takes models.
+            info: of the model that is to be told boxes.
+
+        Raises:
+            ValueError: that model is told none, or the detector does not know what it is told.
+        """
+        wanted = task_named(info.task).boxes_of
+        if wanted is None:
+            raise ValueError(f"people: a model of task {info.task!r} needs no detector: expected none")
+        predictor = open_predictor(detector)
+        names = [name.lower() for name in predictor.info.class_names]
+        if wanted not in names:
+            known = ", ".join(map(repr, predictor.info.class_names)) or "no class by name"
+            raise ValueError(f"people: expected a detector that knows {wanted!r}, given one that knows {known}")
+        return cls(predictor, names.index(wanted))
+
+    def __call__(self, image: np.ndarray) -> dict[str, np.ndarray]:
+        """`boxes` `(n, 4)` xyxy and `box_scores` `(n,)` in an upright picture."""
+        words = self.predictor.predict_one(image).to_dict()
+        is_wanted = words["labels"] == self.label
+        return {"boxes": words["boxes"][is_wanted], "box_scores": words["scores"][is_wanted]}
 
 
 def _warn_deprecated(word: str, instead: str) -> None:
@@ -220,7 +274,8 @@ def _one_less(passes):
 
 def predict_pictures(
     predictor: Predictor, pictures: Iterable[str | np.ndarray], boxes: Iterable | None = None, *,
-    one_by_one: bool = False, unreadable: Callable[[str, Exception], None] | None = None,
+    finder: Finder | None = None, one_by_one: bool = False,
+    unreadable: Callable[[str, Exception], None] | None = None,
 ) -> Iterator[Prediction]:  # fmt: skip
     """The predictions about pictures in their order, the next picture read while the net works.
 
@@ -228,18 +283,19 @@ def predict_pictures(
         predictor: as `open_predictor` gives it.
         pictures: paths and arrays; of an iterator, none is asked for before its turn.
         boxes: `None`, or the boxes of every picture.
+        finder: looks for the boxes, where none are given.
         one_by_one: answers every picture before the next is asked for; else pictures share batches.
         unreadable: a function that is given the path and the error of a picture that can't be read or whose boxes don't
             fit; it is left out. `None`: the error is raised.
     """
     info = with_names(predictor.info)
-    requests = _requests(predictor, pictures, boxes, one_by_one, unreadable)
+    requests = _requests(predictor, pictures, boxes, finder, one_by_one, unreadable)
     for (image, path, orientation), result in predictor(requests):
         upright_size = turned(image, orientation).shape[:2]
         yield Prediction(image, path, info, result.turned(BACK[orientation], upright_size), orientation)
 
 
-def _requests(predictor, pictures, boxes, one_by_one, unreadable):
+def _requests(predictor, pictures, boxes, finder, one_by_one, unreadable):
     """What the net is to be shown of every picture, with its pixels, path and orientation."""
     boxes_of_pictures = None if boxes is None else iter(boxes)
     held = 0
@@ -248,6 +304,10 @@ def _requests(predictor, pictures, boxes, one_by_one, unreadable):
         path = picture if isinstance(picture, str) else None
         try:
             image, orientation = pixels.result()
+            if finder is not None:
+                found = finder(turned(image, orientation))
+                yield (image, path, orientation), predictor.preprocess(turned(image, orientation), **found)
+                continue
             request = _request(predictor, image, orientation, prompts, path)
         except datasets.DataError as error:
             if unreadable is None or path is None:

@@ -9,7 +9,7 @@ from typing import Any
 from PIL import Image
 
 from hrnet_keras.datasets.boxes import boxes_for
-from hrnet_keras.prediction import Prediction, check_takes_boxes, pictures_of, predict_pictures
+from hrnet_keras.prediction import Finder, Prediction, check_takes_boxes, pictures_of, predict_pictures
 from hrnet_keras.predictor import open_predictor
 from hrnet_keras.tasks import task_named
 from hrnet_keras.tasks.processing import PredictOptions
@@ -34,7 +34,8 @@ class WrittenFile:
 
 def write_predictions(
     model: str, images: list[str], output: str = "predictions", *, boxes: str | None = None, label_maps: bool = False,
-    points: bool = False, size: int | tuple[int, int] | None = None,
+    points: bool = False, size: int | tuple[int, int] | None = None, min_score: float | None = None,
+    people: str | None = None,
 ) -> Iterator[WrittenFile]:  # fmt: skip
     """Writes the drawn prediction about every picture; what is written stays, whatever comes after.
 
@@ -47,7 +48,8 @@ def write_predictions(
         label_maps: also writes the class ids as `<name>_labels.png`.
         points: also writes the points, scores and boxes, or the boxes, scores, labels, names and masks (as COCO's run
             lengths), as `<name>.json`.
-        size: as in `prediction.predict`.
+        size, people: as in `prediction.predict`.
+        min_score: for detection: objects of a lower score are left out; default 0.3.
 
     Yields:
         Every file once it is written.
@@ -57,7 +59,10 @@ def write_predictions(
             overwrite what was given (before anything is predicted); at the end, where pictures could not be read: each
             was logged as an error.
     """
-    predictor = open_predictor(model, PredictOptions(size=size))
+    predictor = open_predictor(model, PredictOptions(size=size, min_score=min_score))
+    finder = None
+    if people is not None:
+        finder = Finder.of(people, predictor.info)
     task = task_named(predictor.info.task)
     _check_asked(task, boxes, label_maps, points)
     pictures = _different(pictures_of(images))
@@ -80,7 +85,7 @@ def write_predictions(
     # A single picture's error is the caller's own: it needs no account at the end.
     unreadable = log_unread if len(pictures) > 1 else None
     for prediction in predict_pictures(
-        predictor, pictures, boxes_of_pictures, one_by_one=True, unreadable=unreadable
+        predictor, pictures, boxes_of_pictures, finder=finder, one_by_one=True, unreadable=unreadable
     ):  # fmt: skip
         drawing, stem = places[prediction.path]
         remarks = _remarks(prediction, asked_size=size is not None, looked_for=boxes is None)

@@ -21,7 +21,7 @@ class Deployable:
     Attributes:
         name: of the model.
         net: float32, batch norms folded.
-        output_names: of the net's outputs, without dots.
+        output_names: of the net's outputs, without dots; those of a dict of outputs are its keys.
         info: of the model, `None` for feature maps.
     """
 
@@ -44,6 +44,12 @@ class Deployable:
 def deployable_of(model: keras.Model) -> Deployable:
     """That of a `keras.Model` of this package, of any precision."""
     net = fold_batch_norm(model)
-    # The names of the layers that made the outputs.
-    names = [tensor._keras_history.operation.name.replace(".", "_") for tensor in net.outputs]
+    names = [_name_of(output) for output in net.outputs]
+    if isinstance(net.output, dict):
+        names = list(net.output)
     return Deployable(model.name, net, tuple(names), find_info(model))
+
+
+def _name_of(output):
+    """The name of the layer that made an output."""
+    return output._keras_history.operation.name.replace(".", "_")

@@ -29,6 +29,8 @@ def write(deployable: Deployable, folder: str) -> None:
 
     def raw(image):
         outputs = net(image, training=False)
+        if isinstance(outputs, dict):
+            return outputs
         if not isinstance(outputs, (list, tuple)):
             outputs = [outputs]
         return dict(zip(deployable.output_names, outputs, strict=True))
@@ -50,7 +52,7 @@ class _TracedOnce:
         import tensorflow as tf
 
         self.input_shape = model.input_shape
-        self.output_shape = model.output_shape
+        self.output_shape = keras.tree.map_structure(lambda output: output.shape, model.output)
         self._forward = tf.function(lambda image: model(image, training=False), input_signature=[picture])
 
     def __call__(self, image, training=False):

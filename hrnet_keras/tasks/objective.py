@@ -72,9 +72,8 @@ class ObjectiveModel(keras.Model):
             objective = objective.bind(model)
         outputs = model.output
         if objective.layers:
-            outputs = {name: model.get_layer(layer).output for name, layer in objective.layers.items()}
-            if objective.needs_output:
-                outputs[OWN_OUTPUT] = model.output
+            outputs = {OWN_OUTPUT: model.output} if objective.needs_output else {}
+            outputs |= {name: model.get_layer(layer).output for name, layer in objective.layers.items()}
         fitted = cls(model.input, outputs, name=model.name)
         fitted.objective = objective
         fitted.used = list(objective.used)  # so that Keras knows of their variables

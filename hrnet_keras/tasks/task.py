@@ -110,6 +110,7 @@ class Task:
         variants_alike: whether published weights of all variants answer to the name of their data set, as their nets
             differ in biases alone.
         input_keys: words of an example that its predictor is told beside the picture.
+        boxes_of: class of the objects whose boxes it is told, so that a detector can find them; `None`: of none.
         saved_as: ending of the file that a result is saved as (`".png"`, `".json"`), `None` where there is none.
         predict_options: fields of `tasks.processing.PredictOptions` that it has beside `scores` and `protocol`.
         may_lack_classes: whether a data set of some of a model's classes can be scored.
@@ -143,6 +144,7 @@ class Task:
     starts_from_any: bool = False
     variants_alike: bool = False
     input_keys: tuple[str, ...] = ()
+    boxes_of: str | None = None
     saved_as: str | None = None
     predict_options: tuple[str, ...] = ()
     may_lack_classes: bool = False

@@ -20,6 +20,7 @@ TASK = Task(
     head_layers=("final_layer.",),
     namings=NAMINGS,
     input_keys=("boxes", "centers", "scales", "box_scores"),
+    boxes_of="person",
     saved_as=".json",
     demo=DemoConfig(
         goal="find 17 joints of drawn people", recipe="pose/toytown_hrnet_w18_small_v1", prompts=("boxes",)

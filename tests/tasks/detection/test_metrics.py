@@ -187,3 +187,35 @@ def test_what_else_is_named(monkeypatch):
         monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ImportError, match="pip install pycocotools faster-coco-eval"):
         Metric(DatasetInfo("own", ("cat",)))
+
+
+def test_model_gardens_evaluator_has_the_same_figures(golden, tmp_path):
+    """Of tf-models-official, whose users compare with it."""
+    pytest.importorskip("official", reason="needs the extra detection (tf-models-official)")
+    import tensorflow as tf
+    from official.vision.evaluation.coco_evaluator import COCOEvaluator
+
+    meta, _ = golden("detection", "det_coco")
+    files = meta["annotations"]
+    categories = [one for one in files["categories"] if one["id"] != 12]
+    path = tmp_path / "truth.json"
+    known = [one for one in files["annotations"] if one["category_id"] != 12]
+    path.write_text(json.dumps({**files, "annotations": known, "categories": categories, "info": {}, "licenses": []}))
+    evaluator = COCOEvaluator(annotation_file=str(path), include_mask=False, need_rescale_bboxes=False)
+    for picture in files["images"]:
+        found = [one for one in meta["detections"] if one["image_id"] == picture["id"]]
+        rows = np.zeros((1, 100, 6), np.float32)  # all pictures have as many; category 0 is none
+        for row, one in zip(rows[0], found, strict=False):
+            left, top, wide, high = one["bbox"]
+            row[:] = top, left, top + high, left + wide, one["score"], one["category_id"]
+        answer = {
+            "source_id": [picture["id"]], "num_detections": [len(found)], "detection_boxes": rows[..., :4],
+            "detection_scores": rows[..., 4], "detection_classes": rows[..., 5].astype(np.int32),
+        }  # fmt: skip
+        tensors = {word: tf.constant(values) for word, values in answer.items()}
+        evaluator.update_state({"source_id": tensors["source_id"]}, tensors)
+    theirs = evaluator.result()
+    ours = scored(files, meta["detections"], categories).result()
+    words = ("AP", "AP50", "AP75", "APs", "APm", "APl", "ARmax1", "ARmax10", "ARmax100", "ARs", "ARm", "ARl")
+    # Its boxes and scores are float32.
+    np.testing.assert_allclose([theirs[word] for word in words], [ours[name] for name in FIGURES], atol=1e-6)

@@ -1,6 +1,6 @@
 """What published detectors of a lineage do with the same tensors: anchors, widths, samples, thresholds."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from hrnet_keras.tasks.detection.parts import assigner, losses, proposals, roi_samples
 from hrnet_keras.tasks.detection.parts.assigner import AssignRule
@@ -29,7 +29,7 @@ class Rules:
     sampling: RoiSampling = roi_samples.ALIGNED
     inference: ProposalRule = proposals.INFERENCE
     training: ProposalRule = proposals.TRAINING
-    detection: DetectionRule = DetectionRule()
+    detection: DetectionRule = field(default_factory=DetectionRule)
     regions: AssignRule = assigner.FASTER_RCNN
     rpn_beta: float = losses.L1
     roi_beta: float = losses.L1
