@@ -1,5 +1,6 @@
 """This package's side of `detection.py`; see `worker.py`."""
 
+import json
 import os
 import resource
 import sys
@@ -19,15 +20,42 @@ from hrnet_keras.folding import fold_batch_norm
 from hrnet_keras.optimizers import TorchSGD
 
 NECK = [f"fpn_convs.{i}" for i in range(len(detection_work.STRIDES))]
+CLASSES = "roi_head.bbox_head.fc_cls"
 
 
-def build(case, size=(None, None)):
-    """The case's detector with the benchmark's weights, taking RGB 0..255."""
-    builder = getattr(hk, f"HRNetV2p{case['net']}")
-    model = builder("det", num_classes=detection_work.CLASSES, input_shape=(*size, 3))
-    shapes = {name: value.shape for name, value in tensors_of(model).items()}
-    hk.load_torch_weights(model, detection_work.weights(shapes))
+def build(case):
+    """The case's detector with the benchmark's weights, taking RGB 0..255 of any size."""
+    model = bare(case)
+    hk.load_torch_weights(model, detection_work.weights(case))
     return model
+
+
+def bare(case):
+    return getattr(hk, f"HRNetV2p{case['net']}")("det", num_classes=detection_work.CLASSES)
+
+
+def write_weights(case):
+    """Draws weights that answer as a trained net's: the places of a picture, and its proposals, must differ.
+
+    Every channel of the pyramid's levels gets mean 0 and deviation 1 on the case's pictures, every class a mean logit
+    of 0 on their proposals. Nets with random weights say the same everywhere, which gives suppression other work.
+    """
+    model = bare(case)
+    drawn = detection_work.drawn_weights({name: value.shape for name, value in tensors_of(model).items()})
+    hk.load_torch_weights(model, drawn)
+    images = tf.constant(detection_work.pictures(case))
+    pyramid = keras.Model(model.input, [model.get_layer(name).output for name in NECK])
+    for name, level in zip(NECK, pyramid(images), strict=True):
+        mean, deviation = level.numpy().mean((0, 1, 2)), level.numpy().std((0, 1, 2))
+        drawn[f"neck.{name}.conv.weight"] /= deviation[:, None, None, None]
+        drawn[f"neck.{name}.conv.bias"] = (drawn[f"neck.{name}.conv.bias"] - mean) / deviation
+    hk.load_torch_weights(model, drawn)
+    logits = keras.Model(model.input, model.get_layer(CLASSES).output)(images)
+    bias = drawn[f"{CLASSES}.bias"]
+    bias -= logits.numpy().mean(0)
+    bias[-1] += detection_work.BACKGROUND
+    levels = {f"{detection_work.PYRAMID}{i}": level.numpy() for i, level in enumerate(pyramid(images))}
+    np.savez(case["weights"], **drawn, **levels)
 
 
 def after_pyramid(model):
@@ -79,4 +107,6 @@ class Contender(worker.Contender):
 
 
 if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        sys.exit(write_weights(json.loads(sys.argv[1])))
     sys.exit(worker.serve({"detector": Contender}))

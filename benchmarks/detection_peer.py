@@ -100,19 +100,12 @@ class Detector(nn.Module):
     def forward(self, images, targets=None):
         return self.after(self.pyramid(images), images, targets)
 
-    def load(self):
-        """The benchmark's weights; torchvision's background comes first, and has boxes of its own."""
+    def load(self, weights):
+        """Takes weights by mmdet's names; torchvision's background comes first, and has boxes of its own."""
         state = self.state_dict()
-        shapes, names = {}, {}
-        for name, value in state.items():
-            layer, leaf = name.rsplit(".", 1)
-            names[name] = f"{THEIRS[layer]}.{leaf}" if layer in THEIRS else name
-            shapes[names[name]] = tuple(value.shape)
-        for leaf, rest in (("weight", (1024,)), ("bias", ())):
-            shapes[f"roi_head.bbox_head.fc_reg.{leaf}"] = (4 * CLASSES, *rest)
-        values = {name: torch.from_numpy(value) for name, value in detection_work.weights(shapes).items()}
         for name in state:
-            value = values[names[name]]
+            layer, leaf = name.rsplit(".", 1)
+            value = torch.from_numpy(weights[f"{THEIRS.get(layer, layer)}.{leaf}"])
             if "box_predictor.cls_score" in name:
                 value = value.roll(1, 0)
             elif "box_predictor.bbox_pred" in name:
@@ -128,7 +121,7 @@ class Contender(worker.Contender):
     def prepare(self):
         torch.set_num_threads(worker.THREADS)
         torch.manual_seed(0)
-        self.model = Detector(self.case["net"]).load().eval()
+        self.model = Detector(self.case["net"]).load(detection_work.weights(self.case)).eval()
         self.images = self.laid_out(detection_work.pictures(self.case))
         if "channels_last" in self.variant:
             self.model = self.model.to(memory_format=torch.channels_last)

@@ -6,20 +6,32 @@ import worker
 CLASSES = 80
 OBJECTS = 7  # per picture, as COCO has
 CHANNELS = 256
+PYRAMID = "pyramid."  # what its levels' names in the file of weights begin with
 STRIDES = (4, 8, 16, 32, 64)
-# Heads whose outputs would be of size 1: scores and boxes then lie like those of a trained net.
-SCALES = {"reduction_conv": 0.01, "rpn_head.rpn_reg": 0.1, "rpn_head.rpn_cls": 1.0, "fc_reg": 0.5, "fc_cls": 1.5}
-BACKGROUND = 4.0  # added to its logit: most proposals are none of the classes
+# Of heads, whose outputs would be of size 1: scores and boxes then lie like those of a trained net.
+SCALES = {"rpn_head.rpn_reg": 0.1, "rpn_head.rpn_cls": 1.0, "fc_reg": 0.5, "fc_cls": 0.75}
+BACKGROUND = 6.0  # mean of its logit, of the classes' 0: most proposals are none of them
 
 
-def weights(shapes):
-    """Weights by mmdet's names and shapes."""
+def weights(case):
+    """Weights by mmdet's names, of the file that `detection_keras.py` made for the case."""
+    with np.load(case["weights"]) as file:
+        return {name: file[name] for name in file if not name.startswith(PYRAMID)}
+
+
+def pyramid(case):
+    """The five levels of the case's pictures, `(batch, height, width, channels)`."""
+    with np.load(case["weights"]) as file:
+        return [file[f"{PYRAMID}{i}"] for i in range(len(STRIDES))]
+
+
+def drawn_weights(shapes):
+    """Random weights by mmdet's names and shapes."""
     made = worker.weights(shapes)
     for name in made:
         for part, scale in SCALES.items():
             if part in name:
                 made[name] = made[name] * np.float32(scale)
-    made["roi_head.bbox_head.fc_cls.bias"][-1] += BACKGROUND
     return made
 
 
@@ -29,16 +41,6 @@ def pictures(case):
     coarse = worker.random((batch, height // 32, width // 32, 3), "coarse").repeat(32, 1).repeat(32, 2)
     noise = worker.random((batch, height, width, 3), "fine")
     return np.clip(120 + 50 * coarse + 15 * noise, 0, 255).round().astype(np.float32)
-
-
-def pyramid(case):
-    """Five levels `(batch, height, width, channels)`, smooth as what convolutions give."""
-    levels = []
-    for stride in STRIDES:
-        height, width = (-(-side // stride) for side in case["size"])
-        drawn = worker.random((case["batch"], height + 2, width + 2, CHANNELS), "pyramid")
-        levels.append(sum(drawn[:, i : i + height, j : j + width] for i in range(3) for j in range(3)) / 3)
-    return levels
 
 
 def objects(case):
