@@ -214,6 +214,16 @@ def test_coco_means_the_best_detector(width, framework, expected):
     assert zoo.find("coco", task="det", representation="V2p", width=width, head=framework).name == expected
 
 
+def test_what_the_list_says_that_coco_means():
+    aliases = {row["name"]: row["aliases"] for row in hk.list_weights("det")}
+    meant = {name for name, words in aliases.items() if words == ["coco"]}
+    two_stage = {f"{kind}_hrnetv2p_{width}_2x_coco" for kind in ("faster_rcnn", "mask_rcnn") for width in
+                 ("w18", "w32", "w40")}  # fmt: skip
+    v1 = {"v1_faster_rcnn_hrnetv2p_w48_2x", "v1_mask_rcnn_hrnetv2p_w48_2x"}
+    pyramids = {name for name in meant if "htc" in name}  # with task=None
+    assert meant == two_stage | v1 | pyramids and len(pyramids) == 4
+
+
 def test_any_trunk_may_start_a_detector():
     net = {"task": "det", "representation": "V2p"}
     assert zoo.find("imagenet", **net, width="W48").name == "timm_hrnetv2_w48"
