@@ -216,7 +216,7 @@ def main():
     if options.write:
         from speed import machine, replace_between
 
-        replace_between(HERE / "README.md", "roi_align", f"{machine()}\n\n" + "\n".join(lines))
+        replace_between("roi-align", f"{machine()}\n\n" + "\n".join(lines), HERE / "README.md")
 
 
 if __name__ == "__main__":

@@ -83,7 +83,7 @@ class Module(nn.Module):
 
 
 class HRNet(nn.Module):
-    """`net`: name of the architecture; `task`: seg (V2, logits at stride 4) or pose (V1, heat maps)."""
+    """`net`: name of the architecture; `task`: seg (V2, logits at stride 4), pose (V1, heat maps) or det (the four maps)."""
 
     NETS = {
         "W18": (18, (1, 4, 3), 4, 4, 64), "W32": (32, (1, 4, 3), 4, 4, 64), "W48": (48, (1, 4, 3), 4, 4, 64),
@@ -93,7 +93,7 @@ class HRNet(nn.Module):
     def __init__(self, net, task, outputs):
         super().__init__()
         width, modules, blocks, bottlenecks, planes = self.NETS[net]
-        self.task, nearest = task, task == "pose"
+        self.task, nearest = task, task in ("pose", "det")
         self.conv1, self.bn1 = conv_bn(3, 64, 3, 2)
         self.conv2, self.bn2 = conv_bn(64, 64, 3, 2)
         layers = [Bottleneck(64 if i == 0 else 4 * planes, planes, i == 0) for i in range(bottlenecks)]
@@ -112,12 +112,13 @@ class HRNet(nn.Module):
             channels = new
         if task == "pose":
             self.final_layer = nn.Conv2d(width, outputs, 1)
-        else:
+        elif task == "seg":
             total = sum(channels)
             mixing = [nn.Conv2d(total, total, 1), nn.BatchNorm2d(total, momentum=0.01), nn.ReLU()]
             self.last_layer = nn.Sequential(*mixing, nn.Conv2d(total, outputs, 1))
 
-    def forward(self, x):
+    def maps(self, x):
+        """The four maps, strides 4 to 32."""
         x = F.relu(self.bn1(self.conv1(x)))
         x = self.layer1(F.relu(self.bn2(self.conv2(x))))
         maps = [x]
@@ -126,6 +127,12 @@ class HRNet(nn.Module):
             maps = [openings[i](maps[min(i, len(maps) - 1)]) for i in range(stage)]
             for module in getattr(self, f"stage{stage}"):
                 maps = module(maps)
+        return maps
+
+    def forward(self, x):
+        maps = self.maps(x)
+        if self.task == "det":
+            return maps
         if self.task == "pose":
             return self.final_layer(maps[0])
         size = maps[0].shape[-2:]

@@ -1,0 +1,112 @@
+"""This package's side of `detection.py`; see `worker.py`."""
+
+import json
+import os
+import resource
+import sys
+import tempfile
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import detection_work
+import keras
+import numpy as np
+import tensorflow as tf
+import worker
+
+import hrnet_keras as hk
+from hrnet_keras.checkpoints.model_weights import tensors_of
+from hrnet_keras.folding import fold_batch_norm
+from hrnet_keras.optimizers import TorchSGD
+
+NECK = [f"fpn_convs.{i}" for i in range(len(detection_work.STRIDES))]
+CLASSES = "roi_head.bbox_head.fc_cls"
+
+
+def build(case):
+    """The case's detector with the benchmark's weights, taking RGB 0..255 of any size."""
+    model = bare(case)
+    hk.load_torch_weights(model, detection_work.weights(case))
+    return model
+
+
+def bare(case):
+    return getattr(hk, f"HRNetV2p{case['net']}")("det", num_classes=detection_work.CLASSES)
+
+
+def write_weights(case):
+    """Draws weights that answer as a trained net's: the places of a picture, and its proposals, must differ.
+
+    Every channel of the pyramid's levels gets mean 0 and deviation 1 on the case's pictures, every class a mean logit
+    of 0 on their proposals. Nets with random weights say the same everywhere, which gives suppression other work.
+    """
+    model = bare(case)
+    drawn = detection_work.drawn_weights({name: value.shape for name, value in tensors_of(model).items()})
+    hk.load_torch_weights(model, drawn)
+    images = tf.constant(detection_work.pictures(case))
+    pyramid = keras.Model(model.input, [model.get_layer(name).output for name in NECK])
+    for name, level in zip(NECK, pyramid(images), strict=True):
+        mean, deviation = level.numpy().mean((0, 1, 2)), level.numpy().std((0, 1, 2))
+        drawn[f"neck.{name}.conv.weight"] /= deviation[:, None, None, None]
+        drawn[f"neck.{name}.conv.bias"] = (drawn[f"neck.{name}.conv.bias"] - mean) / deviation
+    hk.load_torch_weights(model, drawn)
+    logits = keras.Model(model.input, model.get_layer(CLASSES).output)(images)
+    bias = drawn[f"{CLASSES}.bias"]
+    bias -= logits.numpy().mean(0)
+    bias[-1] += detection_work.BACKGROUND
+    levels = {f"{detection_work.PYRAMID}{i}": level.numpy() for i, level in enumerate(pyramid(images))}
+    np.savez(case["weights"], **drawn, **levels)
+
+
+def after_pyramid(model):
+    """The part of a detector from the pyramid's levels and the pictures' sizes on."""
+    levels = [model.get_layer(name).output for name in NECK]
+    return keras.Model([*levels, model.get_layer("picture_sizes").output], model.output)
+
+
+class Contender(worker.Contender):
+    """`function`: the model in a tf.function; `saved_model`: the export, or the part of it; `step`: of training."""
+
+    def prepare(self):
+        self.images = tf.constant(detection_work.pictures(self.case))
+        if self.case["work"] == "train":
+            self.model = build(self.case)
+            for layer in self.model.layers:
+                layer.keeps_statistics = True
+            self.model.compile(TorchSGD(1e-6, decay=1e-4))
+            boxes, labels = detection_work.objects(self.case)
+            self.targets = {"boxes": tf.constant(boxes), "labels": tf.constant(labels)}
+        elif self.case["work"] == "after":
+            whole = build(self.case)
+            part = after_pyramid(fold_batch_norm(whole) if self.variant == "saved_model" else whole)
+            sizes = np.float32([self.case["size"]] * self.case["batch"])
+            inputs = [tf.constant(x) for x in (*detection_work.pyramid(self.case), sizes)]
+            function = tf.function(lambda *inputs: part(list(inputs), training=False))
+            self.detect = lambda: function(*inputs)
+        elif self.variant == "saved_model":
+            self.loaded = tf.saved_model.load(hk.export(build(self.case), tempfile.mkdtemp()))
+            self.detect = lambda: self.loaded.signatures["raw"](image=self.images)
+        else:
+            model = build(self.case)
+            function = tf.function(lambda x: model(x, training=False))
+            self.detect = lambda: function(self.images)
+
+    def step(self):
+        if self.case["work"] == "train":
+            return float(self.model.train_on_batch(self.images, self.targets))
+        return {name: value.numpy() for name, value in self.detect().items()}
+
+    def output(self):
+        result = self.step()
+        if isinstance(result, float):
+            return result
+        return detection_work.padded_scores(result["scores"][0, : result["valid"][0]])
+
+    def peak(self):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        sys.exit(write_weights(json.loads(sys.argv[1])))
+    sys.exit(worker.serve({"detector": Contender}))
