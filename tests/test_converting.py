@@ -59,9 +59,15 @@ def test_one_of_several_nets_is_chosen(source, tmp_path, capsys):
 
 
 def test_detectors_give_their_pyramid(source, tmp_path):
+    """Those whose heads this version lacks; the others are converted whole."""
     model, report = convert(source("mmdet"), tmp_path / "det.keras")
+    assert model.name == "hrnetv2p_w18_det_faster_rcnn" and not report.missing and not report.unused
+    tensors = read_tensors(source("mmdet"))
+    cascade = {name.replace("bbox_head.", "bbox_head.0."): value for name, value in tensors.items()}
+    model, report = convert(cascade, tmp_path / "pyramid.keras")
     assert model.name == "hrnetv2p_w18" and not report.missing
     assert all(name.startswith(("rpn_head.", "roi_head.")) for name in report.unused)
+    assert "its heads, by the names of mmdet, are none that this version takes" in report.summary()
 
 
 def test_what_cannot_be_converted_is_named(source, tmp_path, capsys):

@@ -76,7 +76,7 @@ def test_the_one_line_check_of_a_published_score(tmp_path, monkeypatch, capsys, 
     assert "traffic_light" in printed and "published: mIoU 76.31" in printed
     assert main(["evaluate", "--weights", "mars", "--data", str(root)]) == 1
     assert (
-        "weights='mars': expected a published name for cls or seg or landmark or pose, or one of 300w, ade20k"
+        "weights='mars': expected a published name for cls or seg or landmark or pose or det, or one of 300w, ade20k"
         in capsys.readouterr().err
     )
     assert main(["evaluate", "--data", str(root)]) == 1

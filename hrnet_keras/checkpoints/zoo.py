@@ -344,9 +344,11 @@ def _rank_key(entry: Entry) -> tuple[bool, float]:
 
 def _aliases(entry: Entry) -> list[str]:
     """The words that mean this entry in the builder of its own net."""
-    task = entry.task if entry.task in TASKS else None
+    net = _Net(None, entry.representation, entry.width, None, None)  # as which it gives feature maps
+    if entry.task in TASKS and entry.is_built:
+        net = replace(net, task=entry.task, head=entry.variant)
     try:
-        chosen = find(entry.data, task=task, representation=entry.representation, width=entry.width, head=entry.variant)
+        chosen = find(entry.data, **asdict(net))
     except ValueError:
         return []
     if chosen is entry or (entry.trunk and entry.data == "imagenet"):

@@ -68,7 +68,8 @@ def test_another_class_count_keeps_all_but_the_last_layer(file, capsys):
 def test_a_classification_file_starts_any_task(file, capsys):
     path, tensors = file("cls")
     for builder, task in ((hk.HRNetV2W18SmallV1, "seg"), (hk.HRNetV2W18SmallV1, "landmark"),
-                          (hk.HRNetV1W18SmallV1, "pose"), (hk.HRNetV2pW18SmallV1, None)):  # fmt: skip
+                          (hk.HRNetV1W18SmallV1, "pose"), (hk.HRNetV2pW18SmallV1, "det"),
+                          (hk.HRNetV2pW18SmallV1, None)):  # fmt: skip
         model = builder(task, weights=path)
         layer = "stage4.0.fuse_layers.0.3.0"
         np.testing.assert_array_equal(kernel(model, layer), tensors[f"{layer}.weight"])

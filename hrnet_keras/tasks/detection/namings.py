@@ -21,16 +21,16 @@ def _parts(reduction: str, level: str, heads: str = "roi_head.") -> dict[str, st
     return parts
 
 
-NAMINGS = {
+NAMINGS = {  # the first of a lineage is the one that is written
     "mmdet": Naming(
         "mmlab", "backbone.", _parts("neck.reduction_conv.conv", "neck.fpn_convs.{}.conv"),
         ("neck.reduction_conv.conv.", "neck.fpn_convs.")),
-    "mmdet 1": Naming(
-        "official", "backbone.", _parts("neck.reduction_conv.conv", "neck.fpn_convs.{}.conv", ""),
-        _V1_HEADS, instead_of="mmdet"),
     "official detection": Naming(
         "official", "backbone.", _parts("neck.reduction_conv.0", "neck.fpn_conv.{}", ""),
         ("neck.reduction_conv.0.", "neck.fpn_conv.")),
+    "mmdet 1": Naming(
+        "official", "backbone.", _parts("neck.reduction_conv.conv", "neck.fpn_convs.{}.conv", ""),
+        _V1_HEADS, instead_of="mmdet"),
     "official maskrcnn-benchmark": Naming(
         "official", "backbone.body.", _parts("backbone.neck.reduction_conv.0", "backbone.neck.fpn_conv.{}"),
         ("backbone.neck.",), counters=False),
