@@ -83,7 +83,7 @@ class Module(nn.Module):
 
 
 class HRNet(nn.Module):
-    """`net`: name of the architecture; `task`: seg (V2, logits at stride 4), pose (V1, heat maps) or det (the four maps)."""
+    """`net`: name of the architecture; `task`: seg (V2, logits at stride 4), pose (V1, heat maps), det (four maps)."""
 
     NETS = {
         "W18": (18, (1, 4, 3), 4, 4, 64), "W32": (32, (1, 4, 3), 4, 4, 64), "W48": (48, (1, 4, 3), 4, 4, 64),
