@@ -158,7 +158,7 @@ def test_broken_pictures_read_from_disk_are_named_too(tmp_path):
     ("change", "expected"),
     [
         ({"model": ModelRecipe(name="HRNetV2W19")}, "model.name='HRNetV2W19': expected one of"),
-        ({"model": ModelRecipe(name="HRNetV2W18", task="det")}, "task='det': expected one of"),
+        ({"model": ModelRecipe(name="HRNetV2W18", task="depth")}, "task='depth': expected one of"),
         ({"train": TrainRecipe(batch=5)}, "train.batch=5: split 'train' has only 4 examples to train on"),
         ({"data": DataRecipe(name="folder", root="/nowhere")}, "nowhere"),
     ],
