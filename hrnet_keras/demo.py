@@ -126,7 +126,7 @@ def _use_elsewhere(exported, model, folder, example):
     answer = os.path.join(folder, "scene.npz")
     Image.fromarray(example["image"]).save(picture)
     words = [sys.executable, "-c", CLIENT, exported, picture, answer]
-    is_told_boxes = "boxes" in DEMOS[info_of(model).task].prompts
+    is_told_boxes = "boxes" in task_named(info_of(model).task).input_keys
     if is_told_boxes:
         boxes = os.path.join(folder, "boxes.npy")
         np.save(boxes, example["boxes"].astype(np.float32))
