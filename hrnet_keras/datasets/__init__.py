@@ -29,8 +29,8 @@ from hrnet_keras.spelling import did_you_mean, nearest
 
 NAMES = (
     "300w", "ade20k", "aflw", "boxes", "camvid", "cityscapes", "coco", "coco_detection", "coco_keypoints",
-    "coco_tfrecord", "cocostuff", "cofw", "folder", "imagenet", "lip", "mpii", "pascal_context", "points", "toytown",
-    "wflw",
+    "coco_tfds", "coco_tfrecord", "cocostuff", "cofw", "folder", "imagenet", "lip", "mpii", "pascal_context", "points",
+    "toytown", "wflw",
 )  # fmt: skip
 # Where a module is not called as its data set; `coco` is what `coco_keypoints` was called, and still opens it.
 MODULES = {"300w": "face_300w", "boxes": "boxes_folder", "coco": "coco_keypoints", "points": "points_folder"}

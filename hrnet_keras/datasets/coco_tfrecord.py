@@ -1,9 +1,9 @@
 """COCO's objects in TFRecord files, as `create_coco_tf_record.py` of TensorFlow's Model Garden writes them."""
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from hrnet_keras.datasets.outlines import run_lengths_of
 from hrnet_keras.datasets.published import published_info
 from hrnet_keras.datasets.reading import FilePath
 
+# Record -> arrays as Model Garden names them: `image`, `source_id`, and `groundtruth_` `boxes` (shares of the sides:
+# top, left, bottom, right), `classes` (category ids), `is_crowd`, `area`, perhaps `instance_masks`.
+Decode: TypeAlias = Callable[[bytes], dict[str, np.ndarray]]
 LENGTH, CHECKSUM = struct.Struct("<Q"), 4  # of a record: its length, a checksum of that, the bytes, their checksum
 
 
@@ -45,7 +48,7 @@ def load(
     Source: `official.vision.dataloaders.tf_example_decoder` of tf-models-official; boxes are stored as shares of the
         picture's sides in 32-bit floats, so they are those of COCO's json to about a ten-thousandth of a pixel.
     """
-    _decoder(masks)
+    decode = _decoder(masks)
     if root is None:
         raise DataError("coco_tfrecord is read from files: expected root, the folder that holds *.tfrecord")
     root = Path(root)
@@ -60,18 +63,35 @@ def load(
         "coco" if categories is None else root.resolve().name, tuple(names.values()),
         tuple(distinct_colour(i) for i in range(len(names))), source=str(root), category_ids=tuple(names),
     )  # fmt: skip
-    table = RecordTable(root, [place for path in paths for place in _records_of(path)], tuple(names), masks)
+    return record_set(info, split, root, paths, decode)
+
+
+def record_set(info: DatasetInfo, split: str, root: Path, paths: Sequence[Path], decode: "Decode") -> "RecordSet":
+    """The pictures of TFRecord files.
+
+    Args:
+        info: of the set, with the category id of every label.
+        split: its name.
+        root: the folder.
+        paths: the files, in order.
+        decode: of a record, see `Decode`.
+
+    Raises:
+        DataError: a file that is cut short.
+    """
+    table = RecordTable(root, [place for path in paths for place in _records_of(path)], info.category_ids, decode)
     return RecordSet(info, split, [f"{path.stem}-{i}" for path, i, *_ in table.places], (), table)
 
 
-def _decoder(masks: bool) -> Any:
+def _decoder(masks: bool) -> "Decode":
     try:
         from official.vision.dataloaders import tf_example_decoder
     except ImportError as error:
         raise ImportError(
             "coco_tfrecord is read through tf-models-official: pip install 'hrnet-keras[detection]'"
         ) from error
-    return tf_example_decoder.TfExampleDecoder(include_mask=masks)
+    decoder = tf_example_decoder.TfExampleDecoder(include_mask=masks)
+    return lambda record: {word: np.asarray(value) for word, value in decoder.decode(record).items()}
 
 
 def _records_of(path: Path) -> list[tuple[Path, int, int, int]]:
@@ -99,28 +119,28 @@ class RecordTable:
         origin: the folder.
         places: `(file, number, first byte, count of bytes)` of every record.
         category_ids: of every label.
-        masks: whether to read masks.
+        decode: of a record, see `Decode`.
     """
 
     def __init__(
-        self, origin: Path, places: list[tuple[Path, int, int, int]], category_ids: tuple[int, ...], masks: bool
+        self, origin: Path, places: list[tuple[Path, int, int, int]], category_ids: tuple[int, ...], decode: "Decode"
     ) -> None:
         self.origin = origin
         self.places = places
         self.category_ids = category_ids
-        self.decoder = _decoder(masks)
+        self.decode = decode
         self._sizes: dict[int, tuple[int, int]] = {}
         self._is_trained: dict[int, bool] = {}
 
     def example(self, number: int) -> Example:
-        """What a record holds, with its `image`; `DataError` where it is none of Model Garden's."""
+        """What a record holds, with its `image`; `DataError` where it cannot be decoded."""
         path, i, begin, count = self.places[number]
         with open(path, "rb") as stream:
             stream.seek(begin)
             record = stream.read(count)
         where = f"{path}: record {i}"
         try:
-            tensors = {word: np.asarray(value) for word, value in self.decoder.decode(record).items()}
+            tensors = self.decode(record)
         except Exception as error:  # TensorFlow's errors for what is no such record, or no picture
             raise DataError(f"{where}: cannot be decoded ({str(error).splitlines()[0]}): write it again") from error
         return self._row(tensors, number, where)
