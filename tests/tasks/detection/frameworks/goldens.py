@@ -73,15 +73,17 @@ def losses_of(name, model, rules, arrays, picture, size, pyramid):
         bits = np.unpackbits(arrays["gt_masks_bits"], axis=1)[:, : shape[0] * shape[1]]
         targets["masks"] = bits.reshape(1, -1, *shape)
     targets = {word: keras.ops.convert_to_tensor(value) for word, value in targets.items()}
+    if "gt_semantic" in arrays:
+        targets["semantic"] = keras.ops.convert_to_tensor(arrays["gt_semantic"][None])
     training = replace(rules, training=rules.inference)  # the golden's proposals
-    learner = framework(name).Learner.of(model, training, None)
+    module = framework(name)
+    learner = module.Learner.of(model, training, None)
     levels = [keras.ops.convert_to_tensor(level) for level in pyramid]
     losses = learner(levels, Truths.of(targets, keras.ops.convert_to_tensor(size)))
-    found = {word: float(keras.ops.convert_to_numpy(value).sum()) for word, value in losses.items()}
-    expected = {
-        "loss_rpn_cls": arrays["loss_rpn_cls"].sum(), "loss_rpn_bbox": arrays["loss_rpn_bbox"].sum(),
-        "loss_cls": arrays["roi_loss/loss_cls"], "loss_bbox": arrays["roi_loss/loss_bbox"],
-    }  # fmt: skip
-    if name == "mask_rcnn":
-        expected["loss_mask"] = arrays["roi_loss/loss_mask"]
+    found = {
+        word: float(keras.ops.convert_to_numpy(value).sum()) * module.LOSSES[word] for word, value in losses.items()
+    }
+    expected = {word: arrays[word].sum() for word in ("loss_rpn_cls", "loss_rpn_bbox")}  # of all levels
+    of_regions = (word.removeprefix("roi_loss/") for word in arrays if word.startswith("roi_loss/"))
+    expected |= {word: arrays[f"roi_loss/{word}"] for word in of_regions if "loss" in word}  # the rest is accuracy
     return found, {word: float(value) for word, value in expected.items()}

@@ -7,7 +7,12 @@ import pytest
 from hrnet_keras.tasks.detection.parts.paste import paste_each
 from tests.tasks.detection.frameworks.goldens import filled, losses_of, masks_of, matched
 
-CASES = {"faster_rcnn": "det_faster_rcnn_w18_128x192", "mask_rcnn": "det_mask_rcnn_w18_128x160"}
+CASES = {
+    "faster_rcnn": "det_faster_rcnn_w18_128x192",
+    "mask_rcnn": "det_mask_rcnn_w18_128x160",
+    "cascade_rcnn": "det_cascade_rcnn_w18_128x192",
+    "htc": "det_htc_w18_128x192",
+}
 
 
 @pytest.fixture(scope="module", params=CASES)
