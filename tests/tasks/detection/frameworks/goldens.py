@@ -12,8 +12,11 @@ from hrnet_keras.backbone import trunk
 from hrnet_keras.representations import aggregate
 from hrnet_keras.tasks import HeadSpec
 from hrnet_keras.tasks.detection.frameworks import framework
+from hrnet_keras.tasks.detection.parts.sampler import Sampler
 from hrnet_keras.tasks.detection.parts.truths import Truths
 from tests.tasks.detection.parts.reference import network_golden, state_of
+
+MOST_POSITIVE = 32  # regions of a golden's picture that belong to truths
 
 
 def detector_of(name, meta):
@@ -31,7 +34,10 @@ def detector_of(name, meta):
     outputs = module.build(pyramid, sizes, 80, rules)
     model = keras.Model([images, sizes], outputs)
     proposals, _ = model.get_layer("proposals").output  # boxes, valid
-    return model, keras.Model([images, sizes], {"pyramid": pyramid, "proposals": proposals, **outputs}), rules
+    outputs = {"pyramid": pyramid, "proposals": proposals, **outputs}
+    if name == "htc":
+        outputs["last_masks"] = model.get_layer("mask_probabilities.2").output
+    return model, keras.Model([images, sizes], outputs), rules
 
 
 def filled(name, case, weights_rule):
@@ -78,6 +84,9 @@ def losses_of(name, model, rules, arrays, picture, size, pyramid):
     training = replace(rules, training=rules.inference)  # the golden's proposals
     module = framework(name)
     learner = module.Learner.of(model, training, None)
+    if name == "htc":  # all are kept as well, but no mask of what is none is computed
+        few = Sampler(1024, MOST_POSITIVE / 1024, keras.random.SeedGenerator(0))
+        learner = replace(learner, cascade=replace(learner.cascade, sampler=few))
     levels = [keras.ops.convert_to_tensor(level) for level in pyramid]
     losses = learner(levels, Truths.of(targets, keras.ops.convert_to_tensor(size)))
     found = {
