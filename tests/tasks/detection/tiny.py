@@ -29,7 +29,7 @@ def tiny(framework="faster_rcnn", *, num_classes=2, lineage="mmlab", seed=0):
     return Detector(images, ModelInfoLayer(info, name="detections")(outputs))
 
 
-def scene(masks=False):
+def scene(masks=False, semantic=False):
     """Two pictures with a coloured box or two; the second is 32 columns narrower than the batch."""
     rng = np.random.default_rng(0)
     images = np.full((2, 64, 96, 3), 90, np.float32)
@@ -46,6 +46,8 @@ def scene(masks=False):
                 mask[top:bottom, left:right] = 1
     if masks:
         targets["masks"] = of_masks
+    if semantic:
+        targets["semantic"] = np.where(images[..., 0] < 0, 255, of_masks.any(1)).astype(np.uint8)
     return images, targets
 
 
@@ -54,10 +56,10 @@ def decided(framework="faster_rcnn", **options):
     model = tiny(framework, **options)
     rng = np.random.default_rng(1)
     for name, size in (
-        ("roi_head.bbox_head.fc_cls", 3.0),
-        ("roi_head.bbox_head.fc_reg", 0.5),
-        ("rpn_head.rpn_cls", 3.0),
+        (".fc_cls", 3.0),
+        (".fc_reg", 0.5),
+        (".rpn_cls", 3.0),
     ):
-        kernel = model.get_layer(name).kernel
-        kernel.assign(rng.normal(0, size / np.sqrt(kernel.shape[-2]), kernel.shape))
+        for kernel in (layer.kernel for layer in model.layers if layer.name.endswith(name)):
+            kernel.assign(rng.normal(0, size / np.sqrt(kernel.shape[-2]), kernel.shape))
     return model

@@ -1,4 +1,4 @@
-"""Hybrid Task Cascade (Chen et al., arXiv:1901.07518) on HRNetV2p: boxes and masks in turn, beside a semantic branch."""
+"""Hybrid Task Cascade (Chen et al., arXiv:1901.07518) on HRNetV2p: boxes and masks in turn."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -44,12 +44,13 @@ def build(pyramid: list[Any], sizes: Any, count: int, rules: Rules) -> dict[str,
         of three heads (see `parts.mask_stages.take_masks_of`); `semantic` int32 `(batch, height / 8, width / 8)`, the
         likeliest of the semantic branch's classes.
     """
+    channels = pyramid[0].shape[-1]  # what is added to features has as many
     proposals = propose_regions(pyramid, sizes, rules)
-    semantic_logits, semantic = SemanticHead.create()(pyramid)
+    semantic_logits, semantic = SemanticHead.create(channels=channels)(pyramid)
     box_features = FusedExtractor(pyramid, semantic, BOX_SIZE, rules.sampling)
     found = cascade.detect_boxes(box_features, sizes, proposals, count, rules)
     features = FusedExtractor(pyramid, semantic, MASK_SIZE, rules.sampling)(found["boxes"], name="roi_features.mask")
-    logits = MaskFlow.create(num_masks=count + int(rules.v1))(features)
+    logits = MaskFlow.create(num_masks=count + int(rules.v1), channels=channels)(features)
     masks = mask_stages.masks_of_heads(logits, found["labels"], v1=rules.v1)
     return {**found, "masks": masks, "semantic": ops.argmax(semantic_logits, axis=-1)}
 

@@ -1,4 +1,4 @@
-"""Mask heads of which each also sees what the one before has seen (arXiv:1901.07518, section 3.1, mask information flow)."""
+"""Mask heads of which each also sees what the one before has seen: the information flow of arXiv:1901.07518, 3.1."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -100,8 +100,13 @@ def learn_masks(logits: Any, regions: Regions, truths: Truths, *, v1: bool = Fal
         truths: of the batch, with masks.
         v1: targets are cut from whole pixels, and mask 0 is the background's.
 
+    Raises:
+        ValueError: truths without masks.
+
     Source: mmdet 3.3.0 `mask_heads/fcn_mask_head.py`, `loss_and_target`.
     """
+    if truths.masks is None:
+        raise ValueError("the targets have no 'masks', which this framework learns from: expected augment.masks: true")
     positive = regions.samples.positive
     batch, count = ops.shape(positive)
     size = logits.shape[1]

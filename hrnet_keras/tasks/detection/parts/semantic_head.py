@@ -93,8 +93,16 @@ def learn_semantics(logits: Any, labels: Any, *, v1: bool = False) -> Any:
         labels: whole numbers `(batch, 8 * height, 8 * width)`, `IGNORED` where there are none.
         v1: the mean is over the places with a label; else over all places, those without one counting 0.
 
+    Raises:
+        ValueError: no labels.
+
     Source: `fused_semantic_head.py` of mmdet 3.3.0, whose cross entropy averages so, and of mmdet 1.
     """
+    if labels is None:
+        raise ValueError(
+            "the targets have no 'semantic', which htc learns from: expected augment.semantic: true (and masks: true), "
+            "and a data set with semantic maps; without them take framework cascade_mask_rcnn"
+        )
     labels = ops.cast(labels[:, ::SEMANTIC_STRIDE, ::SEMANTIC_STRIDE], "int32")
     named = ops.cast(labels != IGNORED, "float32")
     values = softmax_cross_entropy(logits, labels) * named
