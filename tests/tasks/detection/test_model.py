@@ -11,10 +11,7 @@ import tensorflow as tf
 
 import hrnet_keras as hk
 from hrnet_keras.layers.model_info import info_of
-from hrnet_keras.tasks.detection.losses import objective
-from hrnet_keras.tasks.detection.recipe import Loss
-from hrnet_keras.tasks.objective import ObjectiveModel
-from tests.tasks.detection.tiny import scene, tiny
+from tests.tasks.detection.tiny import learner_of, scene, tiny
 
 
 OF_BOXES = {"loss_rpn_cls", "loss_rpn_bbox"}
@@ -33,7 +30,7 @@ LOSSES = {
 def test_cascades_of_both_lineages_learn(name, lineage):
     """Without tracing: a step of all samples makes the loss of the same samples smaller."""
     model = tiny(name, lineage=lineage)
-    learner = ObjectiveModel.of(model, objective(Loss(sampling=False), info_of(model), None))
+    learner = learner_of(model)
     learner.compile(keras.optimizers.SGD(1e-3), run_eagerly=True)
     images, targets = scene(masks=True, semantic=True)
     logs = [learner.train_on_batch(images, targets, return_dict=True) for _ in range(2)]
@@ -43,7 +40,7 @@ def test_cascades_of_both_lineages_learn(name, lineage):
 def test_what_is_learnt_from_has_to_be_there():
     for name, word in (("cascade_mask_rcnn", "masks"), ("htc", "semantic")):
         model = tiny(name)
-        learner = ObjectiveModel.of(model, objective(Loss(), info_of(model), None))
+        learner = learner_of(model)
         learner.compile("sgd", run_eagerly=True)
         with pytest.raises(ValueError, match=f"the targets have no '{word}', .* expected augment.{word}: true"):
             learner.train_on_batch(*scene(masks=word != "masks"))
@@ -87,11 +84,7 @@ REPLICAS = """
 import sys, keras, numpy as np, tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-from hrnet_keras.layers.model_info import info_of
-from hrnet_keras.tasks.detection.losses import objective
-from hrnet_keras.tasks.detection.recipe import Loss
-from hrnet_keras.tasks.objective import ObjectiveModel
-from tests.tasks.detection.tiny import scene, tiny
+from tests.tasks.detection.tiny import learner_of, scene, tiny
 data = tf.data.Dataset.from_tensors(scene(masks=True, semantic=True)).unbatch().batch(2).repeat()
 devices = [device.name for device in tf.config.list_logical_devices("CPU")]
 results = []
@@ -100,8 +93,8 @@ for strategy in (tf.distribute.get_strategy(), tf.distribute.MirroredStrategy(de
         model = tiny(sys.argv[1])
         for layer in model.layers:
             layer.keeps_statistics = True
-        # All samples kept, so that nothing is drawn; a picture for each, of different numbers of objects.
-        learner = ObjectiveModel.of(model, objective(Loss(sampling=False), info_of(model), None))
+        # Nothing is drawn; a picture for each, of different numbers of objects.
+        learner = learner_of(model)
         learner.compile(optimizer=keras.optimizers.SGD(1e-3))
     losses = learner.fit(data, steps_per_epoch=2, epochs=2, verbose=0).history["loss"]
     results.append((losses, [np.asarray(v) for v in model.trainable_variables]))

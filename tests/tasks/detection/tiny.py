@@ -1,12 +1,19 @@
 """A detector whose trunk is a few strided convolutions: what is behind the pyramid is the real thing."""
 
+from dataclasses import replace
+from unittest import mock
+
 import keras
 import numpy as np
 
 from hrnet_keras.layers import BatchNormalization, Conv2D, ModelInfo, ModelInfoLayer, Normalize
+from hrnet_keras.layers.model_info import info_of
 from hrnet_keras.tasks.detection.frameworks import framework as module_of
+from hrnet_keras.tasks.detection.losses import objective
 from hrnet_keras.tasks.detection.model import Detector
 from hrnet_keras.tasks.detection.parts.stages import PictureSizes
+from hrnet_keras.tasks.detection.recipe import Loss
+from hrnet_keras.tasks.objective import ObjectiveModel
 
 CHANNELS = 8
 
@@ -49,6 +56,16 @@ def scene(masks=False, semantic=False):
     if semantic:
         targets["semantic"] = np.where(images[..., 0] < 0, 255, of_masks.any(1)).astype(np.uint8)
     return images, targets
+
+
+def learner_of(model, proposals=32):
+    """The model that is fitted; all samples among few proposals count, so that nothing is drawn."""
+    info = info_of(model)
+    module = module_of(info.head)
+    rules = module.rules_of(info.lineage)
+    few = replace(rules, training=replace(rules.training, num_after=proposals))
+    with mock.patch.object(module, "rules_of", lambda lineage: few):
+        return ObjectiveModel.of(model, objective(Loss(sampling=False), info, None))
 
 
 def decided(framework="faster_rcnn", **options):
