@@ -13,7 +13,6 @@ import hrnet_keras as hk
 from hrnet_keras.layers.model_info import info_of
 from tests.tasks.detection.tiny import learner_of, scene, tiny
 
-
 OF_BOXES = {"loss_rpn_cls", "loss_rpn_bbox"}
 OF_STAGES = {f"s{k}.loss_{part}" for k in range(3) for part in ("cls", "bbox")}
 OF_MASKS = {f"s{k}.loss_mask" for k in range(3)}

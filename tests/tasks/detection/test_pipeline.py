@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from hrnet_keras import datasets
+from hrnet_keras.datasets import DataError
 from hrnet_keras.layers.normalize import MEAN, STD
 from hrnet_keras.tasks.detection import pipeline
 from hrnet_keras.tasks.detection.augment import Sample, cropped, mirrored, sample
