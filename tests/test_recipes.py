@@ -136,9 +136,8 @@ def test_its_first_step(path, tmp_path, tiny_detectors):
 def test_detectors_say_the_score_of_the_published_weights(path):
     """Where weights of the very training are listed; the schedule by the length in the name."""
     recipe, head = Recipe.load(path), path.read_text()
-    _, framework, width, length = re.fullmatch(
-        r"(coco)_(\w+_rcnn|htc)_hrnetv2p_(w\d\d)_(\dx|\d\de)(?:_\w+)?", path.stem
-    ).groups()
+    pattern = r"coco_(\w+_rcnn|htc)_hrnetv2p_(w\d\d)_(\dx|\d\de)(?:_\w+)?"
+    framework, width, length = re.fullmatch(pattern, path.stem).groups()
     model, is_v1 = recipe.model, "_official" in path.stem
     assert (model.framework, model.name.lower()) == (framework, f"hrnetv2p{width}")
     assert model.lineage == ("official" if is_v1 else "mmlab")
