@@ -228,7 +228,7 @@ def test_which_published_detectors_are_built():
         ("W48", None, "v1_faster_rcnn_hrnetv2p_w48_2x"),
         ("W48", "mask_rcnn", "v1_mask_rcnn_hrnetv2p_w48_2x"),
         ("W40", "cascade_rcnn", "cascade_rcnn_hrnetv2p_w40_20e_coco"),
-        ("W32", "cascade_mask_rcnn", "v1_cascade_mask_rcnn_hrnetv2p_w32_20e"),
+        ("W32", "cascade_mask_rcnn", "cascade_mask_rcnn_hrnetv2p_w32_20e_coco"),
         ("W32", "htc", "htc_hrnetv2p_w32_20e_coco"),
         ("W48", "htc", "v1_htc_hrnetv2p_w48_28e"),
     ],
@@ -243,7 +243,10 @@ def test_what_the_list_says_that_coco_means():
     two_stage = {f"{kind}_hrnetv2p_{width}_2x_coco" for kind in ("faster_rcnn", "mask_rcnn") for width in
                  ("w18", "w32", "w40")}  # fmt: skip
     v1 = {"v1_faster_rcnn_hrnetv2p_w48_2x", "v1_mask_rcnn_hrnetv2p_w48_2x"}
-    pyramids = {name for name in meant if "htc" in name}  # with task=None
+    for kind in ("cascade_rcnn", "cascade_mask_rcnn"):
+        two_stage |= {f"{kind}_hrnetv2p_{width}_20e_coco" for width in ("w18", "w32", "w40")}
+        v1.add(f"v1_{kind}_hrnetv2p_w48_20e")
+    pyramids = {name for name in meant if "htc" in name}  # with task=None, too
     assert meant == two_stage | v1 | pyramids and len(pyramids) == 4
 
 
