@@ -22,6 +22,7 @@ LOSSES = {
     "cascade_mask_rcnn": OF_BOXES | OF_STAGES | OF_MASKS,
     "htc": OF_BOXES | OF_STAGES | OF_MASKS | {"loss_semantic_seg"},
 }
+TRACED = pytest.param("htc", marks=pytest.mark.slow)  # a minute of tracing; the others tell most of it
 
 
 @pytest.mark.parametrize("lineage", ["mmlab", "official"])
@@ -45,7 +46,7 @@ def test_what_is_learnt_from_has_to_be_there():
             learner.train_on_batch(*scene(masks=word != "masks"))
 
 
-@pytest.mark.parametrize("name", ["mask_rcnn", "htc"])
+@pytest.mark.parametrize("name", ["mask_rcnn", TRACED])
 def test_compile_and_fit(name, tmp_path):
     model = tiny(name)
     images, targets = scene(masks=True, semantic=name == "htc")
@@ -105,7 +106,7 @@ print("ALIKE", len(devices), one)
 """
 
 
-@pytest.mark.parametrize("name", ["mask_rcnn", "htc"])
+@pytest.mark.parametrize("name", ["mask_rcnn", TRACED])
 def test_two_replicas_learn_what_one_does(name):
     command = [sys.executable, "-c", REPLICAS, name]
     done = subprocess.run(command, cwd=Path(__file__).parents[3], capture_output=True, text=True)
