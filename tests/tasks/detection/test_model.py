@@ -25,8 +25,7 @@ LOSSES = {
 TRACED = pytest.param("htc", marks=pytest.mark.slow)  # a minute of tracing; the others tell most of it
 
 
-@pytest.mark.parametrize("lineage", ["mmlab", "official"])
-@pytest.mark.parametrize("name", ["cascade_mask_rcnn", "htc"])
+@pytest.mark.parametrize(("name", "lineage"), [("cascade_mask_rcnn", "official"), ("htc", "mmlab")])
 def test_cascades_of_both_lineages_learn(name, lineage):
     """Without tracing: a step of all samples makes the loss of the same samples smaller."""
     model = tiny(name, lineage=lineage)

@@ -58,7 +58,7 @@ def scene(masks=False, semantic=False):
     return images, targets
 
 
-def learner_of(model, proposals=32):
+def learner_of(model, proposals=8):
     """The model that is fitted; all samples among few proposals count, so that nothing is drawn."""
     info = info_of(model)
     module = module_of(info.head)
