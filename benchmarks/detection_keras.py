@@ -2,7 +2,6 @@
 
 import json
 import os
-import resource
 import sys
 import tempfile
 
@@ -19,6 +18,8 @@ from hrnet_keras.checkpoints.model_weights import tensors_of
 from hrnet_keras.folding import fold_batch_norm
 from hrnet_keras.optimizers import TorchSGD
 
+tf.config.threading.set_intra_op_parallelism_threads(worker.THREADS)
+tf.config.threading.set_inter_op_parallelism_threads(worker.THREADS)
 NECK = [f"fpn_convs.{i}" for i in range(len(detection_work.STRIDES))]
 CLASSES = "roi_head.bbox_head.fc_cls"
 
@@ -65,7 +66,10 @@ def after_pyramid(model):
 
 
 class Contender(worker.Contender):
-    """`function`: the model in a tf.function; `saved_model`: the export, or the part of it; `step`: of training."""
+    """`function`: the model in a tf.function; `saved_model`: the export, or the part of it after the pyramid.
+
+    The case's work is `whole`, `after` (the pyramid), `train` or `sizes`: a picture of another size at every step.
+    """
 
     def prepare(self):
         self.images = tf.constant(detection_work.pictures(self.case))
@@ -76,6 +80,10 @@ class Contender(worker.Contender):
             self.model.compile(TorchSGD(1e-6, decay=1e-4))
             boxes, labels = detection_work.objects(self.case)
             self.targets = {"boxes": tf.constant(boxes), "labels": tf.constant(labels)}
+        elif self.case["work"] == "sizes":
+            rng = np.random.default_rng(0)
+            self.sizes = iter(rng.integers(60, 240, (self.case["sizes"], 2)).tolist())
+            self.model = bare(self.case)
         elif self.case["work"] == "after":
             whole = build(self.case)
             part = after_pyramid(fold_batch_norm(whole) if self.variant == "saved_model" else whole)
@@ -92,8 +100,11 @@ class Contender(worker.Contender):
             self.detect = lambda: function(self.images)
 
     def step(self):
+        if self.case["work"] == "sizes":
+            height, width = next(self.sizes)
+            return hk.predict(self.model, np.zeros((height, width, 3), np.uint8), size=(128, 192))
         if self.case["work"] == "train":
-            return float(self.model.train_on_batch(self.images, self.targets))
+            return float(self.model.train_on_batch(self.images, self.targets)[0])
         return {name: value.numpy() for name, value in self.detect().items()}
 
     def output(self):
@@ -102,8 +113,9 @@ class Contender(worker.Contender):
             return result
         return detection_work.padded_scores(result["scores"][0, : result["valid"][0]])
 
-    def peak(self):
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    def traces(self):
+        """How often the graph of prediction was written."""
+        return self.model.predict_function.experimental_get_tracing_count()
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ The parts are set to the numbers of mmdet's detectors: anchors are not rounded, 
 Answers JSON lines on standard input.
 """
 
-import resource
 import sys
 
 import detection_work
@@ -161,9 +160,6 @@ class Contender(worker.Contender):
     def output(self):
         result = self.step()
         return result if isinstance(result, float) else detection_work.padded_scores(result[0]["scores"].numpy())
-
-    def peak(self):
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import json
 import math
+import resource
 import sys
 import time
 import zlib
@@ -62,9 +63,13 @@ class Contender:
     def output(self):
         raise NotImplementedError
 
+    def peak(self):
+        """The most memory that the process has used, in MiB."""
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
 
 def serve(kinds):
-    """Answers one JSON request per line: prepare a contender, save its output, run it so many times, forget it."""
+    """Answers one JSON request per line: prepare a contender, save its output, run it, ask it something, forget it."""
     answers, sys.stdout = sys.stdout, sys.stderr  # libraries may print
     contenders = {}
     for line in sys.stdin:
@@ -83,6 +88,8 @@ def serve(kinds):
                 contenders[name].step()
                 times.append(time.perf_counter() - start)
             answer["times"] = times
+        elif action == "tell":
+            answer["value"] = getattr(contenders[name], request["what"])()
         elif action == "forget":
             contenders.clear()
         print(json.dumps(answer), file=answers, flush=True)

@@ -2,12 +2,25 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, TypeAlias
 
 import keras
 from keras import ops
 
 Rate: TypeAlias = Any  # a number, or a `keras.optimizers.schedules.LearningRateSchedule`
+
+
+def _after(gradient: Any) -> Any:
+    """A context whose TensorFlow operations wait for a gradient.
+
+    Else copies of all weights would be multiplied by their decay at the step's beginning, and lie there to its end.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return nullcontext()
+    import tensorflow as tf
+
+    return tf.control_dependencies([gradient])
 
 
 @keras.saving.register_keras_serializable("hrnet_keras")
@@ -54,15 +67,16 @@ class TorchSGD(keras.optimizers.Optimizer):
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         place = self._get_variable_index(variable)
         rate = ops.cast(learning_rate, variable.dtype) * self._factors[place]
-        # PyTorch adds the decay to the gradient, so momentum carries it, too.
-        gradient = ops.cast(gradient, variable.dtype) + self.decay * variable
-        buffer = self.buffers[place]
-        # The learning rate is not in the buffer, unlike Keras's: a falling rate acts on past gradients at once.
-        step = self.momentum * buffer + gradient
-        self.assign(buffer, step)
-        if self.nesterov:
-            step = gradient + self.momentum * step
-        self.assign_sub(variable, rate * step)
+        with _after(gradient):
+            # PyTorch adds the decay to the gradient, so momentum carries it, too.
+            gradient = ops.cast(gradient, variable.dtype) + self.decay * variable
+            buffer = self.buffers[place]
+            # The learning rate is not in the buffer, unlike Keras's: a falling rate acts on past gradients at once.
+            step = self.momentum * buffer + gradient
+            self.assign(buffer, step)
+            if self.nesterov:
+                step = gradient + self.momentum * step
+            self.assign_sub(variable, rate * step)
 
     def get_config(self) -> dict[str, Any]:
         own: dict[str, Any] = {"momentum": self.momentum, "nesterov": self.nesterov, "decay": self.decay}

@@ -36,7 +36,7 @@ class Normalize(keras.layers.Layer):
             return inputs
         scale = [1 / (255 * std) for std in STD]
         offset = [-mean / std for mean, std in zip(MEAN, STD, strict=True)]
-        pixels = inputs * ops.convert_to_tensor(scale, inputs.dtype) + ops.convert_to_tensor(offset, inputs.dtype)
+        pixels = _affine_of_channels(inputs, scale, offset)
         if self.marks_padding:
             return pixels * ops.cast(inputs >= 0, pixels.dtype)
         return pixels
@@ -49,3 +49,11 @@ class Normalize(keras.layers.Layer):
         if self.marks_padding:
             config["marks_padding"] = True
         return config
+
+
+def _affine_of_channels(pixels, scale, offset):
+    """`pixels * scale + offset`, `(batch, height, width, 3)`, over whole rows: broadcasting three numbers is slow."""
+    batch, height, width, channels = ops.shape(pixels)
+    rows = ops.reshape(pixels, (batch, height, width * channels))
+    scale, offset = (ops.tile(ops.convert_to_tensor(x, pixels.dtype), [width]) for x in (scale, offset))
+    return ops.reshape(rows * scale + offset, (batch, height, width, channels))

@@ -39,6 +39,7 @@ class Detector(keras.Model):
         learner = ObjectiveModel.of(self, objective(Loss(), info_of(self), None))
         self._held = _Held(learner)
         super().compile(optimizer=optimizer, **options)
+        self.optimizer.build(self.trainable_variables)  # else the first step writes the graph twice
 
     @property
     def metrics(self) -> list[keras.Metric]:

@@ -66,6 +66,8 @@ def align_windows(cells: Any, regions: Regions, size: int, sampling: RoiSampling
 
     @tf.custom_gradient
     def with_gradient(cells):
+        shape = tf.shape(cells)  # alone, so that the cells themselves need not be kept for the way back
+
         def gradient(upstream):
             counts = tf.cast(tf.range(steps * _CHUNK) < count, upstream.dtype)  # not what fills up the last chunk
             upstream = tf.gather(upstream, places) * counts[:, None, None, None]
@@ -75,7 +77,7 @@ def align_windows(cells: Any, regions: Regions, size: int, sampling: RoiSampling
                 chunk = tf.nest.map_structure(lambda x: x[step], chunks)
                 return step + 1, _add_back(total, upstream[step], _windows(chunk, size, sampling))
 
-            total = tf.zeros_like(cells, dtype="float32")
+            total = tf.zeros(shape)
             return tf.cast(tf.while_loop(lambda step, _: step < steps, add, (0, total))[1], cells.dtype)
 
         return forward(cells), gradient
