@@ -69,7 +69,8 @@ def hrnet(
         num_classes: cls, seg and det; default: that of `weights`, else 1000, 19 and 80. With another number than the
             weights have, the last layer stays random.
         num_keypoints: landmark and pose; default: that of `weights`, else 68 and 17.
-        framework: det: `"faster_rcnn"` or `"mask_rcnn"`; default: that of `weights`, else `"faster_rcnn"`.
+        framework: det: `"faster_rcnn"`, `"mask_rcnn"`, `"cascade_rcnn"`, `"cascade_mask_rcnn"` or `"htc"`; default:
+            that of `weights`, else `"faster_rcnn"`.
         input_shape: `(height, width, 3)`; `None` for any size.
         weights: `None` (random); a published name (`"cityscapes"`, `"imagenet"`, ...: see `list_weights`); the path of
             a checkpoint (`.pth`, `.pt`, `.safetensors`), of a `.keras` file, or of a `.weights.h5` file of the same

@@ -136,23 +136,26 @@ def test_its_first_step(path, tmp_path, tiny_detectors):
 def test_detectors_say_the_score_of_the_published_weights(path):
     """Where weights of the very training are listed; the schedule by the length in the name."""
     recipe, head = Recipe.load(path), path.read_text()
-    _, framework, width, length = re.fullmatch(r"(coco)_(\w+_rcnn)_hrnetv2p_(w\d\d)_(\dx)(?:_\w+)?", path.stem).groups()
+    pattern = r"coco_(\w+_rcnn|htc)_hrnetv2p_(w\d\d)_(\dx|\d\de)(?:_\w+)?"
+    framework, width, length = re.fullmatch(pattern, path.stem).groups()
     model, is_v1 = recipe.model, "_official" in path.stem
     assert (model.framework, model.name.lower()) == (framework, f"hrnetv2p{width}")
     assert model.lineage == ("official" if is_v1 else "mmlab")
     entry = zoo.named(
         f"v1_{framework}_hrnetv2p_{width}_{length}" if is_v1 else f"{path.stem.removeprefix('coco_')}_coco"
     )
-    assert entry is not None or is_v1
+    assert entry is not None or is_v1 or "a configuration without weights" in head
     if entry is not None:
         assert f"{entry.score['AP']} AP" in head and f"masks {entry.score.get('mask AP')} AP" in head + "masks None AP"
-    assert recipe.train.epochs == {"1x": 12, "2x": 24}[length] and recipe.train.batch == 16
-    assert recipe.schedule.milestones == ([8, 11] if length == "1x" else [20, 23] if is_v1 else [16, 22])
+    milestones = {"1x": [8, 11], "2x": [20, 23] if is_v1 else [16, 22], "20e": [16, 19], "28e": [24, 27]}
+    assert recipe.train.epochs == {"1x": 12, "2x": 24, "20e": 20, "28e": 28}[length] and recipe.train.batch == 16
+    assert recipe.schedule.milestones == milestones[length]
     rate = assemble.schedule_of(recipe, 7330)  # batches of an epoch
     first = 1 / 3 if is_v1 else 0.001
     for step, expected in ((0, first), (499, 1), (8 * 7330 - 1, 1), (recipe.train.epochs * 7330 - 1, 0.01)):
         assert float(rate(step)) == pytest.approx(0.02 * expected, rel=1e-4)
-    assert recipe.augment.masks == (framework == "mask_rcnn")
+    assert recipe.augment.masks == (framework not in ("faster_rcnn", "cascade_rcnn"))
+    assert recipe.augment.semantic == (framework == "htc")
 
 
 @pytest.mark.parametrize("path", POINTS, ids=lambda path: path.stem)

@@ -137,7 +137,7 @@ class Checkpoint:
             return () if self.left_out else task.notes_of(self.tensors, self.lineage)
         if not any(self._is_of_head(name) for name in self.tensors.keys() - self.tensors.beside):
             return ()
-        there = " and ".join(repr(variant) for variant in task.variants)
+        there = ", ".join(repr(variant) for variant in task.variants)
         return (f"its heads, by the names of {self.naming}, are none that this version takes ({there})",)
 
     def _is_of_head(self, name: str) -> bool:

@@ -294,7 +294,7 @@ def check_built(entry: Entry) -> None:
     if entry.is_built:
         return
     task = TASKS[entry.task or ""]
-    there = " and ".join(repr(variant) for variant in task.variants)
+    there = ", ".join(repr(variant) for variant in task.variants)
     raise ValueError(
         f"weights={entry.name!r}: for task {task.name!r} this version has {there}, not {entry.variant!r}; with "
         "task=None the feature maps of these weights can be had"

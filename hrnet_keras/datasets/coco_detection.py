@@ -14,6 +14,7 @@ from hrnet_keras.datasets.reading import FilePath
 
 FILES = {"train": ("instances_train2017.json", "train2017"), "val": ("instances_val2017.json", "val2017"),
          "test-dev": ("image_info_test-dev2017.json", "test2017")}  # fmt: skip
+MAPS = "stuffthingmaps"  # of COCO-Stuff: classes 0 to 181 of things and stuff, 255 for none
 ARCHIVES = {"test-dev": "image_info_test2017.zip"}  # where it is not the one of the others
 # Ids of the 80 categories: 1 to 90 without those that COCO has no pictures of.
 UNUSED = (12, 26, 29, 30, 45, 66, 68, 69, 71, 83)
@@ -30,7 +31,8 @@ def load(
     Pictures come in the order of the json, those without objects, too (`BoxSet.trainable` says which are trained on).
     Left out are objects that are marked `ignore`, lie outside their picture, or have no area or less than a pixel of
     width or height, and polygons of fewer than three points, all of which COCO's files have. The classes are COCO's 80,
-    found by their names.
+    found by their names. Semantic maps (`BoxSet.label_map`) lie in `<root>/stuffthingmaps/{train2017,val2017}`, as
+    stuffthingmaps_trainval2017.zip of github.com/nightrome/cocostuff unpacks, and are read when they are asked for.
 
     Args:
         split: `"train"`, `"val"` or `"test-dev"`, whose objects are not published.
@@ -60,7 +62,10 @@ def load(
     archive = f"{FILES[split][1]}.zip of cocodataset.org"
     numbers, files = located(objects, _folder_of(split, root, images), archive=archive, partial=partial)
     table = CocoTable(objects, sizes_of(objects, numbers, files), labels, lenient=True)
-    return box_set(_info(labels), split, table, objects, numbers, files)
+    dataset = box_set(_info(labels), split, table, objects, numbers, files)
+    maps = root / MAPS / FILES[split][1]
+    dataset.label_files = tuple(maps / f"{file.stem}.png" for file in files)
+    return dataset
 
 
 def _json_of(split: str, root: Path, given: FilePath | None) -> Path:

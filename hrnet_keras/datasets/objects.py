@@ -16,7 +16,7 @@ import numpy as np
 
 from hrnet_keras.datasets.dataset import Dataset, Example
 from hrnet_keras.datasets.info import DatasetInfo
-from hrnet_keras.datasets.reading import DataError, FilePath, ImageFile
+from hrnet_keras.datasets.reading import DataError, FilePath, ImageFile, read_label_map
 
 Size = tuple[int, int]
 LEAST_SIDE = 32  # pixels of the shorter side of a picture that is trained on: mmdet's `min_size`
@@ -50,9 +50,13 @@ class BoxSet(Dataset):
         info, split, names, image_files: as in `Dataset`.
         table: the annotations.
         numbers: of every picture in the table, in the order of the names; default: as they stand there.
+
+    Attributes:
+        label_files: one per example, maps of classes per pixel, where the set says what lies beside them.
     """
 
-    per_example = (*Dataset.per_example, "numbers")
+    per_example = (*Dataset.per_example, "numbers", "label_files")
+    label_files: tuple[ImageFile, ...] = ()
 
     def __init__(
         self, info: DatasetInfo, split: str, names: Iterable[str], image_files: Iterable[ImageFile],
@@ -69,6 +73,26 @@ class BoxSet(Dataset):
             DataError: an outline that is none (two points, a run length encoding of another size).
         """
         return {**self.table.row(self.numbers[i]), "name": self.names[i]}
+
+    def label_map(self, i: int) -> np.ndarray:
+        """The class of every pixel of picture `i`, things and stuff, uint8 `(height, width)`, 255 for none.
+
+        Raises:
+            DataError: the set has no such maps, or this one is missing, broken or of another size.
+        """
+        if not self.label_files:
+            raise DataError(
+                f"{self.info.name} {self.split} has no semantic maps: expected a data set with them "
+                "('coco_detection' with stuffthingmaps/ beside its pictures)"
+            )
+        labels = read_label_map(self.label_files[i])
+        if labels.shape != tuple(self.size(i)):
+            height, width = self.size(i)
+            raise DataError(
+                f"{self.label_files[i]}: {labels.shape[1]}x{labels.shape[0]}, its picture is {width}x{height} "
+                "(width x height)"
+            )
+        return labels
 
     def size(self, i: int) -> Size:
         """`(height, width)` of picture `i` as annotated; reads no pixels."""

@@ -1,5 +1,7 @@
 """Detectors under the names of four programs: what they become, the way back, and what is said of them."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 
@@ -22,8 +24,11 @@ FORMS = {
     "official detection": ("", "neck.reduction_conv.0", "neck.fpn_conv.{}", 81, 324, 81),
 }
 
+CASCADES = ("cascade_rcnn", "cascade_mask_rcnn", "htc")
+STAGES = [".0", ".1", ".2"]
 
-def detector(form, *, of_masks=True, classes=80):
+
+def detector(form, framework="mask_rcnn", *, classes=80):
     """`{name: shape}` of a detector's tensors on a trunk of `tiny`, as its program writes them."""
     before, _, level, *_ = FORMS[form]
     first = int(before == "")  # the background's deltas and mask
@@ -42,16 +47,29 @@ def detector(form, *, of_masks=True, classes=80):
     layer("rpn_head.rpn_conv", 256, CHANNELS, 3, 3)
     layer("rpn_head.rpn_cls", 3, 256, 1, 1)
     layer("rpn_head.rpn_reg", 12, 256, 1, 1)
-    layer(f"{before}bbox_head.shared_fcs.0", 1024, CHANNELS * 49)
-    layer(f"{before}bbox_head.shared_fcs.1", 1024, 1024)
-    layer(f"{before}bbox_head.fc_cls", classes + 1, 1024)
-    layer(f"{before}bbox_head.fc_reg", 4 * (classes + first), 1024)
-    if of_masks:
+    is_cascade = framework in CASCADES  # whose deltas are of all classes together
+    for stage in STAGES if is_cascade else [""]:
+        layer(f"{before}bbox_head{stage}.shared_fcs.0", 1024, CHANNELS * 49)
+        layer(f"{before}bbox_head{stage}.shared_fcs.1", 1024, 1024)
+        layer(f"{before}bbox_head{stage}.fc_cls", classes + 1, 1024)
+        layer(f"{before}bbox_head{stage}.fc_reg", 4 if is_cascade else 4 * (classes + first), 1024)
+    of_masks = {"mask_rcnn": [""], "cascade_mask_rcnn": STAGES, "htc": STAGES}
+    width = CHANNELS if framework == "htc" else 256
+    for stage in of_masks.get(framework, []):
         for i in range(4):
-            layer(f"{before}mask_head.convs.{i}.conv", 256, 256 if i else CHANNELS, 3, 3)
-        shapes[f"{before}mask_head.upsample.weight"] = (256, 256, 2, 2)
-        shapes[f"{before}mask_head.upsample.bias"] = (256,)
-        layer(f"{before}mask_head.conv_logits", classes + first, 256, 1, 1)
+            layer(f"{before}mask_head{stage}.convs.{i}.conv", width, width if i else CHANNELS, 3, 3)
+        shapes[f"{before}mask_head{stage}.upsample.weight"] = (width, width, 2, 2)
+        shapes[f"{before}mask_head{stage}.upsample.bias"] = (width,)
+        layer(f"{before}mask_head{stage}.conv_logits", classes + first, width, 1, 1)
+    if framework == "htc":
+        for stage in STAGES[1:]:
+            layer(f"{before}mask_head{stage}.conv_res.conv", CHANNELS, width, 1, 1)
+        for i in range(5):
+            layer(f"{before}semantic_head.lateral_convs.{i}.conv", CHANNELS, CHANNELS, 1, 1)
+        for i in range(4):
+            layer(f"{before}semantic_head.convs.{i}.conv", CHANNELS, CHANNELS, 3, 3)
+        layer(f"{before}semantic_head.conv_embedding.conv", CHANNELS, CHANNELS, 1, 1)
+        layer(f"{before}semantic_head.conv_logits", 183, CHANNELS, 1, 1)
     return shapes
 
 
@@ -62,12 +80,11 @@ def random_tensors(shapes, seed=0):
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("of_masks", [False, True], ids=["faster", "mask"])
+@pytest.mark.parametrize("framework", ["faster_rcnn", "mask_rcnn", *CASCADES])
 @pytest.mark.parametrize("form", FORMS)
-def test_names_tell_lineage_framework_and_count(form, of_masks, tmp_path):
-    tensors = random_tensors(detector(form, of_masks=of_masks, classes=5))
+def test_names_tell_lineage_framework_and_count(form, framework, tmp_path):
+    tensors = random_tensors(detector(form, framework, classes=5))
     opened = open_checkpoint(tensors)
-    framework = "mask_rcnn" if of_masks else "faster_rcnn"
     lineage = "mmlab" if form == "mmdet" else "official"
     assert (opened.naming, opened.lineage, opened.variant, opened.count) == (form, lineage, framework, 5)
     assert opened.task == "det" and opened.has_head and opened.notes == ()
@@ -75,14 +92,15 @@ def test_names_tell_lineage_framework_and_count(form, of_masks, tmp_path):
     model = tiny(framework, num_classes=5, lineage=lineage)
     report = hk.load_torch_weights(model, tensors)
     assert set(report.loaded) == set(tensors) and report.missing == report.unused == ()
-    matrix = tensors[f"{FORMS[form][0]}bbox_head.shared_fcs.0.weight"]  # of features (channels, 7, 7)
-    kernel = np.asarray(model.get_layer("roi_head.bbox_head.shared_fcs.0").kernel)
+    head = f"bbox_head{STAGES[-1]}" if framework in CASCADES else "bbox_head"
+    matrix = tensors[f"{FORMS[form][0]}{head}.shared_fcs.0.weight"]  # of features (channels, 7, 7)
+    kernel = np.asarray(model.get_layer(f"roi_head.{head}.shared_fcs.0").kernel)
     np.testing.assert_array_equal(kernel[2, 3, 4], matrix[:, 4 * 49 + 2 * 7 + 3])
 
     hk.save_torch_weights(model, tmp_path / "back.safetensors", lineage=lineage)
     back = {name: value for name, value in read_tensors(tmp_path / "back.safetensors").items() if value.ndim}
     written = "official detection" if lineage == "official" else form
-    shapes = detector(written, of_masks=of_masks, classes=5)
+    shapes = detector(written, framework, classes=5)
     own = dict(zip(shapes, tensors.values(), strict=True))  # in the one form of the lineage that is written
     assert set(back) == set(own)
     for name, value in own.items():
@@ -96,7 +114,7 @@ def test_lineages_are_not_mixed(tmp_path):
         ValueError, match="lineage 'official' have their classes in another order than the model, which"
     ):
         hk.save_torch_weights(mmlab, tmp_path / "x.safetensors")
-    v1 = random_tensors(detector("mmdet 1", of_masks=False))
+    v1 = random_tensors(detector("mmdet 1", "faster_rcnn"))
     with pytest.raises(
         ValueError, match="classes in another order than the model, which was built with lineage='mmlab'"
     ):
@@ -168,9 +186,8 @@ def test_heads_that_are_not_taken_are_named(kind):
     opened = open_checkpoint({name: np.ones((2, 2, 1, 1), np.float32) for name in (trunk, *names)})
     assert opened.naming == naming and not opened.has_head
     (note,) = opened.notes
-    assert (
-        note == f"its heads, by the names of {naming}, are none that this version takes ('faster_rcnn' and 'mask_rcnn')"
-    )
+    known = ", ".join(map(repr, TASKS["det"].variants))
+    assert note == f"its heads, by the names of {naming}, are none that this version takes ({known})"
     with pytest.raises(
         ValueError, match=f"the names of {naming} whose heads are none .* with task=None its feature maps"
     ):
@@ -184,8 +201,9 @@ def test_heads_that_are_not_taken_are_named(kind):
 
 def test_which_published_detectors_are_built():
     built = [entry for entry in zoo.entries() if entry.task == "det" and entry.is_built]
-    assert len(built) == 16 and {entry.framework for entry in built} == {"faster_rcnn", "mask_rcnn"}
-    assert {entry.width for entry in built if entry.lineage == "official"} == {"W48"}
+    count = Counter(entry.framework for entry in built)
+    assert (count["faster_rcnn"], count["mask_rcnn"]) == (8, 8)
+    assert (count["cascade_rcnn"], count["cascade_mask_rcnn"], count["htc"]) == (5, 6, 7)
     for entry in zoo.entries():
         net = {"representation": entry.representation, "width": entry.width}
         if entry.is_built:
@@ -193,7 +211,8 @@ def test_which_published_detectors_are_built():
             continue
         assert zoo.find(entry.name, task=None, **net) is entry  # the pyramid
         with pytest.raises(
-            ValueError, match=rf"'faster_rcnn' and 'mask_rcnn', not '{entry.framework}'; with task=None"
+            ValueError,
+            match=rf"this version has 'faster_rcnn', .*, not '{entry.framework}'; with task=None",
         ):
             zoo.find(entry.name, task="det", **net)
         with pytest.raises(ValueError, match=f"this version has .*, not '{entry.framework}'"):
@@ -208,6 +227,10 @@ def test_which_published_detectors_are_built():
         ("W40", "faster_rcnn", "faster_rcnn_hrnetv2p_w40_2x_coco"),
         ("W48", None, "v1_faster_rcnn_hrnetv2p_w48_2x"),
         ("W48", "mask_rcnn", "v1_mask_rcnn_hrnetv2p_w48_2x"),
+        ("W40", "cascade_rcnn", "cascade_rcnn_hrnetv2p_w40_20e_coco"),
+        ("W32", "cascade_mask_rcnn", "cascade_mask_rcnn_hrnetv2p_w32_20e_coco"),
+        ("W32", "htc", "htc_hrnetv2p_w32_20e_coco"),
+        ("W48", "htc", "v1_htc_hrnetv2p_w48_28e"),
     ],
 )
 def test_coco_means_the_best_detector(width, framework, expected):
@@ -220,7 +243,10 @@ def test_what_the_list_says_that_coco_means():
     two_stage = {f"{kind}_hrnetv2p_{width}_2x_coco" for kind in ("faster_rcnn", "mask_rcnn") for width in
                  ("w18", "w32", "w40")}  # fmt: skip
     v1 = {"v1_faster_rcnn_hrnetv2p_w48_2x", "v1_mask_rcnn_hrnetv2p_w48_2x"}
-    pyramids = {name for name in meant if "htc" in name}  # with task=None
+    for kind in ("cascade_rcnn", "cascade_mask_rcnn"):
+        two_stage |= {f"{kind}_hrnetv2p_{width}_20e_coco" for width in ("w18", "w32", "w40")}
+        v1.add(f"v1_{kind}_hrnetv2p_w48_20e")
+    pyramids = {name for name in meant if "htc" in name}  # with task=None, too
     assert meant == two_stage | v1 | pyramids and len(pyramids) == 4
 
 
@@ -331,6 +357,11 @@ def test_columns_of_classes():
     assert columns(f"{layer}fc_reg", [1, 0], "official") == [0, 1, 2, 3, 8, 9, 10, 11, 4, 5, 6, 7]
     assert columns("roi_head.mask_head.conv_logits", [1, 0], "mmlab") == [1, 0]
     assert columns("roi_head.mask_head.conv_logits", [1, 0], "official") == [0, 2, 1]
+    of_cascades = TASKS["det"].last_layers["cascade_mask_rcnn"]  # not the deltas, which are of all classes together
+    assert not any(layer.endswith("fc_reg") for layer in of_cascades)
+    assert columns(of_cascades[2], [1, 0], "official") == [0, 2, 1]
+    assert columns(of_cascades[0], [1, 0], "mmlab") == [1, 0, 2]
+    assert columns(of_cascades[-1], [1, 0], "official") == [0, 2, 1]
 
 
 def test_trunks_of_other_tasks_start_a_detector(caplog, tmp_path):

@@ -8,6 +8,7 @@ from PIL import Image
 
 from hrnet_keras import datasets
 from hrnet_keras.datasets import DataError, masks_of
+from tests.coco_files import coco
 
 
 @pytest.fixture
@@ -176,3 +177,17 @@ def test_a_file_that_changes_behind_our_back(root):
     file.write_text(" " + file.read_text())
     with pytest.raises(DataError, match="has changed since it was opened"):
         found.annotations(0)
+
+
+def test_semantic_maps_lie_beside_the_pictures(tmp_path):
+    dataset = datasets.load("coco_detection", "val", coco(tmp_path, {"val": 2}))
+    labels = dataset.subset([1]).label_map(0)
+    assert labels.shape == dataset.size(1) and labels.dtype == np.uint8
+    assert set(np.unique(labels)) == {0, 181, 255}
+    first, second = dataset.label_files
+    Image.new("L", (30, 20)).save(first)
+    with pytest.raises(DataError, match=r"000000000001.png: 30x20, its picture is 160x120 \(width x height\)"):
+        dataset.label_map(0)
+    second.unlink()
+    with pytest.raises(DataError, match=r"000000000002\.png"):
+        dataset.label_map(1)

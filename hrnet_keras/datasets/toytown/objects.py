@@ -87,6 +87,10 @@ class Objects(BoxSet):
         """Scene `i`, uint8 RGB `(height, width, 3)`."""
         return self.table.scene(self.numbers[i])["image"]
 
+    def label_map(self, i: int) -> np.ndarray:
+        """See `BoxSet.label_map`; the classes are those of toytown's streets."""
+        return self.table.scene(self.numbers[i])["label_map"]
+
 
 def open_objects(town: "Toytown", smallest: float = SMALLEST) -> Objects:
     """The things of scenes: cars, buses, persons and signs, with `masks` of what shows of them.

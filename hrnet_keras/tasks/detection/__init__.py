@@ -8,17 +8,31 @@ from hrnet_keras.tasks.detection.recipe import Augment, Loss
 from hrnet_keras.tasks.task import DemoConfig, Task
 
 _BOX_HEAD = ("roi_head.bbox_head.fc_cls", "roi_head.bbox_head.fc_reg")
+_STAGES = range(3)  # of cascades, whose deltas are of all classes together
+_BOX_HEADS = tuple(f"roi_head.bbox_head.{k}.fc_cls" for k in _STAGES)
+_MASK_HEADS = tuple(f"roi_head.mask_head.{k}.conv_logits" for k in _STAGES)
 
 
 def _variant_of(names: Collection[str]) -> str | None:
     """The framework whose heads these are; `None` for a pyramid alone, or one that this version does not have."""
-    beginnings = {name.removeprefix("roi_head.").split(".")[0] for name in names}
-    if "bbox_head" not in beginnings or "semantic_head" in beginnings:
+    own = {name.removeprefix("roi_head.") for name in names}
+    beginnings = {name.split(".")[0] for name in own}
+    has_masks = "mask_head" in beginnings
+    if "bbox_head.fc_cls.weight" in own and "semantic_head" not in beginnings:
+        return "mask_rcnn" if has_masks else "faster_rcnn"
+    stages = {name for name in own if name.startswith("bbox_head.") and name.endswith(".fc_cls.weight")}
+    if stages == {f"bbox_head.{k}.fc_cls.weight" for k in _STAGES}:
+        return _cascade_of(has_masks, "semantic_head" in beginnings, "mask_head.1.conv_res.conv.weight" in own)
+    return None
+
+
+def _cascade_of(has_masks: bool, has_semantics: bool, has_links: bool) -> str | None:
+    """The cascade with these heads; `None` for an HTC without its semantic branch, and the like."""
+    if has_semantics != has_links or has_links > has_masks:
         return None
-    heads = [name for name in names if name.removeprefix("roi_head.").startswith("bbox_head.")]
-    if not any(name.endswith("bbox_head.fc_cls.weight") for name in heads):
-        return None
-    return "mask_rcnn" if "mask_head" in beginnings else "faster_rcnn"
+    if has_links:
+        return "htc"
+    return "cascade_mask_rcnn" if has_masks else "cascade_rcnn"
 
 
 def _columns(layer: str, places: Sequence[int], lineage: str) -> list[int]:
@@ -45,6 +59,9 @@ TASK = Task(
     last_layers={
         "faster_rcnn": _BOX_HEAD,
         "mask_rcnn": (*_BOX_HEAD, "roi_head.mask_head.conv_logits"),
+        "cascade_rcnn": _BOX_HEADS,
+        "cascade_mask_rcnn": (*_BOX_HEADS, *_MASK_HEADS),
+        "htc": (*_BOX_HEADS, *_MASK_HEADS),
     },
     extra_outputs=1,
     columns=_columns,

@@ -9,7 +9,15 @@ import numpy as np
 from hrnet_keras.datasets.dataset import Example
 from hrnet_keras.datasets.objects import masks_of
 from hrnet_keras.tasks.detection.recipe import Augment
-from hrnet_keras.tasks.detection.resizing import Size, cut_boxes, resize, resize_rule, resized_boxes, resized_masks
+from hrnet_keras.tasks.detection.resizing import (
+    Size,
+    cut_boxes,
+    resize,
+    resize_rule,
+    resized_boxes,
+    resized_labels,
+    resized_masks,
+)
 
 NO_BOX = -1  # label where a picture has fewer boxes than the batch has room for
 JITTER = (10, 30)  # pixels, vertical and horizontal, that a crop's middle lies from that of its box at most
@@ -24,21 +32,27 @@ class Sample:
         boxes: float64 `(n, 4)` xyxy in pixels of `image`.
         labels: int32 `(n,)`.
         masks: uint8 `(n, height, width)`, 0 or 1, where they are asked for.
+        semantic: uint8 `(height, width)`, a class or 255, where it is asked for.
     """
 
     image: np.ndarray
     boxes: np.ndarray
     labels: np.ndarray
     masks: np.ndarray | None = None
+    semantic: np.ndarray | None = None
 
     def arrays(self) -> list[np.ndarray]:
-        """Image, its size int32 `(2,)`, boxes float32, labels and, if any, masks: a row of each, if an empty one."""
+        """Image, its size int32 `(2,)`, boxes float32, labels, masks and semantic map, if any; a row of what counts
+        objects, if an empty one.
+        """
         size = np.array(self.image.shape[:2], np.int32)
         rows = max(len(self.boxes), 1)
         boxes = _filled(self.boxes.astype(np.float32), rows, 0)
         arrays = [self.image, size, boxes, _filled(self.labels, rows, NO_BOX)]
         if self.masks is not None:
             arrays.append(_filled(self.masks, rows, 0))
+        if self.semantic is not None:
+            arrays.append(self.semantic)
         return arrays
 
 
@@ -48,7 +62,7 @@ def sample(
     """A picture as the training shows it.
 
     Args:
-        example: of a set of boxes; its arrays are left as they are.
+        example: of a set of boxes, with `label_map` where semantic maps are asked for; its arrays are left as they are.
         augment: how.
         numbers: float `(5,)`, each from 0 to below 1: of the flip, the size, the box that a crop is near and its place.
             A choice that is switched off leaves the others as they are.
@@ -63,7 +77,10 @@ def sample(
     masks = None
     if augment.masks:
         masks = resized_masks(_masks(example, kept), new)
-    shown = Sample(resize(image, new), boxes, labels, masks)
+    semantic = None
+    if augment.semantic:
+        semantic = resized_labels(example["label_map"], new)
+    shown = Sample(resize(image, new), boxes, labels, masks, semantic)
     if augment.crop is not None:
         shown = cropped(shown, augment.crop, numbers[2:5])
     if numbers[0] < augment.flip:
@@ -83,7 +100,10 @@ def mirrored(shown: Sample, label_pairs: Sequence[tuple[int, int]] = ()) -> Samp
     masks = shown.masks
     if masks is not None:
         masks = np.ascontiguousarray(masks[:, :, ::-1])
-    return Sample(cv2.flip(shown.image, 1), boxes, labels, masks)
+    semantic = shown.semantic
+    if semantic is not None:
+        semantic = np.ascontiguousarray(semantic[:, ::-1])
+    return Sample(cv2.flip(shown.image, 1), boxes, labels, masks, semantic)
 
 
 def cropped(shown: Sample, crop: Size, numbers: np.ndarray) -> Sample:
@@ -112,8 +132,11 @@ def cropped(shown: Sample, crop: Size, numbers: np.ndarray) -> Sample:
     masks = shown.masks
     if masks is not None:
         masks = np.ascontiguousarray(masks[kept, top : top + height, left : left + width])
+    semantic = shown.semantic
+    if semantic is not None:
+        semantic = np.ascontiguousarray(semantic[top : top + height, left : left + width])
     image = np.ascontiguousarray(shown.image[top : top + height, left : left + width])
-    return Sample(image, cut_boxes(moved[kept], (height, width)), shown.labels[kept], masks)
+    return Sample(image, cut_boxes(moved[kept], (height, width)), shown.labels[kept], masks, semantic)
 
 
 def _draw_scale(augment: Augment, number: float) -> tuple[int, int]:

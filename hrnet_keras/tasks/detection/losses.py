@@ -27,7 +27,8 @@ def objective(loss: Loss, model: ModelInfo, data: DatasetInfo | None) -> Objecti
 
     Returns:
         The objective of the pyramid and of targets `boxes` `(batch, m, 4)`, `labels` `(batch, m)` (-1: padding) and,
-        for frameworks with masks, `masks` `(batch, m, height, width)`; it runs the model's heads itself.
+        for frameworks that learn them, `masks` `(batch, m, height, width)` and `semantic` `(batch, height, width)`;
+        it runs the model's heads itself.
 
     Source: mmdet 3.3.0's two-stage detectors; mmdet 0.6 for lineage official.
     """

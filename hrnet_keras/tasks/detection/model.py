@@ -23,7 +23,7 @@ class Detector(keras.Model):
 
     `compile(optimizer=...)` takes no loss; `fit` takes what `tasks.detection.pipeline.training` gives: pictures
     `(batch, height, width, 3)` with padding below 0, and targets `boxes` `(batch, m, 4)` xyxy in pixels, `labels`
-    `(batch, m)`, -1 for padding, and `masks` where the framework learns them.
+    `(batch, m)`, -1 for padding, and `masks` and `semantic` where the framework learns them.
     """
 
     _held: _Held | None = None

@@ -10,14 +10,26 @@ from hrnet_keras.tasks.task import Naming
 _V1_HEADS = ("bbox_head.shared_fcs", "bbox_head.fc_", "bbox_head.0.", "bbox_head.fcos_", "mask_head.")
 
 
+_BOX = ("shared_fcs.0", "shared_fcs.1", "fc_cls", "fc_reg")
+_MASK = (*(f"convs.{i}.conv" for i in range(4)), "upsample", "conv_logits", "conv_res.conv")
+_SEMANTIC = (
+    *(f"lateral_convs.{i}.conv" for i in range(5)), *(f"convs.{i}.conv" for i in range(4)), "conv_embedding.conv",
+    "conv_logits",
+)  # fmt: skip
+_STAGES = ("", "0.", "1.", "2.")  # the only head, or those of a cascade
+_HEADS = (
+    *(f"bbox_head.{stage}{part}" for stage in _STAGES for part in _BOX),
+    *(f"mask_head.{stage}{part}" for stage in _STAGES for part in _MASK),
+    *(f"semantic_head.{part}" for part in _SEMANTIC),
+)
+
+
 def _parts(reduction: str, level: str, heads: str = "roi_head.") -> dict[str, str]:
     """Our layers -> theirs: the pyramid, and the heads where something else stands before them."""
     parts = {f"fpn_convs.{i}": level.format(i) for i in range(5)}
     parts["reduction_conv"] = reduction
     if heads != "roi_head.":
-        boxes = [f"bbox_head.{part}" for part in ("shared_fcs.0", "shared_fcs.1", "fc_cls", "fc_reg")]
-        masks = [f"mask_head.{part}" for part in (*(f"convs.{i}.conv" for i in range(4)), "upsample", "conv_logits")]
-        parts |= {f"roi_head.{part}": f"{heads}{part}" for part in (*boxes, *masks)}
+        parts |= {f"roi_head.{part}": f"{heads}{part}" for part in _HEADS}
     return parts
 
 
@@ -40,7 +52,10 @@ NAMINGS = {  # the first of a lineage is the one that is written
 }  # fmt: skip
 
 # Biases of the last layers that have entries per class, by mmdet's names, and how many entries a class has.
-_OF_CLASSES = {"roi_head.bbox_head.fc_reg.bias": 4, "roi_head.mask_head.conv_logits.bias": 1}
+_OF_CLASSES = {
+    "roi_head.bbox_head.fc_reg.bias": 4,
+    **{f"roi_head.mask_head.{stage}conv_logits.bias": 1 for stage in _STAGES},
+}
 
 
 def notes_of(tensors: Mapping[str, Any], lineage: str) -> list[str]:

@@ -21,6 +21,7 @@ class Augment:
             middle lies outside leave with the rest; null: the whole picture.
         flip: probability of a horizontal flip.
         masks: takes the objects' masks along, for nets that learn them.
+        semantic: takes maps of the class of every pixel along, for nets that learn them (htc).
     """
 
     scale: tuple[int, int] = field(default=(1333, 800), metadata=_LONG_SHORT)
@@ -29,6 +30,7 @@ class Augment:
     crop: tuple[int, int] | None = field(default=None, metadata={"parts": "height, width"})
     flip: float = 0.5
     masks: bool = False
+    semantic: bool = False
 
     def check(self) -> None:
         """Raises `ValueError` where a number is out of its range, or sizes are given in two ways."""

@@ -39,6 +39,11 @@ def cut_boxes(boxes: np.ndarray, size: Size) -> np.ndarray:
     return np.clip(boxes, 0, [size[1], size[0]] * 2)
 
 
+def resized_labels(labels: np.ndarray, size: Size) -> np.ndarray:
+    """A label map uint8 `(height, width)` resized to `size`, each pixel the nearest one of OpenCV's rule."""
+    return cv2.resize(labels, size[::-1], interpolation=cv2.INTER_NEAREST)
+
+
 def resized_masks(masks: np.ndarray, size: Size) -> np.ndarray:
     """Masks `(n, height, width)` resized to `size`, each pixel the nearest one of OpenCV's rule -> uint8."""
     resized = np.empty((len(masks), *size), np.uint8)

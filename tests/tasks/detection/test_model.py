@@ -11,27 +11,62 @@ import tensorflow as tf
 
 import hrnet_keras as hk
 from hrnet_keras.layers.model_info import info_of
-from tests.tasks.detection.tiny import scene, tiny
+from tests.tasks.detection.tiny import learner_of, scene, tiny
+
+OF_BOXES = {"loss_rpn_cls", "loss_rpn_bbox"}
+OF_STAGES = {f"s{k}.loss_{part}" for k in range(3) for part in ("cls", "bbox")}
+OF_MASKS = {f"s{k}.loss_mask" for k in range(3)}
+LOSSES = {
+    "mask_rcnn": OF_BOXES | {"loss_cls", "loss_bbox", "loss_mask"},
+    "cascade_rcnn": OF_BOXES | OF_STAGES,
+    "cascade_mask_rcnn": OF_BOXES | OF_STAGES | OF_MASKS,
+    "htc": OF_BOXES | OF_STAGES | OF_MASKS | {"loss_semantic_seg"},
+}
+TRACED = pytest.param("htc", marks=pytest.mark.slow)  # a minute of tracing; the others tell most of it
 
 
-def test_compile_and_fit(tmp_path):
-    model = tiny("mask_rcnn")
-    images, targets = scene(masks=True)
+@pytest.mark.parametrize(("name", "lineage"), [("cascade_mask_rcnn", "official"), ("htc", "mmlab")])
+def test_cascades_of_both_lineages_learn(name, lineage):
+    """A step, without tracing: every head gets its share of it."""
+    model = tiny(name, lineage=lineage)
+    learner = learner_of(model)
+    learner.compile(keras.optimizers.SGD(0.1), run_eagerly=True)
+    heads = {layer.name: layer.kernel for layer in model.layers if layer.name.startswith(("rpn_head", "roi_head"))
+             if layer.weights}  # fmt: skip
+    before = {word: np.array(kernel) for word, kernel in heads.items()}
+    logs = learner.train_on_batch(*scene(masks=True, semantic=True), return_dict=True)
+    assert set(logs) >= LOSSES[name] and np.isfinite(list(logs.values())).all()
+    still = [word for word, kernel in heads.items() if np.array_equal(before[word], kernel)]
+    assert len(heads) == {"cascade_mask_rcnn": 3 + 12 + 18, "htc": 3 + 12 + 20 + 11}[name] and not still
+
+
+def test_what_is_learnt_from_has_to_be_there():
+    for name, word in (("cascade_mask_rcnn", "masks"), ("htc", "semantic")):
+        model = tiny(name)
+        learner = learner_of(model)
+        learner.compile("sgd", run_eagerly=True)
+        with pytest.raises(ValueError, match=f"the targets have no '{word}', .* expected augment.{word}: true"):
+            learner.train_on_batch(*scene(masks=word != "masks"))
+
+
+@pytest.mark.parametrize("name", ["mask_rcnn", TRACED])
+def test_compile_and_fit(name, tmp_path):
+    model = tiny(name)
+    images, targets = scene(masks=True, semantic=name == "htc")
     with pytest.raises(ValueError, match="a detector brings its own losses"):
         model.compile("adam", loss="mse")
     model.compile(keras.optimizers.Adam(1e-3))
     data = tf.data.Dataset.from_tensors((images, targets)).repeat()
     history = model.fit(data, steps_per_epoch=4, epochs=3, validation_data=data, validation_steps=1, verbose=0).history
     assert history["loss"][-1] < history["loss"][0]
-    names = {"loss_rpn_cls", "loss_rpn_bbox", "loss_cls", "loss_bbox", "loss_mask"}
-    assert names <= set(history) and np.isfinite(history["val_loss"]).all()
+    assert set(history) >= LOSSES[name] and np.isfinite(history["val_loss"]).all()
     model.save(tmp_path / "detector.keras")
     again = hk.load(tmp_path / "detector.keras")
     before, after = model.predict(images, verbose=0), again.predict(images, verbose=0)
     assert before["labels"].dtype == np.int32
     for word, values in before.items():
         np.testing.assert_array_equal(values, after[word], err_msg=word)
-    assert info_of(again).head == "mask_rcnn"
+    assert info_of(again).head == name
 
 
 def test_padding_is_known_by_its_pixels():
@@ -49,24 +84,20 @@ def test_padding_is_known_by_its_pixels():
 
 
 REPLICAS = """
-import keras, numpy as np, tensorflow as tf
+import sys, keras, numpy as np, tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-from hrnet_keras.layers.model_info import info_of
-from hrnet_keras.tasks.detection.losses import objective
-from hrnet_keras.tasks.detection.recipe import Loss
-from hrnet_keras.tasks.objective import ObjectiveModel
-from tests.tasks.detection.tiny import scene, tiny
-data = tf.data.Dataset.from_tensors(scene(masks=True)).unbatch().batch(2).repeat()
+from tests.tasks.detection.tiny import learner_of, scene, tiny
+data = tf.data.Dataset.from_tensors(scene(masks=True, semantic=True)).unbatch().batch(2).repeat()
 devices = [device.name for device in tf.config.list_logical_devices("CPU")]
 results = []
 for strategy in (tf.distribute.get_strategy(), tf.distribute.MirroredStrategy(devices)):
     with strategy.scope():
-        model = tiny("mask_rcnn")
+        model = tiny(sys.argv[1])
         for layer in model.layers:
             layer.keeps_statistics = True
-        # All samples kept, so that nothing is drawn; a picture for each, of different numbers of objects.
-        learner = ObjectiveModel.of(model, objective(Loss(sampling=False), info_of(model), None))
+        # Nothing is drawn; a picture for each, of different numbers of objects.
+        learner = learner_of(model)
         learner.compile(optimizer=keras.optimizers.SGD(1e-3))
     losses = learner.fit(data, steps_per_epoch=2, epochs=2, verbose=0).history["loss"]
     results.append((losses, [np.asarray(v) for v in model.trainable_variables]))
@@ -78,8 +109,9 @@ print("ALIKE", len(devices), one)
 """
 
 
-def test_two_replicas_learn_what_one_does():
-    command = [sys.executable, "-c", REPLICAS]
+@pytest.mark.parametrize("name", ["mask_rcnn", TRACED])
+def test_two_replicas_learn_what_one_does(name):
+    command = [sys.executable, "-c", REPLICAS, name]
     done = subprocess.run(command, cwd=Path(__file__).parents[3], capture_output=True, text=True)
     assert done.stdout.startswith("ALIKE 2"), done.stderr[-3000:]
 
@@ -96,7 +128,7 @@ def test_pictures_of_many_sizes_cost_few_traces():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"framework": "yolo"}, "with task='det', framework='yolo': expected one of 'faster_rcnn', 'mask_rcnn'"),
+        ({"framework": "yolo"}, "with task='det', framework='yolo': expected one of 'faster_rcnn', 'mask_rcnn', 'ca"),
         ({"head": "ocr"}, "with task='det', head='ocr': expected one of None"),
         ({"lineage": "timm"}, "lineage='timm' has no nets for task='det'"),
         ({"num_keypoints": 3}, "num_keypoints=3 does not belong to task='det'"),

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from hrnet_keras import datasets
+from hrnet_keras.datasets import DataError
 from hrnet_keras.layers.normalize import MEAN, STD
 from hrnet_keras.tasks.detection import pipeline
 from hrnet_keras.tasks.detection.augment import Sample, cropped, mirrored, sample
@@ -99,6 +100,31 @@ def test_masks_go_with_their_boxes():
             # Twice the size: nothing is lost between pixels.
             tight = [columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]
             np.testing.assert_allclose(box, tight)
+
+
+@pytest.mark.parametrize("crop", [None, (96, 160)])
+def test_semantic_maps_go_with_their_pictures(crop):
+    """A picture whose colours are its classes: every pixel keeps its class, and padding has none."""
+    rng = np.random.default_rng(3)
+    dataset = Objects([random_picture(rng, size) for size in ((64, 96), (48, 96))])
+    maps = [rng.integers(0, 4, (size[0] // 16, 6), np.uint8).repeat(16, 0).repeat(16, 1) for size in ((64,), (48,))]
+    for picture, labels in zip(dataset.pictures, maps, strict=True):
+        picture.image = np.repeat(labels[..., None] * 60, 3, axis=-1)
+    dataset.label_map = maps.__getitem__
+    for images, targets in batches(dataset, 3, batch=2, scale=(192, 128), crop=crop, semantic=True):
+        semantic = targets["semantic"]
+        assert semantic.shape == images.shape[:3] and semantic.dtype == np.uint8
+        red = images[..., 0]
+        np.testing.assert_array_equal(semantic == 255, red < 0)
+        assert (np.round(red / 60) == semantic)[red >= 0].mean() > 0.9  # but for the edges, which are blended
+
+
+def test_sets_without_semantic_maps_are_named():
+    dataset = Objects([random_picture(np.random.default_rng(4), (64, 96))])
+    with pytest.raises(DataError, match="has no semantic maps: expected a data set with them"):
+        next(iter(pipeline.training(dataset, batch=1, semantic=True)))
+    town = datasets.load("toytown", "train", count=1, annotation="objects")
+    assert town.label_map(0).shape == town.size(0)
 
 
 def test_masks_are_resized_to_the_nearest_pixel_of_opencv():

@@ -1,12 +1,19 @@
 """A detector whose trunk is a few strided convolutions: what is behind the pyramid is the real thing."""
 
+from dataclasses import replace
+from unittest import mock
+
 import keras
 import numpy as np
 
 from hrnet_keras.layers import BatchNormalization, Conv2D, ModelInfo, ModelInfoLayer, Normalize
+from hrnet_keras.layers.model_info import info_of
 from hrnet_keras.tasks.detection.frameworks import framework as module_of
+from hrnet_keras.tasks.detection.losses import objective
 from hrnet_keras.tasks.detection.model import Detector
 from hrnet_keras.tasks.detection.parts.stages import PictureSizes
+from hrnet_keras.tasks.detection.recipe import Loss
+from hrnet_keras.tasks.objective import ObjectiveModel
 
 CHANNELS = 8
 
@@ -29,7 +36,7 @@ def tiny(framework="faster_rcnn", *, num_classes=2, lineage="mmlab", seed=0):
     return Detector(images, ModelInfoLayer(info, name="detections")(outputs))
 
 
-def scene(masks=False):
+def scene(masks=False, semantic=False):
     """Two pictures with a coloured box or two; the second is 32 columns narrower than the batch."""
     rng = np.random.default_rng(0)
     images = np.full((2, 64, 96, 3), 90, np.float32)
@@ -46,7 +53,19 @@ def scene(masks=False):
                 mask[top:bottom, left:right] = 1
     if masks:
         targets["masks"] = of_masks
+    if semantic:
+        targets["semantic"] = np.where(images[..., 0] < 0, 255, of_masks.any(1)).astype(np.uint8)
     return images, targets
+
+
+def learner_of(model, proposals=8):
+    """The model that is fitted; all samples among few proposals count, so that nothing is drawn."""
+    info = info_of(model)
+    module = module_of(info.head)
+    rules = module.rules_of(info.lineage)
+    few = replace(rules, training=replace(rules.training, num_after=proposals))
+    with mock.patch.object(module, "rules_of", lambda lineage: few):
+        return ObjectiveModel.of(model, objective(Loss(sampling=False), info, None))
 
 
 def decided(framework="faster_rcnn", **options):
@@ -54,10 +73,10 @@ def decided(framework="faster_rcnn", **options):
     model = tiny(framework, **options)
     rng = np.random.default_rng(1)
     for name, size in (
-        ("roi_head.bbox_head.fc_cls", 3.0),
-        ("roi_head.bbox_head.fc_reg", 0.5),
-        ("rpn_head.rpn_cls", 3.0),
+        (".fc_cls", 3.0),
+        (".fc_reg", 0.5),
+        (".rpn_cls", 3.0),
     ):
-        kernel = model.get_layer(name).kernel
-        kernel.assign(rng.normal(0, size / np.sqrt(kernel.shape[-2]), kernel.shape))
+        for kernel in (layer.kernel for layer in model.layers if layer.name.endswith(name)):
+            kernel.assign(rng.normal(0, size / np.sqrt(kernel.shape[-2]), kernel.shape))
     return model

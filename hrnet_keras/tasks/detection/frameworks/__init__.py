@@ -11,7 +11,13 @@
 import importlib
 from typing import Any
 
-MODULES = {"faster_rcnn": "faster_rcnn", "mask_rcnn": "mask_rcnn"}
+MODULES = {
+    "faster_rcnn": "faster_rcnn",
+    "mask_rcnn": "mask_rcnn",
+    "cascade_rcnn": "cascade_rcnn",
+    "cascade_mask_rcnn": "cascade_mask_rcnn",
+    "htc": "htc",
+}
 
 
 def framework(name: str) -> Any:

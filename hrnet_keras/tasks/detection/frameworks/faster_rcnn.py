@@ -6,6 +6,7 @@ from typing import Any
 import keras
 
 from hrnet_keras.tasks.detection.parts import rules as lineages, two_stage
+from hrnet_keras.tasks.detection.parts.proposer import propose_regions
 from hrnet_keras.tasks.detection.parts.rules import Rules
 from hrnet_keras.tasks.detection.parts.truths import Truths
 from hrnet_keras.tasks.detection.parts.two_stage import TwoStage
@@ -27,7 +28,7 @@ def build(pyramid: list[Any], sizes: Any, count: int, rules: Rules) -> dict[str,
         count: of classes.
         rules: of the lineage.
     """
-    proposals = two_stage.propose_regions(pyramid, sizes, rules)
+    proposals = propose_regions(pyramid, sizes, rules)
     return two_stage.detect_boxes(pyramid, sizes, proposals, count, rules)
 
 
@@ -39,7 +40,7 @@ class Learner:
 
     @classmethod
     def of(cls, model: keras.Model, rules: Rules, seed: Any) -> "Learner":
-        """For a model; arguments as of `TwoStage.of`."""
+        """For a model; arguments as of `Proposer.of`."""
         return cls(TwoStage.of(model, rules, seed))
 
     @property

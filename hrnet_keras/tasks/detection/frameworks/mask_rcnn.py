@@ -6,14 +6,14 @@ from typing import Any
 import keras
 
 from hrnet_keras.tasks.detection.parts import rules as lineages, two_stage
-from hrnet_keras.tasks.detection.parts.mask_head import MaskHead
+from hrnet_keras.tasks.detection.parts.mask_head import MASK_SIZE, MaskHead
+from hrnet_keras.tasks.detection.parts.proposer import propose_regions
 from hrnet_keras.tasks.detection.parts.regions import learn_masks, positive_regions
 from hrnet_keras.tasks.detection.parts.rules import Rules
 from hrnet_keras.tasks.detection.parts.stages import STRIDES, MaskProbabilities, RoiFeatures
 from hrnet_keras.tasks.detection.parts.truths import Truths
 from hrnet_keras.tasks.detection.parts.two_stage import TwoStage
 
-MASK_SIZE = 14  # bins of a box's features; its mask has twice as many
 LOSSES = {**two_stage.LOSSES, "loss_mask": 1.0}
 
 
@@ -34,7 +34,7 @@ def build(pyramid: list[Any], sizes: Any, count: int, rules: Rules) -> dict[str,
     Returns:
         With the detections: `masks` `(batch, n, 28, 28)`, the probability that a place of the box is object.
     """
-    proposals = two_stage.propose_regions(pyramid, sizes, rules)
+    proposals = propose_regions(pyramid, sizes, rules)
     found = two_stage.detect_boxes(pyramid, sizes, proposals, count, rules)
     features = RoiFeatures(MASK_SIZE, rules.sampling, name="roi_features.mask")(pyramid[: len(STRIDES)], found["boxes"])
     logits = MaskHead.create(num_masks=count + int(rules.v1))(features)
@@ -51,7 +51,7 @@ class Learner:
 
     @classmethod
     def of(cls, model: keras.Model, rules: Rules, seed: Any) -> "Learner":
-        """For a model; arguments as of `TwoStage.of`."""
+        """For a model; arguments as of `Proposer.of`."""
         return cls(TwoStage.of(model, rules, seed), MaskHead.of(model))
 
     @property
@@ -62,6 +62,6 @@ class Learner:
     def __call__(self, pyramid: list[Any], truths: Truths) -> dict[str, Any]:
         losses, regions = self.stages.learn(pyramid, truths)
         rules = self.stages.rules
-        positive = positive_regions(regions, self.stages.regions.most_positive)
+        positive = positive_regions(regions, self.stages.sampler.most_positive)
         features = RoiFeatures(MASK_SIZE, rules.sampling)(pyramid[: len(STRIDES)], positive.boxes)
         return {**losses, "loss_mask": learn_masks(self.mask_head(features), positive, truths, v1=rules.v1)}

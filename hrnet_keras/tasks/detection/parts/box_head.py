@@ -9,6 +9,7 @@ from keras.initializers import GlorotUniform, RandomNormal
 from hrnet_keras.layers import Dense, GridDense
 
 NAME = "roi_head.bbox_head"  # what the layers' names begin with, as mmdet has it
+BOX_SIZE = 7  # bins of a box's features
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from hrnet_keras.layers import Conv2D, Conv2DTranspose
 
 NAME = "roi_head.mask_head"  # what the layers' names begin with, as mmdet has it
 NUM_CONVS = 4
+MASK_SIZE = 14  # bins of a box's features; its mask has twice as many
 
 
 @dataclass(frozen=True)
@@ -41,12 +42,12 @@ class MaskHead:
         """
         convs = []
         for i in range(NUM_CONVS):
-            layer = Conv2D(channels, 3, activation="relu", kernel_initializer=_kaiming(), name=f"{name}.convs.{i}.conv")
+            layer = Conv2D(channels, 3, activation="relu", kernel_initializer=kaiming(), name=f"{name}.convs.{i}.conv")
             convs.append(layer)
         upsample = Conv2DTranspose(
-            channels, 2, strides=2, activation="relu", kernel_initializer=_kaiming(), name=f"{name}.upsample"
+            channels, 2, strides=2, activation="relu", kernel_initializer=kaiming(), name=f"{name}.upsample"
         )
-        logits = Conv2D(num_masks, 1, kernel_initializer=_kaiming(), dtype="float32", name=f"{name}.conv_logits")
+        logits = Conv2D(num_masks, 1, kernel_initializer=kaiming(), dtype="float32", name=f"{name}.conv_logits")
         return cls(tuple(convs), upsample, logits)
 
     @classmethod
@@ -69,10 +70,18 @@ class MaskHead:
         Returns:
             Mask logits `(boxes, 28, 28, num_masks)`, float32.
         """
+        return self.answer(self.look(features))
+
+    def look(self, features: Any) -> Any:
+        """The head's own features `(boxes, 14, 14, channels)`, from which it answers."""
         x = features
         for layer in self.convs:
             x = layer(x)
-        return self.logits(self.upsample(x))
+        return x
+
+    def answer(self, looked: Any) -> Any:
+        """Mask logits `(boxes, 28, 28, num_masks)`, float32, from what `look` gives."""
+        return self.logits(self.upsample(looked))
 
 
 def masks_of_classes(logits: Any, labels: Any) -> Any:
@@ -89,6 +98,6 @@ def masks_of_classes(logits: Any, labels: Any) -> Any:
     return ops.sum(logits * chosen[:, None, None, :], axis=-1)
 
 
-def _kaiming():
+def kaiming():
     """A new object per layer, as one draws the same numbers every time."""
     return VarianceScaling(2.0, mode="fan_out", distribution="untruncated_normal")

@@ -7,10 +7,12 @@ from keras import ops
 from hrnet_keras.tasks.detection.parts import assigner, proposals as proposing
 from hrnet_keras.tasks.detection.parts.assigner import AssignRule
 from hrnet_keras.tasks.detection.parts.batch import global_sum, per_example
+from hrnet_keras.tasks.detection.parts.coder import ROI_STDS
 from hrnet_keras.tasks.detection.parts.losses import BoxLosses, roi_losses
 from hrnet_keras.tasks.detection.parts.mask_loss import mask_loss
 from hrnet_keras.tasks.detection.parts.mask_targets import mask_targets
 from hrnet_keras.tasks.detection.parts.proposals import Proposals
+from hrnet_keras.tasks.detection.parts.rules import Rules
 from hrnet_keras.tasks.detection.parts.sampler import Sampler, Samples, num_samples
 from hrnet_keras.tasks.detection.parts.selecting import rows
 from hrnet_keras.tasks.detection.parts.truths import Truths
@@ -23,11 +25,13 @@ class Regions(NamedTuple):
         boxes: float32 `(batch, k, 4)`, xyxy in pixels of the input.
         truths: int32 `(batch, k)` as in `Assigned`: above 0 a truth's, 0 background.
         samples: which are positive, which negative.
+        added: bool `(batch, k)`: the truths' own boxes, which were put among the proposals.
     """
 
     boxes: Any
     truths: Any
     samples: Samples
+    added: Any
 
 
 def draw_regions(
@@ -43,18 +47,26 @@ def draw_regions(
     assigned = assigner.prepend_truths(assigned, truths.valid)
     proposals = proposing.prepend_truths(proposals, truths.boxes, truths.valid)
     samples = sampler(assigned.truths)
-    return Regions(rows(proposals.boxes, samples.indices), rows(assigned.truths, samples.indices), samples)
+    added = samples.indices < ops.shape(truths.valid)[1]
+    return Regions(rows(proposals.boxes, samples.indices), rows(assigned.truths, samples.indices), samples, added)
+
+
+def region_sampler(rules: Rules, seed: Any) -> Sampler:
+    """Chooses the regions that heads look at; arguments as of `Proposer.of`."""
+    return Sampler(None) if seed is None else Sampler(rules.num_regions, 0.25, seed)
 
 
 def learn_boxes(
-    logits: Any, deltas: Any, regions: Regions, truths: Truths, *, beta: float, v1: bool = False
-) -> BoxLosses:
+    logits: Any, deltas: Any, regions: Regions, truths: Truths, *, stds: tuple[float, ...] = ROI_STDS, beta: float,
+    v1: bool = False,
+) -> BoxLosses:  # fmt: skip
     """The box head's losses on regions.
 
     Args:
         logits, deltas: of all pictures' regions in one row, as `BoxHead` gives them.
         regions: of the batch.
         truths: of the batch.
+        stds: of the deltas.
         beta: of the smooth L1 of boxes.
         v1: as in `roi_losses`.
 
@@ -68,7 +80,7 @@ def learn_boxes(
         ops.reshape(logits, (batch, count, logits.shape[-1])), ops.reshape(deltas, (batch, count, deltas.shape[-1])),
         regions.boxes, assigner.of_truths(truths.boxes, regions.truths),
         assigner.of_truths(truths.labels, regions.truths), samples.positive, samples.negative,
-        num_samples=total, beta=beta, v1=v1,
+        num_samples=total, stds=stds, beta=beta, v1=v1,
     )  # fmt: skip
     return BoxLosses(per_example(losses.classes), per_example(losses.boxes))
 
@@ -76,7 +88,7 @@ def learn_boxes(
 def positive_regions(regions: Regions, most: int | None) -> Regions:
     """The first `most` regions of every picture, among which all positive ones are; `None`: all regions."""
     samples = Samples(*(values[:, :most] for values in regions.samples))
-    return Regions(regions.boxes[:, :most], regions.truths[:, :most], samples)
+    return Regions(regions.boxes[:, :most], regions.truths[:, :most], samples, regions.added[:, :most])
 
 
 def learn_masks(logits: Any, regions: Regions, truths: Truths, *, v1: bool = False) -> Any:
@@ -88,8 +100,13 @@ def learn_masks(logits: Any, regions: Regions, truths: Truths, *, v1: bool = Fal
         truths: of the batch, with masks.
         v1: targets are cut from whole pixels, and mask 0 is the background's.
 
+    Raises:
+        ValueError: truths without masks.
+
     Source: mmdet 3.3.0 `mask_heads/fcn_mask_head.py`, `loss_and_target`.
     """
+    if truths.masks is None:
+        raise ValueError("the targets have no 'masks', which this framework learns from: expected augment.masks: true")
     positive = regions.samples.positive
     batch, count = ops.shape(positive)
     size = logits.shape[1]

@@ -17,8 +17,9 @@ UNIT = 32.0  # pictures are padded to its multiples before a batch pads them to 
 
 
 def learn_anchors(
-    maps: list[Any], logits: list[Any], deltas: list[Any], truths: Truths, sampler: Sampler, *, beta: float, v1: bool
-) -> BoxLosses:
+    maps: list[Any], logits: list[Any], deltas: list[Any], truths: Truths, sampler: Sampler, *, beta: float,
+    inside: bool, v1: bool,
+) -> BoxLosses:  # fmt: skip
     """The RPN's losses.
 
     Args:
@@ -27,7 +28,8 @@ def learn_anchors(
         truths: of the batch.
         sampler: chooses the anchors that are looked at.
         beta: of the smooth L1 of boxes.
-        v1: anchors are rounded, widths are `x2 - x1 + 1`, and anchors that leave the picture are left out.
+        inside: whether anchors that leave the picture are left out.
+        v1: anchors are rounded, widths are `x2 - x1 + 1`.
 
     Returns:
         `BoxLosses` per example, see `parts.batch.per_example`.
@@ -36,7 +38,7 @@ def learn_anchors(
     """
     sizes = level_sizes(maps)
     anchors = ops.concatenate(pyramid_anchors(sizes, v1=v1), axis=0)
-    candidates = _candidates(sizes, anchors, truths.sizes, v1)
+    candidates = _candidates(sizes, anchors, truths.sizes, inside)
     assigned = assigner.assign(
         anchors[None], truths.boxes, truths.valid, assigner.RPN, candidates=candidates, plus_one=v1
     )
@@ -51,11 +53,11 @@ def learn_anchors(
     return BoxLosses(per_example(losses.classes), per_example(losses.boxes))
 
 
-def _candidates(sizes: list[tuple[Any, Any]], anchors: Any, pictures: Any, v1: bool) -> Any:
+def _candidates(sizes: list[tuple[Any, Any]], anchors: Any, pictures: Any, inside: bool) -> Any:
     """Anchors of the picture itself, bool `(batch, anchors)`."""
     padded = ops.ceil(pictures / UNIT) * UNIT
     cells = [cells_inside(size, stride, padded) for size, stride in zip(sizes, STRIDES, strict=True)]
     candidates = ops.concatenate(cells, axis=1)
-    if v1:
+    if inside:
         return ops.logical_and(candidates, anchors_inside(anchors, pictures))
     return candidates

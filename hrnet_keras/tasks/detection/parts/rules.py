@@ -14,8 +14,8 @@ class Rules:
     """The conventions of a two-stage detector.
 
     Attributes:
-        v1: mmdet 0.6 to 1.x: anchors are rounded, widths are `x2 - x1 + 1`, class 0 is the background (else the last),
-            and no anchor that leaves the picture is trained.
+        v1: mmdet 0.6 to 1.x: anchors are rounded, widths are `x2 - x1 + 1`, class 0 is the background (else the last).
+        anchors_inside: whether anchors that leave the picture are not trained.
         sampling: of RoIAlign.
         inference, training: which proposals stay.
         detection: which boxes become detections.
@@ -26,6 +26,7 @@ class Rules:
     """
 
     v1: bool = False
+    anchors_inside: bool = False
     sampling: RoiSampling = roi_samples.ALIGNED
     inference: ProposalRule = proposals.INFERENCE
     training: ProposalRule = proposals.TRAINING
@@ -44,8 +45,8 @@ class Rules:
 
 MMDET = Rules()
 V1 = Rules(
-    v1=True, sampling=roi_samples.V1, inference=proposals.V1, training=proposals.V1, detection=DetectionRule(v1=True),
-    regions=assigner.MASK_RCNN, rpn_beta=losses.RPN_BETA, roi_beta=losses.ROI_BETA,
+    v1=True, anchors_inside=True, sampling=roi_samples.V1, inference=proposals.V1, training=proposals.V1,
+    detection=DetectionRule(v1=True), regions=assigner.MASK_RCNN, rpn_beta=losses.RPN_BETA, roi_beta=losses.ROI_BETA,
 )  # fmt: skip
 BY_LINEAGE = {"mmlab": MMDET, "official": V1}
 
@@ -53,3 +54,25 @@ BY_LINEAGE = {"mmlab": MMDET, "official": V1}
 def with_masks(rules: Rules) -> Rules:
     """The rules of Mask R-CNN: every truth also gets the proposals that overlap it most."""
     return replace(rules, regions=assigner.MASK_RCNN)
+
+
+def of_cascades(rules: Rules) -> Rules:
+    """The rules of Cascade R-CNN: no anchor leaves the picture, boxes learn by smooth L1, more proposals are trained.
+
+    Source: `cascade_rcnn_r50_fpn` of mmdet 3.3.0; v1 has the same for all detectors.
+    """
+    if rules.v1:
+        return rules
+    return replace(
+        rules, anchors_inside=True, training=proposals.CASCADE_TRAINING, rpn_beta=losses.RPN_BETA,
+        roi_beta=losses.ROI_BETA,
+    )  # fmt: skip
+
+
+def of_hybrids(rules: Rules) -> Rules:
+    """The rules of HTC: a Cascade R-CNN whose truths also get the proposals that overlap them most, and rarer scores.
+
+    Source: `htc_r50_fpn` of mmdet 3.3.0; v1's score threshold is the same.
+    """
+    detection = replace(rules.detection, min_score=0.001)
+    return replace(with_masks(of_cascades(rules)), detection=detection)

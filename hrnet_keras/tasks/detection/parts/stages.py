@@ -104,18 +104,20 @@ class RoiFeatures(Stage):
     Args:
         size: bins along each axis.
         sampling: a `RoiSampling`, or the dict of one.
+        strides: of the maps.
 
-    Input: `maps` of strides 4 to 32 and `boxes` `(batch, n, 4)`.
+    Input: `maps` and `boxes` `(batch, n, 4)`.
     Output: `(batch * n, size, size, channels)`.
     """
 
-    def __init__(self, size, sampling, **kwargs):
+    def __init__(self, size, sampling, *, strides=STRIDES, **kwargs):
         super().__init__(**kwargs)
         self.size = size
+        self.strides = tuple(strides)
         self.sampling = sampling if isinstance(sampling, RoiSampling) else RoiSampling(**sampling)
 
     def call(self, maps, boxes):
-        features = roi_align(maps, boxes, size=self.size, strides=STRIDES, sampling=self.sampling)
+        features = roi_align(maps, boxes, size=self.size, strides=self.strides, sampling=self.sampling)
         return ops.reshape(features, (-1, self.size, self.size, maps[0].shape[-1]))
 
     def compute_output_spec(self, maps, boxes):
@@ -124,7 +126,8 @@ class RoiFeatures(Stage):
         return KerasTensor((rows, self.size, self.size, maps[0].shape[-1]), dtype=maps[0].dtype)
 
     def get_config(self):
-        return {**super().get_config(), "size": self.size, "sampling": asdict(self.sampling)}
+        config = {"size": self.size, "sampling": asdict(self.sampling), "strides": self.strides}
+        return {**super().get_config(), **config}
 
 
 @keras.saving.register_keras_serializable("hrnet_keras")

@@ -18,6 +18,7 @@ class Truths:
         valid: bool `(batch, m)`: no padding.
         sizes: float32 `(batch, 2)`, height and width of the pictures without their padding.
         masks: `(batch, m, height, width)`, 0 or 1, where they are learnt.
+        semantic: a class for every pixel, whole numbers `(batch, height, width)`, 255: none; where they are learnt.
     """
 
     boxes: Any
@@ -25,10 +26,11 @@ class Truths:
     valid: Any
     sizes: Any
     masks: Any = None
+    semantic: Any = None
 
     @classmethod
     def of(cls, targets: dict[str, Any], sizes: Any, *, v1: bool = False) -> "Truths":
-        """Those of a training stream's targets (`boxes`, `labels` and perhaps `masks`).
+        """Those of a training stream's targets (`boxes`, `labels` and perhaps `masks` and `semantic`).
 
         Args:
             targets: of the stream.
@@ -39,4 +41,5 @@ class Truths:
         labels = ops.cast(targets["labels"], "int32")
         if v1:
             boxes = boxes - ops.convert_to_tensor([0.0, 0.0, 1.0, 1.0])
-        return cls(boxes, labels, labels > PADDING, ops.cast(sizes, "float32"), targets.get("masks"))
+        maps = targets.get("masks"), targets.get("semantic")
+        return cls(boxes, labels, labels > PADDING, ops.cast(sizes, "float32"), *maps)

@@ -12,8 +12,11 @@ from hrnet_keras.backbone import trunk
 from hrnet_keras.representations import aggregate
 from hrnet_keras.tasks import HeadSpec
 from hrnet_keras.tasks.detection.frameworks import framework
+from hrnet_keras.tasks.detection.parts.sampler import Sampler
 from hrnet_keras.tasks.detection.parts.truths import Truths
 from tests.tasks.detection.parts.reference import network_golden, state_of
+
+MOST_POSITIVE = 32  # regions of a golden's picture that belong to truths
 
 
 def detector_of(name, meta):
@@ -31,7 +34,10 @@ def detector_of(name, meta):
     outputs = module.build(pyramid, sizes, 80, rules)
     model = keras.Model([images, sizes], outputs)
     proposals, _ = model.get_layer("proposals").output  # boxes, valid
-    return model, keras.Model([images, sizes], {"pyramid": pyramid, "proposals": proposals, **outputs}), rules
+    outputs = {"pyramid": pyramid, "proposals": proposals, **outputs}
+    if name == "htc":
+        outputs["last_masks"] = model.get_layer("mask_probabilities.2").output
+    return model, keras.Model([images, sizes], outputs), rules
 
 
 def filled(name, case, weights_rule):
@@ -73,15 +79,20 @@ def losses_of(name, model, rules, arrays, picture, size, pyramid):
         bits = np.unpackbits(arrays["gt_masks_bits"], axis=1)[:, : shape[0] * shape[1]]
         targets["masks"] = bits.reshape(1, -1, *shape)
     targets = {word: keras.ops.convert_to_tensor(value) for word, value in targets.items()}
+    if "gt_semantic" in arrays:
+        targets["semantic"] = keras.ops.convert_to_tensor(arrays["gt_semantic"][None])
     training = replace(rules, training=rules.inference)  # the golden's proposals
-    learner = framework(name).Learner.of(model, training, None)
+    module = framework(name)
+    learner = module.Learner.of(model, training, None)
+    if name == "htc":  # all are kept as well, but no mask of what is none is computed
+        few = Sampler(1024, MOST_POSITIVE / 1024, keras.random.SeedGenerator(0))
+        learner = replace(learner, cascade=replace(learner.cascade, sampler=few))
     levels = [keras.ops.convert_to_tensor(level) for level in pyramid]
     losses = learner(levels, Truths.of(targets, keras.ops.convert_to_tensor(size)))
-    found = {word: float(keras.ops.convert_to_numpy(value).sum()) for word, value in losses.items()}
-    expected = {
-        "loss_rpn_cls": arrays["loss_rpn_cls"].sum(), "loss_rpn_bbox": arrays["loss_rpn_bbox"].sum(),
-        "loss_cls": arrays["roi_loss/loss_cls"], "loss_bbox": arrays["roi_loss/loss_bbox"],
-    }  # fmt: skip
-    if name == "mask_rcnn":
-        expected["loss_mask"] = arrays["roi_loss/loss_mask"]
+    found = {
+        word: float(keras.ops.convert_to_numpy(value).sum()) * module.LOSSES[word] for word, value in losses.items()
+    }
+    expected = {word: arrays[word].sum() for word in ("loss_rpn_cls", "loss_rpn_bbox")}  # of all levels
+    of_regions = (word.removeprefix("roi_loss/") for word in arrays if word.startswith("roi_loss/"))
+    expected |= {word: arrays[f"roi_loss/{word}"] for word in of_regions if "loss" in word}  # the rest is accuracy
     return found, {word: float(value) for word, value in expected.items()}

@@ -7,7 +7,16 @@ import pytest
 from hrnet_keras.tasks.detection.parts.paste import paste_each
 from tests.tasks.detection.frameworks.goldens import filled, losses_of, masks_of, matched
 
-CASES = {"faster_rcnn": "det_faster_rcnn_w18_128x192", "mask_rcnn": "det_mask_rcnn_w18_128x160"}
+CASES = {
+    "faster_rcnn": "det_faster_rcnn_w18_128x192",
+    "mask_rcnn": "det_mask_rcnn_w18_128x160",
+    "cascade_rcnn": "det_cascade_rcnn_w18_128x192",
+    "htc": "det_htc_w18_128x192",
+}
+
+
+# Of HTC: the mean of three heads (mmdet 1 and 2) and the last of them (mmdet 3).
+MASKS = [("masks", "det_masks_mean3_bits"), ("last_masks", "det_masks_bits"), ("masks", "det_masks_bits")]
 
 
 @pytest.fixture(scope="module", params=CASES)
@@ -46,15 +55,25 @@ def test_detections_one_by_one(golden, answered):
     assert (np.diff(scores) <= 0).all()
 
 
-def test_masks_one_by_one(golden, answered):
-    name, _, _, _, meta, arrays, _, _ = golden
-    if name != "mask_rcnn":
-        pytest.skip("a framework without masks")
+@pytest.mark.parametrize(("masks", "word"), MASKS)
+def test_masks_one_by_one(golden, answered, masks, word):
+    _, _, _, _, meta, arrays, _, _ = golden
+    of_htc = "det_masks_mean3_bits" in arrays
+    if word not in arrays or masks not in answered or (of_htc and (masks, word) == MASKS[2]):
+        pytest.skip("a framework without such masks")
     scale = np.array(meta["img_meta"]["scale_factor_wh"] * 2, np.float32)
-    expected = masks_of(meta, arrays)
-    masks = np.array(list(paste_each(answered["masks"][0], answered["boxes"][0] / scale, expected.shape[1:])))
+    expected = masks_of(meta, arrays, word)
+    drawn = np.array(list(paste_each(answered[masks][0], answered["boxes"][0] / scale, expected.shape[1:])))
     _, _, match = matched(meta, arrays, answered)
-    assert (masks[match] == expected).mean() > 0.999
+    assert (drawn[match] == expected).mean() > 0.999
+
+
+def test_semantic_map(golden, answered):
+    name, _, _, _, _, arrays, _, _ = golden
+    if name != "htc":
+        pytest.skip("a framework without semantic maps")
+    expected = arrays["semantic_pred"].argmax(axis=1)
+    assert answered["semantic"].shape == expected.shape and (answered["semantic"] == expected).mean() > 0.99
 
 
 def test_losses_with_all_samples_kept(golden, answered):
