@@ -26,8 +26,8 @@ def mask_targets(masks: Any, boxes: Any, matches: Any, *, size: int = 28, plus_o
     Source: `BitmapMasks.crop_and_resize` and `mask_target_single` of mmdet 3.3.0; `mask_target` of mmdet 0.6.
     """
     batch, objects, height, width = ops.shape(masks)
-    count = boxes.shape[1]
-    if count == 0:
+    count = ops.shape(boxes)[1]
+    if boxes.shape[1] == 0:
         return ops.zeros((batch, 0, size, size), "float32")
     boxes = ops.reshape(ops.stop_gradient(ops.cast(boxes, "float32")), (-1, 4))
     matches = ops.cast(matches, "int32")

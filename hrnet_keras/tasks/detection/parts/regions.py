@@ -2,12 +2,14 @@
 
 from typing import Any, NamedTuple
 
+import keras
 from keras import ops
 
 from hrnet_keras.tasks.detection.parts import assigner, proposals as proposing
 from hrnet_keras.tasks.detection.parts.assigner import AssignRule
 from hrnet_keras.tasks.detection.parts.batch import global_sum, per_example
 from hrnet_keras.tasks.detection.parts.coder import ROI_STDS
+from hrnet_keras.tasks.detection.parts.compiling import is_compiled
 from hrnet_keras.tasks.detection.parts.losses import BoxLosses, roi_losses
 from hrnet_keras.tasks.detection.parts.mask_loss import mask_loss
 from hrnet_keras.tasks.detection.parts.mask_targets import mask_targets
@@ -86,9 +88,27 @@ def learn_boxes(
 
 
 def positive_regions(regions: Regions, most: int | None) -> Regions:
-    """The first `most` regions of every picture, among which all positive ones are; `None`: all regions."""
-    samples = Samples(*(values[:, :most] for values in regions.samples))
-    return Regions(regions.boxes[:, :most], regions.truths[:, :most], samples, regions.added[:, :most])
+    """Regions of every picture among which all positive ones are.
+
+    Args:
+        regions: drawn by a `Sampler`.
+        most: how many of a picture's can be positive, which stand first then; `None`: any number, anywhere.
+
+    Returns:
+        As many columns as the picture with the most positive regions has (at least one); where all sizes must be known
+        beforehand, the first `most`.
+    """
+    if is_compiled():
+        return _columns(regions, lambda values: values[:, :most])
+    positive = ops.cast(regions.samples.positive, "int32")
+    count = ops.maximum(ops.max(ops.sum(positive, axis=1)), 1)
+    order = ops.argsort(1 - positive, axis=1)[:, :count]
+    return _columns(regions, lambda values: rows(values, order))
+
+
+def _columns(regions, choose):
+    """The regions whose columns are chosen from every `(batch, k, ...)`."""
+    return keras.tree.map_structure(choose, regions)
 
 
 def learn_masks(logits: Any, regions: Regions, truths: Truths, *, v1: bool = False) -> Any:

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from hrnet_keras.tasks.detection.parts.compiling import is_compiled
 from hrnet_keras.tasks.detection.parts.levels import roi_levels
 from hrnet_keras.tasks.detection.parts.roi_dense import align_dense
 from hrnet_keras.tasks.detection.parts.roi_samples import ALIGNED, RoiSampling, sampled_axis
@@ -63,13 +64,11 @@ def default_form() -> str:
     """The faster form here: `"windows"` where code runs on a processor, op by op; `"dense"` under XLA."""
     if keras.backend.backend() == "torch":
         return "windows" if keras.ops.convert_to_tensor(0.0).device.type == "cpu" else "dense"
-    if keras.backend.backend() != "tensorflow":
+    if is_compiled():
         return "dense"
     import tensorflow as tf
-    from tensorflow.python.ops import control_flow_util  # nothing public tells what jit_compile=True compiles
 
-    compiled = control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
-    return "dense" if compiled or tf.config.list_physical_devices("GPU") else "windows"
+    return "dense" if tf.config.list_physical_devices("GPU") else "windows"
 
 
 def _by_windows(maps, boxes, levels, strides, size, sampling):
