@@ -1,16 +1,21 @@
-"""Writes the table of docs/models.md: parameters and multiply-accumulates of every net, beside the published figures.
+"""Writes the tables of docs/models.md: parameters and multiply-accumulates of every net, beside the published figures.
 
-python docs/make_models.py
+python docs/make_models.py [models] [detectors]
 """
 
+import sys
 from pathlib import Path
+
+import keras
 
 from hrnet_keras.architecture import ARCHITECTURES
 from hrnet_keras.builders import hrnet
 from hrnet_keras.counting import count_macs, count_parameters
+from hrnet_keras.tasks.detection import frameworks
 
 PAGE = Path(__file__).parent / "models.md"
-START, END = "<!-- models -->", "<!-- /models -->"
+MODELS, DETECTORS = "models", "detectors"  # comments around the tables
+DETECTOR_WIDTHS = ("W18", "W32", "W40", "W48", "W18SmallV1", "W18SmallV2")
 HEADS = {
     "cls, 1000 classes": ("V2", "cls", {}, (224, 224)),
     "seg, 19 classes": ("V2", "seg", {}, (1024, 2048)),
@@ -43,7 +48,7 @@ def row(head, width):
 
 
 def table():
-    """The whole table."""
+    """The table of all nets but detectors."""
     lines = [
         "| net | head | input | parameters | published | GMACs of the reference graph | published | GMACs of ours |",
         "|---|---|---|---|---|---|---|---|",
@@ -51,7 +56,30 @@ def table():
     return "\n".join(lines + [row(head, width) for head in HEADS for width in ARCHITECTURES])
 
 
+def detector_row(name):
+    """One line of the table of detectors."""
+    counts = []
+    for width in DETECTOR_WIDTHS:
+        counts.append(f"{count_parameters(hrnet('V2p', width, 'det', framework=name)):,}")
+        keras.utils.clear_session()
+    return f"| `{name}` | {' | '.join(counts)} |"
+
+
+def detector_table():
+    """The parameters of every framework's detectors of 80 classes."""
+    lines = [f"| framework | {' | '.join(DETECTOR_WIDTHS)} |", "|---" * (len(DETECTOR_WIDTHS) + 1) + "|"]
+    return "\n".join(lines + [detector_row(name) for name in frameworks.MODULES])
+
+
+def replaced(text, name, content):
+    """The text with what stands between two comments replaced."""
+    start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+    before, after = text.split(start)[0], text.split(end)[1]
+    return f"{before}{start}\n{content}\n{end}{after}"
+
+
 if __name__ == "__main__":
-    text = PAGE.read_text()
-    before, after = text.split(START)[0], text.split(END)[1]
-    PAGE.write_text(f"{before}{START}\n{table()}\n{END}{after}")
+    wanted = sys.argv[1:] or [MODELS, DETECTORS]
+    for name, make in ((MODELS, table), (DETECTORS, detector_table)):
+        if name in wanted:
+            PAGE.write_text(replaced(PAGE.read_text(), name, make()))

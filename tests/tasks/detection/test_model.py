@@ -139,3 +139,23 @@ def test_wrong_combinations(options, message):
         hk.HRNetV2pW18(task="det", **options)
     with pytest.raises(ValueError, match="HRNetV1 has no task='det'"):
         hk.HRNetV1W18(task="det")
+
+
+def test_mixed_precision():
+    """Layers with weights compute in bfloat16; boxes, scores and losses stay float32, and it learns."""
+    images, targets = scene(masks=True)
+    keras.mixed_precision.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = tiny("mask_rcnn")
+        learner = learner_of(model)
+    finally:
+        keras.mixed_precision.set_dtype_policy("float32")
+    assert model.get_layer("roi_head.bbox_head.shared_fcs.0").compute_dtype == "bfloat16"
+    assert model.get_layer("fpn_convs.0").variable_dtype == "float32"
+    found = model(images)
+    assert {word: keras.backend.standardize_dtype(value.dtype) for word, value in found.items()} == {
+        "boxes": "float32", "scores": "float32", "labels": "int32", "valid": "int32", "masks": "float32",
+    }  # fmt: skip
+    learner.compile(keras.optimizers.SGD(1e-2), run_eagerly=True)
+    losses = [learner.train_on_batch(images, targets, return_dict=True)["loss"] for _ in range(3)]
+    assert losses[-1] < losses[0]
