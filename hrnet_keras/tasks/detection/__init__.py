@@ -1,7 +1,6 @@
 """Where is what in this picture? (`det`)"""
 
 from collections.abc import Collection, Sequence
-
 from dataclasses import replace
 
 from hrnet_keras.architecture import NEAREST, Pixels

@@ -10,7 +10,6 @@ from hrnet_keras.backbone import trunk
 from hrnet_keras.representations import aggregate
 from hrnet_keras.tasks import TASKS, HeadSpec
 from hrnet_keras.tasks.detection.frameworks import fcos
-from hrnet_keras.tasks.detection.parts.fcos_head import FCOSHead
 from hrnet_keras.tasks.detection.parts.truths import Truths
 from tests.tasks.detection.frameworks.goldens import matched, picture_of
 from tests.tasks.detection.parts.reference import network_golden, state_of
