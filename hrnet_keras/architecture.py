@@ -28,6 +28,23 @@ ARCHITECTURES["W18SmallV2"] = Architecture(18, modules=(1, 3, 2), blocks=2, bott
 
 
 @dataclass(frozen=True)
+class Pixels:
+    """What a net's first convolution is shown of a picture: `(pixel - mean) / std`.
+
+    Attributes:
+        mean, std: of red, green and blue, in 0..255.
+        bgr: whether blue comes first.
+    """
+
+    mean: tuple[float, float, float] = (0.485 * 255, 0.456 * 255, 0.406 * 255)
+    std: tuple[float, float, float] = (0.229 * 255, 0.224 * 255, 0.225 * 255)
+    bgr: bool = False
+
+
+IMAGENET = Pixels()  # every official net
+
+
+@dataclass(frozen=True)
 class Conventions:
     """What a published family of weights expects of the graph around the same tensors.
 
@@ -37,12 +54,18 @@ class Conventions:
         align_corners: whether bilinear resizing keeps the corner pixels in place, in exchanges, mixing and output.
         momentum: of the running statistics, in Keras's sense (1 - PyTorch's).
         mixing_bias: whether the 1x1 convolution that mixes the branches has a bias.
+        pixels: how pictures are normalised.
+        levels: of the pyramid of V2p; 0: the mixed map alone.
+        level_strides: of the convolution of every level; 2 halves all levels.
     """
 
     upsampling: str = "bilinear"
     align_corners: bool = False
     momentum: float = 0.9
     mixing_bias: bool = True
+    pixels: Pixels = IMAGENET
+    levels: int = PYRAMID_LEVELS
+    level_strides: int = 1
 
 
 NEAREST = Conventions(upsampling="nearest")

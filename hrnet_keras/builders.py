@@ -122,7 +122,7 @@ def hrnet(
             weights, task=task, representation=representation, width=width, lineage=lineage, head=variant,
             align_corners=align_corners, input_shape=input_shape,
         )  # fmt: skip
-    spec = _NetSpec.of(kind, representation, width, checkpoint).asked(
+    spec = _NetSpec.of(kind, representation, width, variant, checkpoint).asked(
         lineage=lineage, head=variant, align_corners=align_corners, include_preprocessing=include_preprocessing,
         output_stride=output_stride, count=asked_count,
     )  # fmt: skip
@@ -132,7 +132,7 @@ def hrnet(
     images = keras.Input(input_shape, name="image")
     normalize = Normalize(
         unit=_unit(conventions), normalized=not spec.include_preprocessing,
-        marks_padding=kind is not None and kind.marks_padding, name="normalize",
+        marks_padding=kind is not None and kind.marks_padding, pixels=conventions.pixels, name="normalize",
     )  # fmt: skip
     maps = trunk(normalize(images), ARCHITECTURES[width], conventions)
     head_spec = spec.of_head(conventions, reference_form)
@@ -173,13 +173,15 @@ class _NetSpec:
     brought: ModelInfo | None = None
 
     @classmethod
-    def of(cls, kind: Task | None, representation: str, width: str, checkpoint: Checkpoint | None) -> "_NetSpec":
-        """The defaults, with what a `Checkpoint` brings, where it is of the very net."""
+    def of(
+        cls, kind: Task | None, representation: str, width: str, variant: str | None, checkpoint: Checkpoint | None
+    ) -> "_NetSpec":
+        """The defaults of a variant of the head, with what a `Checkpoint` brings, where it is of the very net."""
         if kind is None:
             spec, task = cls(kind, representation, width), None
         else:
             spec = cls(
-                kind, representation, width, lineage=kind.default_lineage, head=kind.variants[0],
+                kind, representation, width, lineage=kind.default_lineage(variant), head=kind.variants[0],
                 count=kind.default_count,
             )  # fmt: skip
             task = kind.name

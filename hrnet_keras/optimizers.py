@@ -37,19 +37,24 @@ class TorchSGD(keras.optimizers.Optimizer):
         nesterov: steps along `g + decay * w + momentum * v`.
         decay: factor of the weights in the gradient.
         rate_factors: `{beginning of a layer's name: factor}`: its weights learn so many times as fast.
+        bias_rate: how many times as fast biases learn; offsets of norms are none.
+        bias_decay: how many times the decay is that of biases.
 
-    Source: documentation of `torch.optim.SGD`; the recipes of the official repositories use it throughout.
+    Source: documentation of `torch.optim.SGD`; biases: `bias_lr_mult` and `bias_decay_mult` of mmdet's configurations; the recipes of the official repositories use it throughout.
     """
 
     def __init__(
         self, learning_rate: Rate = 0.01, momentum: float = 0.9, nesterov: bool = False, decay: float = 0.0, *,
-        rate_factors: Mapping[str, float] | None = None, name: str = "torch_sgd", **kwargs: Any,
+        rate_factors: Mapping[str, float] | None = None, bias_rate: float = 1.0, bias_decay: float = 1.0,
+        name: str = "torch_sgd", **kwargs: Any,
     ):  # fmt: skip
         super().__init__(learning_rate=learning_rate, name=name, **kwargs)
         self.rate_factors = dict(rate_factors or {})
         self.momentum = momentum
         self.nesterov = nesterov
         self.decay = decay
+        self.bias_rate = bias_rate
+        self.bias_decay = bias_decay
 
     def build(self, variables: list[Any]) -> None:
         if self.built:
@@ -57,19 +62,24 @@ class TorchSGD(keras.optimizers.Optimizer):
         super().build(variables)
         self.buffers = [self.add_variable_from_reference(v, name="momentum") for v in variables]
         self._factors = [self._factor_of(v.path) for v in variables]
+        self._decays = [self._decay_of(v.path) for v in variables]
 
     def _factor_of(self, path: str) -> float:
+        own = self.bias_rate if path.endswith("/bias") else 1.0
         for name, factor in self.rate_factors.items():
             if path.startswith(name):
-                return factor
-        return 1.0
+                return factor * own
+        return own
+
+    def _decay_of(self, path: str) -> float:
+        return self.decay * (self.bias_decay if path.endswith("/bias") else 1.0)
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         place = self._get_variable_index(variable)
         rate = ops.cast(learning_rate, variable.dtype) * self._factors[place]
         with _after(gradient):
             # PyTorch adds the decay to the gradient, so momentum carries it, too.
-            gradient = ops.cast(gradient, variable.dtype) + self.decay * variable
+            gradient = ops.cast(gradient, variable.dtype) + self._decays[place] * variable
             buffer = self.buffers[place]
             # The learning rate is not in the buffer, unlike Keras's: a falling rate acts on past gradients at once.
             step = self.momentum * buffer + gradient
@@ -80,7 +90,7 @@ class TorchSGD(keras.optimizers.Optimizer):
 
     def get_config(self) -> dict[str, Any]:
         own: dict[str, Any] = {"momentum": self.momentum, "nesterov": self.nesterov, "decay": self.decay}
-        own["rate_factors"] = self.rate_factors
+        own |= {"rate_factors": self.rate_factors, "bias_rate": self.bias_rate, "bias_decay": self.bias_decay}
         return {**super().get_config(), **own}
 
 
@@ -175,12 +185,14 @@ class StepSchedule(keras.optimizers.schedules.LearningRateSchedule):
         factor: 0.1 in every official recipe.
         warmup_steps: steps over which the rate first rises linearly (mmpose's and mmdet's recipes: 500).
         warmup_start: part of the rate that it rises from.
+        warmup: `"linear"`, or `"constant"`: that part of the rate holds until the last of these steps.
     """
 
     def __init__(
         self, base: float, milestones: Sequence[int], factor: float = 0.1, warmup_steps: int = 0,
-        warmup_start: float = 0.001,
+        warmup_start: float = 0.001, warmup: str = "linear",
     ):  # fmt: skip
+        self.warmup = warmup
         self.warmup_start = warmup_start
         self.base = base
         self.milestones = tuple(milestones)
@@ -194,11 +206,14 @@ class StepSchedule(keras.optimizers.schedules.LearningRateSchedule):
         if not self.warmup_steps:
             return rate
         risen = ops.minimum(step / max(self.warmup_steps - 1, 1), 1.0)
+        if self.warmup == "constant":
+            risen = ops.floor(risen)
         return rate * (self.warmup_start + (1 - self.warmup_start) * risen)
 
     def get_config(self) -> dict[str, Any]:
         config = {"base": self.base, "milestones": list(self.milestones), "factor": self.factor}
-        return {**config, "warmup_steps": self.warmup_steps, "warmup_start": self.warmup_start}
+        config |= {"warmup_steps": self.warmup_steps, "warmup_start": self.warmup_start}
+        return {**config, "warmup": self.warmup}
 
 
 def _correction(beta: float, step: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from keras.layers import AveragePooling2D, Concatenate, ReLU
 
-from hrnet_keras.architecture import PYRAMID_CHANNELS, PYRAMID_LEVELS
+from hrnet_keras.architecture import PYRAMID_CHANNELS
 from hrnet_keras.backbone import kaiming
 from hrnet_keras.layers import AggregationConv2D, BatchNormalization, Conv2D, Resize
 
@@ -30,12 +30,20 @@ def v2(maps, conventions, *, name, concatenated=None):
 
 
 def v2p(maps, conventions, *, concatenated=None):
-    """HRNetV2p: a pyramid of five maps of 256 channels, strides 4 to 64, pooled from the mixture of all four."""
+    """HRNetV2p: a pyramid of maps of 256 channels, pooled from the mixture of all four maps of the trunk.
+
+    Five levels of strides 4 to 64, but for nets whose conventions say otherwise.
+    """
     mixed = _aggregate(maps, PYRAMID_CHANNELS, "reduction_conv", conventions, use_bias=True, concatenated=concatenated)
+    if not conventions.levels:
+        return [mixed]
     levels = []
-    for i in range(PYRAMID_LEVELS):
+    for i in range(conventions.levels):
         x = AveragePooling2D(2**i, name=f"pool.{i}")(mixed) if i else mixed
-        levels.append(Conv2D(PYRAMID_CHANNELS, 3, kernel_initializer=kaiming(), name=f"fpn_convs.{i}")(x))
+        conv = Conv2D(
+            PYRAMID_CHANNELS, 3, strides=conventions.level_strides, kernel_initializer=kaiming(), name=f"fpn_convs.{i}"
+        )
+        levels.append(conv(x))
     return levels
 
 
@@ -44,7 +52,7 @@ def aggregate(maps, spec, *, name="last_layer"):
 
     Args:
         maps: the trunk's four.
-        spec: what says `representation`, `conventions` and `reference_form`: whether the maps are aggregated over their
+        spec: what says `representation`, `conventions` (of V2p: also which levels) and `reference_form`: whether the maps are aggregated over their
             concatenation, as the references do.
         name: as in `v2`.
     """

@@ -11,7 +11,7 @@ import numpy as np
 from hrnet_keras.architecture import ARCHITECTURES
 from hrnet_keras.checkpoints import zoo
 from hrnet_keras.checkpoints.lineages import NAMINGS, check_lineage_name, identify, is_trunk, naming_for, to_torch_name
-from hrnet_keras.checkpoints.model_weights import lineage_of, task_of, tensors_as_stored
+from hrnet_keras.checkpoints.model_weights import lineage_of, task_of, tensors_as_stored, variant_of
 from hrnet_keras.checkpoints.pickled import CheckpointError
 from hrnet_keras.checkpoints.states import State, choose, places_in, state_of
 from hrnet_keras.checkpoints.torch_file import read_state
@@ -101,10 +101,13 @@ class Checkpoint:
     @property
     def count(self) -> int | None:
         """Of the classes or heat maps of the last layer, `None` without one."""
-        for beginning in self.last_layers:
-            kernel = self.tensors.get(f"{beginning}weight")
+        if self.task not in TASKS:
+            return None
+        task = TASKS[self.task]
+        for layer in task.last_layers.get(self.variant, ()):
+            kernel = self.tensors.get(f"{to_torch_name(layer, self.naming)}.weight")
             if kernel is not None:
-                return int(kernel.shape[0]) - TASKS[self.task or ""].extra_outputs
+                return int(kernel.shape[0]) - task.extra_outputs(layer)
         return None
 
     @property
@@ -184,7 +187,9 @@ class Checkpoint:
         if self.task is None and self.naming in ("official", "mmdet"):  # a trunk alone, which all name so
             return replace(self, lineage=lineage, lineage_is_stated=True)
         if {lineage, self.lineage} <= _NAMED_ALIKE:
-            return replace(self, naming=naming_for(lineage, self.task), lineage=lineage, lineage_is_stated=True)
+            return replace(
+                self, naming=naming_for(lineage, self.task, self.variant), lineage=lineage, lineage_is_stated=True
+            )
         raise ValueError(
             f"{self.name}: names of {self.naming} (lineage {self.lineage!r}), lineage={lineage!r} was asked for"
         )
@@ -261,7 +266,7 @@ def _open_keras(path: str) -> Checkpoint:
         raise ValueError(f"{name}: {error}") from error
     info, task, lineage = find_info(model), task_of(model), lineage_of(model)
     return Checkpoint(
-        path, tensors, naming_for(lineage, task), task, lineage, info=info, lineage_is_stated=True, from_keras=True,
+        path, tensors, naming_for(lineage, task, variant_of(model)), task, lineage, info=info, lineage_is_stated=True, from_keras=True,
         align_corners=info is not None and info.align_corners,
     )  # fmt: skip
 

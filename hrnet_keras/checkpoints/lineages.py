@@ -84,10 +84,20 @@ def check_lineage_name(lineage: str) -> None:
         raise ValueError(f"lineage={lineage!r}: expected one of {', '.join(map(repr, LINEAGES))}")
 
 
-def naming_for(lineage: str, task: str | None) -> str:
-    """The key of `NAMINGS` under which a lineage writes a task's nets; `task` `None` for what has no head."""
+def naming_for(lineage: str, task: str | None, variant: str | None = None) -> str:
+    """The key of `NAMINGS` under which a lineage writes a task's nets.
+
+    Args:
+        lineage: a key of `LINEAGES`.
+        task: `None` for what has no head.
+        variant: of the head.
+    """
     own = TASKS[task].namings if task in TASKS else {}
-    return next(key for key, naming in (own | NAMINGS).items() if naming.lineage == lineage)
+    fitting = {key: naming for key, naming in (own | NAMINGS).items() if naming.lineage == lineage}
+    for key, naming in fitting.items():
+        if variant in naming.variants:
+            return key
+    return next(key for key, naming in fitting.items() if not naming.variants)
 
 
 def to_torch_name(layer_name: str, program: str) -> str:

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from hrnet_keras.checkpoints.checkpoint import Checkpoint, Source, open_checkpoint
-from hrnet_keras.checkpoints.lineages import COUNTER, check_lineage_name
+from hrnet_keras.checkpoints.lineages import COUNTER, NAMINGS, check_lineage_name
 from hrnet_keras.checkpoints.model_weights import (
     check_lineage,
     has_group_norms,
@@ -144,7 +144,11 @@ def _matched(model: keras.Model, checkpoint: Checkpoint) -> _Match:
     match = _Match({}, list(not_in_pytorch(model)), {})
     # Numbers that come from Keras have the scales in effect already.
     scales = "official" if checkpoint.from_keras else checkpoint.lineage
+    without_biases = NAMINGS[checkpoint.naming].without_biases
     for name, variable in torch_names(model, checkpoint.naming):
+        if name not in tensors and name.endswith(".bias") and name.startswith(without_biases):
+            match.values[name] = (variable, np.zeros(variable.shape, np.float32))
+            continue
         if name not in tensors or name in tensors.beside or name.startswith(checkpoint.left_out):
             match.missing.append(name)
             continue
@@ -163,7 +167,8 @@ def _report(checkpoint: Checkpoint, match: _Match) -> LoadReport:
     left = [name for name in tensors if not name.endswith(COUNTER) and not name.startswith(checkpoint.left_out)]
     unused = [name for name in left if name not in match.values]
     return LoadReport(
-        lineage=checkpoint.lineage, naming=checkpoint.naming, task=checkpoint.task, loaded=tuple(match.values),
+        lineage=checkpoint.lineage, naming=checkpoint.naming, task=checkpoint.task,
+        loaded=tuple(name for name in match.values if name in tensors),
         missing=(*match.missing, *match.misshapen), unused=tuple(unused), state=tensors.key, notes=checkpoint.notes,
     )  # fmt: skip
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from hrnet_keras.architecture import Conventions, bare_conventions
 from hrnet_keras.checkpoints.lineages import COUNTER, NAMINGS, naming_for, to_torch_name
-from hrnet_keras.layers import AggregationConv2D, GridDense
+from hrnet_keras.layers import AggregationConv2D, GridDense, GroupNorm, Scale
 from hrnet_keras.layers.model_info import find_info
 from hrnet_keras.layers.normalization import GroupNormalization
 from hrnet_keras.tasks import PYRAMID, TASKS
@@ -35,7 +35,7 @@ def tensors_of(model: keras.Model, lineage: str | None = None) -> dict[str, np.n
         raise ValueError(
             f"{model.name!r}: the weights of {len(strange)} layers have no place in PyTorch's nets: {kinds}"
         )
-    naming = naming_for(lineage, task_of(model))
+    naming = naming_for(lineage, task_of(model), variant_of(model))
     tensors = {name: to_torch_layout(variable, name, lineage) for name, variable in torch_names(model, naming)}
     if NAMINGS[naming].counters:
         for name in list(tensors):
@@ -53,14 +53,14 @@ def tensors_as_stored(model: keras.Model) -> dict[str, np.ndarray]:
     for layer in model.layers:
         if layer.weights and not pytorch_weights(layer) and not is_group_norm(layer):
             raise ValueError(f"layer {layer.name!r} ({type(layer).__name__}) is none of this package")
-    naming = naming_for(lineage_of(model), task_of(model))
+    naming = naming_for(lineage_of(model), task_of(model), variant_of(model))
     return {name: to_torch_layout(variable, name, "official") for name, variable in torch_names(model, naming)}
 
 
 def torch_names(model: keras.Model, naming: str) -> list[tuple[str, keras.Variable]]:
     """Lists `(PyTorch name, Keras variable)` of every weight of a model, under a key of `NAMINGS`.
 
-    Group norms are called as batch norms are; no published net has them.
+    Group norms that stand in for batch norms are called as these are.
     """
     names = []
     for layer in model.layers:
@@ -84,6 +84,10 @@ def pytorch_weights(layer: keras.Layer) -> dict[str, keras.Variable]:
             "weight": layer.gamma, "bias": layer.beta,
             "running_mean": layer.moving_mean, "running_var": layer.moving_variance,
         }  # fmt: skip
+    elif isinstance(layer, GroupNorm):
+        weights = {"weight": layer.gamma, "bias": layer.beta}
+    elif isinstance(layer, Scale):
+        weights = {"scale": layer.scale}
     elif isinstance(layer, _WITH_KERNELS):
         weights = {"weight": layer.kernel}
         if layer.bias is not None:
@@ -96,12 +100,12 @@ def pytorch_weights(layer: keras.Layer) -> dict[str, keras.Variable]:
 
 
 def is_group_norm(layer: keras.Layer) -> bool:
-    """Whether a layer normalises by groups of channels."""
+    """Whether a layer normalises by groups of channels in the place of a batch norm."""
     return isinstance(layer, (GroupNormalization, keras.layers.GroupNormalization))
 
 
 def has_group_norms(model: keras.Model) -> bool:
-    """Whether a model normalises by groups."""
+    """Whether a model normalises by groups where published ones have batch norms."""
     return any(is_group_norm(layer) for layer in model.layers)
 
 
@@ -111,6 +115,12 @@ def task_of(model: keras.Model) -> str | None:
     if info is not None:
         return info.task
     return PYRAMID if _has_layer(model, "reduction_conv") else None
+
+
+def variant_of(model: keras.Model) -> str | None:
+    """The variant of a model's head; of feature maps `None`."""
+    info = find_info(model)
+    return None if info is None else info.head
 
 
 def lineage_of(model: keras.Model) -> str:
@@ -206,7 +216,7 @@ def to_torch_layout(variable: keras.Variable, name: str, lineage: str) -> np.nda
         value = value.T
     elif lineage == "official_torch04" and name.endswith(".weight"):
         value = _before_epsilon(value, name)
-    return np.ascontiguousarray(value)
+    return np.require(value, requirements="C")  # ascontiguousarray makes a row of a single number
 
 
 def _before_epsilon(gamma: np.ndarray, name: str) -> np.ndarray:

@@ -3,9 +3,10 @@
 from hrnet_keras.layers.convolution import AggregationConv2D, Conv2D, Conv2DTranspose
 from hrnet_keras.layers.dense import Dense, GridDense
 from hrnet_keras.layers.model_info import ModelInfo, ModelInfoLayer
-from hrnet_keras.layers.normalization import BatchNormalization
+from hrnet_keras.layers.normalization import BatchNormalization, GroupNorm
 from hrnet_keras.layers.normalize import Normalize
 from hrnet_keras.layers.resizing import Resize, UpSampling
+from hrnet_keras.layers.scaling import Scale
 
 __all__ = [
     "AggregationConv2D",
@@ -14,9 +15,11 @@ __all__ = [
     "Conv2DTranspose",
     "Dense",
     "GridDense",
+    "GroupNorm",
     "ModelInfo",
     "ModelInfoLayer",
     "Normalize",
     "Resize",
+    "Scale",
     "UpSampling",
 ]

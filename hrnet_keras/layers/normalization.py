@@ -91,6 +91,50 @@ class GroupNormalization(DottedName, keras.layers.GroupNormalization):
         super().build(input_shape)
 
 
+@keras.saving.register_keras_serializable("hrnet_keras")
+class GroupNorm(DottedName, keras.layers.Layer):
+    """The group normalisation that belongs to published nets; `GroupNormalization` stands in for batch norms.
+
+    Args:
+        groups: of channels; every picture's are normalised by themselves.
+        epsilon: added to the variance.
+
+    Input and output: `(batch, height, width, channels)`.
+
+    Source: `torch.nn.GroupNorm`; Wu and He, arXiv:1803.08494.
+    """
+
+    def __init__(self, *, groups=32, epsilon=1e-5, **kwargs):
+        super().__init__(**kwargs)
+        self.groups = groups
+        self.epsilon = epsilon
+
+    def build(self, input_shape):
+        shape = (input_shape[-1],)
+        self.gamma = self.add_weight(shape=shape, initializer="ones", name="gamma")
+        self.beta = self.add_weight(shape=shape, initializer="zeros", name="beta")
+
+    def call(self, inputs):
+        # Of every channel first, which copies nothing; a group's are made of its channels'.
+        means, variances = ops.moments(ops.cast(inputs, "float32"), axes=(1, 2))
+        of_channels = (-1, self.groups, inputs.shape[-1] // self.groups)
+        means = ops.reshape(means, of_channels)
+        variances = ops.reshape(variances, of_channels)
+        mean = ops.mean(means, axis=-1, keepdims=True)
+        variance = ops.mean(variances + ops.square(means - mean), axis=-1, keepdims=True)
+        scale = ops.rsqrt(variance + self.epsilon) * ops.reshape(ops.cast(self.gamma, "float32"), of_channels)
+        offset = ops.reshape(ops.cast(self.beta, "float32"), of_channels) - mean * scale
+        of_pictures = (-1, 1, 1, inputs.shape[-1])
+        scale = ops.cast(ops.reshape(scale, of_pictures), inputs.dtype)
+        return inputs * scale + ops.cast(ops.reshape(offset, of_pictures), inputs.dtype)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "groups": self.groups, "epsilon": self.epsilon}
+
+
 def convert_to_group_norm(model: keras.Model) -> keras.Model:
     """The model with a `GroupNormalization` in the place of every batch norm, all other weights kept.
 

@@ -1,19 +1,22 @@
 """The first layer of a model: pictures in, normalised pictures out, of a size that the network can take."""
 
+from dataclasses import asdict
+
 import keras
 from keras import ops
 
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, on 0..1 RGB; every official net uses them
+from hrnet_keras.architecture import IMAGENET, Pixels
 
 
 @keras.saving.register_keras_serializable("hrnet_keras")
 class Normalize(keras.layers.Layer):
-    """Normalises RGB 0..255 as the official loaders do, and refuses sizes that the network cannot take.
+    """Normalises RGB 0..255 as the net's own loaders do, and refuses sizes that the network cannot take.
 
     Args:
         unit: height and width must be multiples of it.
         normalized: the pictures are already normalised; only their size is looked at.
         marks_padding: pixels below 0 are padding, and become what the mean colour becomes: 0.
+        pixels: a `Pixels`, or the dict of one: mean and deviation, and which colour comes first.
 
     Input and output: `(batch, height, width, 3)`; the output is float32 whatever the precision of the rest.
 
@@ -21,12 +24,13 @@ class Normalize(keras.layers.Layer):
         ValueError: at call, for a height or width that is no multiple of `unit`.
     """
 
-    def __init__(self, *, unit=1, normalized=False, marks_padding=False, **kwargs):
+    def __init__(self, *, unit=1, normalized=False, marks_padding=False, pixels=IMAGENET, **kwargs):
         kwargs.setdefault("dtype", "float32")
         super().__init__(**kwargs)
         self.unit = unit
         self.normalized = normalized
         self.marks_padding = marks_padding
+        self.pixels = pixels if isinstance(pixels, Pixels) else Pixels(**pixels)
 
     def call(self, inputs):
         for side, size in zip(("height", "width"), inputs.shape[1:3], strict=True):
@@ -34,11 +38,13 @@ class Normalize(keras.layers.Layer):
                 raise ValueError(f"picture of {side} {size}: this network takes multiples of {self.unit} alone")
         if self.normalized:
             return inputs
-        scale = [1 / (255 * std) for std in STD]
-        offset = [-mean / std for mean, std in zip(MEAN, STD, strict=True)]
+        scale = [1 / std for std in self.pixels.std]
+        offset = [-mean / std for mean, std in zip(self.pixels.mean, self.pixels.std, strict=True)]
         pixels = _affine_of_channels(inputs, scale, offset)
         if self.marks_padding:
-            return pixels * ops.cast(inputs >= 0, pixels.dtype)
+            pixels = pixels * ops.cast(inputs >= 0, pixels.dtype)
+        if self.pixels.bgr:
+            return ops.flip(pixels, axis=-1)
         return pixels
 
     def compute_output_shape(self, input_shape):
@@ -48,6 +54,8 @@ class Normalize(keras.layers.Layer):
         config = {**super().get_config(), "unit": self.unit, "normalized": self.normalized}
         if self.marks_padding:
             config["marks_padding"] = True
+        if self.pixels != IMAGENET:
+            config["pixels"] = asdict(self.pixels)
         return config
 
 

@@ -78,6 +78,8 @@ class OptimizerRecipe:
         nesterov: whether SGD looks ahead.
         weight_decay: on every weight.
         rate_factors: beginnings of layer names whose learning rate is so many times the others' (SGD).
+        bias_rate: how many times as fast biases learn (SGD); offsets of norms are none.
+        bias_decay: how many times the weight decay is that of biases (SGD).
         clip_norm: longest gradient, all weights' together; null: any.
     """
 
@@ -87,12 +89,14 @@ class OptimizerRecipe:
     nesterov: bool = False
     weight_decay: float = 0.0005
     rate_factors: dict[str, float] = field(default_factory=dict)
+    bias_rate: float = 1.0
+    bias_decay: float = 1.0
     clip_norm: float | None = None
 
     def check(self) -> None:
         """Raises `ValueError` where a number is out of its range."""
-        above_zero(learning_rate=self.learning_rate, clip_norm=self.clip_norm)
-        zero_or_more(weight_decay=self.weight_decay)
+        above_zero(learning_rate=self.learning_rate, clip_norm=self.clip_norm, bias_rate=self.bias_rate)
+        zero_or_more(weight_decay=self.weight_decay, bias_decay=self.bias_decay)
         if not 0 <= self.momentum < 1:
             raise ValueError(f"momentum: expected 0 up to 1, given {self.momentum}")
 
@@ -107,6 +111,7 @@ class ScheduleRecipe:
         warmup_epochs: over which the rate first rises.
         warmup_steps: the same in steps, instead.
         warmup_start: part of the rate that `steps` rises from.
+        warmup: whether the rate rises in a line over these steps or is constant until their end (`steps`).
     """
 
     name: Literal["poly", "steps", "constant"] = "poly"
@@ -114,6 +119,7 @@ class ScheduleRecipe:
     warmup_epochs: float = 0.0
     warmup_steps: int = 0
     warmup_start: float = 0.001
+    warmup: Literal["linear", "constant"] = "linear"
 
     def check(self) -> None:
         """Raises `ValueError` where a number is out of its range."""

@@ -39,6 +39,8 @@ class Naming:
 
     Attributes:
         lineage: whose conventions its nets follow.
+        variants: of the head that it alone names so; none: all others.
+        without_biases: beginnings of the names of layers whose biases its nets lack; ours are 0 then.
         trunk: what stands before the trunk's names.
         parts: our layer -> theirs, for what is not trunk and not named alike.
         marks: beginnings of names; a file with one of them is of this naming. Without any: the names are the official
@@ -53,6 +55,8 @@ class Naming:
     marks: tuple[str, ...] = ()
     counters: bool = True
     instead_of: str = ""
+    variants: tuple[str, ...] = ()
+    without_biases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,7 @@ class Task:
         variant_of: tells from the names of a checkpoint's tensors which variant of the head it has.
         namings: `{program: Naming}` of the programs that name its tensors otherwise than the official ones, or mean
             others by them.
-        extra_outputs: of the first of the last layers, beyond the count: the background of detectors.
+        extra_outputs: of a last layer (its name), beyond the count: the background of some detectors.
         columns: outputs of a last layer (its name) that belong to classes or points `places`, for a net of a lineage.
         one_order: whether the last layers of all lineages have their outputs in the same order.
         notes_of: what is to be said of the tensors of a checkpoint of a lineage: sentences.
@@ -137,7 +141,7 @@ class Task:
     variant_conventions: dict[str | None, dict[str, Conventions]] = field(default_factory=dict)
     variant_of: Callable[[Collection[str]], str | None] = lambda names: None
     namings: dict[str, Naming] = field(default_factory=dict)
-    extra_outputs: int = 0
+    extra_outputs: Callable[[str], int] = lambda layer: 0
     columns: Callable[[str, Sequence[int], str], list[int]] = lambda layer, places, lineage: list(places)
     one_order: bool = True
     notes_of: Callable[[Mapping[str, Any], str], Sequence[str]] = lambda tensors, lineage: ()
@@ -164,10 +168,9 @@ class Task:
         """The heads it can have, as `variant_word` of the builders takes them; `None` is the paper's."""
         return tuple(self.last_layers)
 
-    @property
-    def default_lineage(self) -> str:
-        """Whose nets are built where nobody says."""
-        return next(iter(self.conventions))
+    def default_lineage(self, variant: str | None = None) -> str:
+        """Whose nets of a variant of the head are built where nobody says; `None`: of the usual one."""
+        return next(iter(self.variant_conventions.get(variant, self.conventions)))
 
     @property
     def is_of_points(self) -> bool:
@@ -196,12 +199,16 @@ class Task:
         Raises:
             ValueError: the lineage has no such nets, or `align_corners` is given for a task without such nets.
         """
-        if lineage not in self.conventions:
-            known = ", ".join(map(repr, self.conventions))
-            raise ValueError(f"lineage={lineage!r} has no nets for task={self.name!r}: expected one of {known}")
+        of_variant = self.variant_conventions.get(variant, self.conventions)
+        if lineage not in of_variant:
+            known = ", ".join(map(repr, of_variant))
+            nets = f"task={self.name!r}"
+            if of_variant is not self.conventions:
+                nets += f", {self.variant_word}={variant!r}"
+            raise ValueError(f"lineage={lineage!r} has no nets for {nets}: expected one of {known}")
         if align_corners is not None and not self.may_align_corners:
             raise ValueError(f"align_corners={align_corners!r}: nets for task={self.name!r} have no such choice")
-        conventions = self.variant_conventions.get(variant, self.conventions)[lineage]
+        conventions = of_variant[lineage]
         if align_corners is None:
             return conventions
         # Nets with aligned corners come from the OCR branch, which has PyTorch's usual momentum.

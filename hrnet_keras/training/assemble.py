@@ -107,7 +107,9 @@ def schedule_of(recipe: Recipe, steps: int) -> keras.optimizers.schedules.Learni
     warmup = schedule.warmup_steps or round(schedule.warmup_epochs * steps)
     if schedule.name == "steps":
         milestones = [epoch * steps for epoch in schedule.milestones]
-        return StepSchedule(rate, milestones, warmup_steps=warmup, warmup_start=schedule.warmup_start)
+        return StepSchedule(
+            rate, milestones, warmup_steps=warmup, warmup_start=schedule.warmup_start, warmup=schedule.warmup
+        )
     power = {"poly": 0.9, "constant": 0.0}[schedule.name]
     return PolySchedule(rate, recipe.train.epochs * steps, power, warmup_steps=warmup)
 
@@ -123,6 +125,7 @@ def optimizer_of(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
         return TorchAdam(schedule, global_clipnorm=clip)
     return TorchSGD(
         schedule, options.momentum, options.nesterov, options.weight_decay, rate_factors=options.rate_factors,
+        bias_rate=options.bias_rate, bias_decay=options.bias_decay,
         global_clipnorm=clip,
     )  # fmt: skip
 

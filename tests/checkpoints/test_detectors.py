@@ -171,11 +171,8 @@ OTHER_HEADS = {
     "cascade": ("mmdet", ["neck.fpn_convs.0.conv.weight", "roi_head.bbox_head.0.fc_cls.weight"]),
     "htc": ("mmdet", ["neck.fpn_convs.0.conv.weight", "roi_head.bbox_head.0.fc_cls.weight",
                       "roi_head.semantic_head.conv_embedding.conv.weight"]),
-    "fcos": ("mmdet", ["neck.fpn_convs.0.conv.weight", "bbox_head.conv_cls.weight"]),
-    "v1 fcos": ("mmdet 1", ["neck.fpn_convs.0.conv.weight", "bbox_head.fcos_cls.weight"]),
     "maskrcnn-benchmark": ("official maskrcnn-benchmark", ["backbone.neck.fpn_conv.0.weight", "rpn.head.conv.weight",
                                                            "roi_heads.box.predictor.cls_score.weight"]),
-    "HRNet-FCOS": ("official FCOS", ["backbone.fpn.fpn_conv.0.weight", "rpn.head.cls_logits.weight"]),
 }  # fmt: skip
 
 
@@ -246,6 +243,8 @@ def test_what_the_list_says_that_coco_means():
     for kind in ("cascade_rcnn", "cascade_mask_rcnn"):
         two_stage |= {f"{kind}_hrnetv2p_{width}_20e_coco" for width in ("w18", "w32", "w40")}
         v1.add(f"v1_{kind}_hrnetv2p_w48_20e")
+    two_stage |= {f"fcos_hrnetv2p_{width}_gn-head_mstrain_640-800_4x4_2x_coco" for width in ("w18", "w32", "w40")}
+    v1.add("v1_fcos_hrnetv2p_w48_mstrain_2x")
     pyramids = {name for name in meant if "htc" in name}  # with task=None, too
     assert meant == two_stage | v1 | pyramids and len(pyramids) == 4
 

@@ -1,8 +1,9 @@
 """Where is what in this picture? (`det`)"""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
-from hrnet_keras.architecture import NEAREST
+from hrnet_keras.architecture import NEAREST, Pixels
 from hrnet_keras.tasks.detection.namings import NAMINGS, notes_of
 from hrnet_keras.tasks.detection.recipe import Augment, Loss
 from hrnet_keras.tasks.task import DemoConfig, Task
@@ -11,10 +12,20 @@ _BOX_HEAD = ("roi_head.bbox_head.fc_cls", "roi_head.bbox_head.fc_reg")
 _STAGES = range(3)  # of cascades, whose deltas are of all classes together
 _BOX_HEADS = tuple(f"roi_head.bbox_head.{k}.fc_cls" for k in _STAGES)
 _MASK_HEADS = tuple(f"roi_head.mask_head.{k}.conv_logits" for k in _STAGES)
+# mmdet's FCOS are shown blue first, each colour by its own statistics; others the colours of Caffe's nets.
+_BLUE_FIRST = Pixels(bgr=True)
+_CAFFE = Pixels(mean=(122.7717, 115.9465, 102.9801), std=(1.0, 1.0, 1.0), bgr=True)
+_FCOS = replace(NEAREST, level_strides=2)
+_FCOS_6L = replace(NEAREST, levels=6)
+_POINT_HEAD = ("bbox_head.conv_cls",)
 
 
 def _variant_of(names: Collection[str]) -> str | None:
     """The framework whose heads these are; `None` for a pyramid alone, or one that this version does not have."""
+    if any(
+        name.endswith((".fcos_cls.weight", "bbox_head.conv_cls.weight", ".head.centerness.weight")) for name in names
+    ):
+        return "fcos_6l" if any(name.endswith(".scales.5.scale") for name in names) else "fcos"
     own = {name.removeprefix("roi_head.") for name in names}
     beginnings = {name.split(".")[0] for name in own}
     has_masks = "mask_head" in beginnings
@@ -37,6 +48,8 @@ def _cascade_of(has_masks: bool, has_semantics: bool, has_links: bool) -> str | 
 
 def _columns(layer: str, places: Sequence[int], lineage: str) -> list[int]:
     """Outputs of a last layer that belong to classes; the background keeps its place."""
+    if layer in _POINT_HEAD:
+        return list(places)
     is_v1 = lineage == "official"  # class 0 is the background, else the last one
     if is_v1:
         places = [0, *(place + 1 for place in places)]
@@ -62,8 +75,15 @@ TASK = Task(
         "cascade_rcnn": _BOX_HEADS,
         "cascade_mask_rcnn": (*_BOX_HEADS, *_MASK_HEADS),
         "htc": (*_BOX_HEADS, *_MASK_HEADS),
+        "fcos": _POINT_HEAD,
+        "fcos_6l": _POINT_HEAD,
     },
-    extra_outputs=1,
+    variant_conventions={
+        # mmdet 2 and 3; official: HRNet-FCOS, and mmdet 1 but for its suppression.
+        "fcos": {"mmlab": replace(_FCOS, pixels=_BLUE_FIRST), "official": replace(_FCOS, pixels=_CAFFE)},
+        "fcos_6l": {"official": replace(_FCOS_6L, pixels=_CAFFE)},
+    },
+    extra_outputs=lambda layer: int(layer.endswith("fc_cls")),
     columns=_columns,
     one_order=False,
     notes_of=notes_of,
@@ -71,7 +91,7 @@ TASK = Task(
     marks=("neck.", "rpn_head.", "roi_head.", "bbox_head.", "backbone.neck.", "backbone.fpn.", "rpn.head."),
     augment=Augment,
     loss=Loss,
-    head_layers=("rpn_head.", "roi_head."),
+    head_layers=("rpn_head.", "roi_head.", "bbox_head."),
     variant_of=_variant_of,
     namings=NAMINGS,
     starts_from_any=True,

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from hrnet_keras.tasks.detection.files import write as write
+from hrnet_keras.tasks.detection.frameworks import framework
 from hrnet_keras.tasks.detection.parts.paste import paste_each
 from hrnet_keras.tasks.detection.resizing import Size, resize, resize_rule
 from hrnet_keras.tasks.processing import Arrays, PredictOptions, Request, Runtime
@@ -34,8 +35,7 @@ def processor(runtime: Runtime, options: PredictOptions) -> "DetectionProcessor"
     if any(runtime.input_size) and options.size is not None:
         raise ValueError(f"size={options.size!r}: the model sees all pictures at {runtime.input_size}")
     bounds = bounds_of(options.size if options.size is not None else info.input_size)
-    # The official lineage counts the last pixel as part of a box.
-    is_v1 = info.lineage == "official"
+    is_v1 = framework(info.head or "").rules_of(info.lineage).v1
     min_score = options.min_score
     if min_score is None:
         min_score = MIN_SCORE if options.data is None else 0.0

@@ -5,7 +5,6 @@ from typing import Any
 
 import keras
 
-from hrnet_keras.architecture import PYRAMID_LEVELS
 from hrnet_keras.datasets import DatasetInfo
 from hrnet_keras.layers.model_info import ModelInfo
 from hrnet_keras.tasks.detection.frameworks import framework
@@ -13,7 +12,6 @@ from hrnet_keras.tasks.detection.parts.truths import Truths
 from hrnet_keras.tasks.detection.recipe import Loss
 from hrnet_keras.tasks.objective import Objective
 
-_LEVELS = [f"fpn_convs.{i}" for i in range(PYRAMID_LEVELS)]
 _SIZES = "picture_sizes"
 
 
@@ -34,22 +32,29 @@ def objective(loss: Loss, model: ModelInfo, data: DatasetInfo | None) -> Objecti
     """
     del data
     module = framework(model.head or "")
-    rules = replace(module.rules_of(model.lineage), num_anchors=loss.anchors, num_regions=loss.regions)
-    layers = {name: name for name in (*_LEVELS, _SIZES)}
+    rules = module.rules_of(model.lineage).drawing(loss.anchors, loss.regions)
 
     def bound(net: keras.Model) -> Objective:
         seed = keras.random.SeedGenerator(loss.seed) if loss.sampling else None
         learner = module.Learner.of(net, rules, seed)
+        levels = pyramid_layers(net)
+        layers = {name: name for name in (*levels, _SIZES)}
 
         def losses(outputs: dict[str, Any], targets: dict[str, Any]) -> dict[str, Any]:
             truths = Truths.of(targets, outputs[_SIZES], v1=rules.v1)
-            return learner([outputs[name] for name in _LEVELS], truths)
+            return learner([outputs[name] for name in levels], truths)
 
         used = [*learner.layers, *([] if seed is None else [seed])]
-        return replace(unbound, losses=losses, bind=None, used=tuple(used))
+        return replace(unbound, losses=losses, layers=layers, bind=None, used=tuple(used))
 
-    unbound = Objective(_not_bound, dict(module.LOSSES), layers, needs_output=False, bind=bound)
+    unbound = Objective(_not_bound, dict(module.LOSSES), needs_output=False, bind=bound)
     return unbound
+
+
+def pyramid_layers(model: keras.Model) -> list[str]:
+    """Names of the layers of a detector that its heads stand on: the levels, or the mixed map where there are none."""
+    levels = [layer.name for layer in model.layers if layer.name.startswith("fpn_convs.")]
+    return levels or ["reduction_conv"]
 
 
 def _not_bound(outputs: Any, targets: Any) -> dict[str, Any]:

@@ -8,8 +8,7 @@ import numpy as np
 from hrnet_keras.tasks.task import Naming
 
 _V1_HEADS = ("bbox_head.shared_fcs", "bbox_head.fc_", "bbox_head.0.", "bbox_head.fcos_", "mask_head.")
-
-
+_TOWERS = ("bbox_head.cls_convs.", "bbox_head.reg_convs.")
 _BOX = ("shared_fcs.0", "shared_fcs.1", "fc_cls", "fc_reg")
 _MASK = (*(f"convs.{i}.conv" for i in range(4)), "upsample", "conv_logits", "conv_res.conv")
 _SEMANTIC = (
@@ -26,10 +25,29 @@ _HEADS = (
 
 def _parts(reduction: str, level: str, heads: str = "roi_head.") -> dict[str, str]:
     """Our layers -> theirs: the pyramid, and the heads where something else stands before them."""
-    parts = {f"fpn_convs.{i}": level.format(i) for i in range(5)}
+    parts = {f"fpn_convs.{i}": level.format(i) for i in range(6)}
     parts["reduction_conv"] = reduction
     if heads != "roi_head.":
         parts |= {f"roi_head.{part}": f"{heads}{part}" for part in _HEADS}
+    return parts
+
+
+def _points_of_mmdet_1() -> dict[str, str]:
+    return {f"bbox_head.conv_{part}": f"bbox_head.fcos_{part}" for part in ("cls", "reg", "centerness")}
+
+
+def _points_of_fcos() -> dict[str, str]:
+    """Our layers -> those of HRNet-FCOS, whose towers count convolution, norm and ReLU."""
+    parts = {
+        "bbox_head.conv_cls": "rpn.head.cls_logits",
+        "bbox_head.conv_reg": "rpn.head.bbox_pred",
+        "bbox_head.conv_centerness": "rpn.head.centerness",
+    }
+    parts |= {f"bbox_head.scales.{i}": f"rpn.head.scales.{i}" for i in range(6)}
+    for ours, theirs in zip(_TOWERS, ("cls_tower", "bbox_tower"), strict=True):
+        for i in range(4):
+            parts[f"{ours}{i}.conv"] = f"rpn.head.{theirs}.{3 * i}"
+            parts[f"{ours}{i}.gn"] = f"rpn.head.{theirs}.{3 * i + 1}"
     return parts
 
 
@@ -41,14 +59,16 @@ NAMINGS = {  # the first of a lineage is the one that is written
         "official", "backbone.", _parts("neck.reduction_conv.0", "neck.fpn_conv.{}", ""),
         ("neck.reduction_conv.0.", "neck.fpn_conv.")),
     "mmdet 1": Naming(
-        "official", "backbone.", _parts("neck.reduction_conv.conv", "neck.fpn_convs.{}.conv", ""),
-        _V1_HEADS, instead_of="mmdet"),
+        "official", "backbone.",
+        _parts("neck.reduction_conv.conv", "neck.fpn_convs.{}.conv", "") | _points_of_mmdet_1(),
+        _V1_HEADS, instead_of="mmdet", without_biases=_TOWERS),
     "official maskrcnn-benchmark": Naming(
         "official", "backbone.body.", _parts("backbone.neck.reduction_conv.0", "backbone.neck.fpn_conv.{}"),
         ("backbone.neck.",), counters=False),
     "official FCOS": Naming(
-        "official", "backbone.body.", _parts("backbone.fpn.reduction_conv.0", "backbone.fpn.fpn_conv.{}"),
-        ("backbone.fpn.",), counters=False),
+        "official", "backbone.body.",
+        _parts("backbone.fpn.reduction_conv.0", "backbone.fpn.fpn_conv.{}") | _points_of_fcos(),
+        ("backbone.fpn.",), counters=False, variants=("fcos", "fcos_6l")),
 }  # fmt: skip
 
 # Biases of the last layers that have entries per class, by mmdet's names, and how many entries a class has.

@@ -6,6 +6,7 @@ from typing import Any
 import tensorflow as tf
 
 from hrnet_keras.layers.model_info import ModelInfo
+from hrnet_keras.tasks.detection.frameworks import framework
 from hrnet_keras.tasks.detection.inference import LEAST, PADDING, UNIT, bounds_of
 from hrnet_keras.tasks.detection.parts.paste import paste_masks
 from hrnet_keras.tasks.processing import Signature
@@ -95,7 +96,7 @@ class _Net:
         shown = tf.pad(shown, margins, constant_values=PADDING)
         raw = self.model(tf.ensure_shape(shown, (*self.model.input_shape[1:3], 3))[None], training=False)
         found = {word: raw[word][0] for word in self.kinds(masks=masks)}
-        if self.info.lineage == "official":  # boxes end on their last pixel
+        if framework(self.info.head or "").rules_of(self.info.lineage).v1:  # boxes end on their last pixel
             is_found = tf.range(tf.shape(found["scores"])[0]) < found["valid"]
             found["boxes"] += tf.where(is_found[:, None], [[0.0, 0.0, 1.0, 1.0]], 0.0)
         scale = tf.cast(tf.cast(own, tf.float64) / tf.cast(size, tf.float64), tf.float32)

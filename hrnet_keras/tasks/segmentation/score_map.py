@@ -5,13 +5,13 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from hrnet_keras.architecture import IMAGENET
 from hrnet_keras.datasets.sides import mirror_order
-from hrnet_keras.layers.normalize import MEAN
 from hrnet_keras.layers.resizing import resize_bilinear
 from hrnet_keras.tasks.segmentation.protocol import Protocol
 
 HIGHEST = 80.0  # logits are cut here lest their exponential overflow; those of trained nets lie far below
-MEAN_COLOUR = tuple(round(255 * mean) for mean in MEAN)  # whole grey levels, as the official code pads a uint8 picture
+MEAN_COLOUR = tuple(round(mean) for mean in IMAGENET.mean)  # as the official code pads a uint8 picture
 
 
 def score_map(

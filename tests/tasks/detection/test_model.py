@@ -21,8 +21,10 @@ LOSSES = {
     "cascade_rcnn": OF_BOXES | OF_STAGES,
     "cascade_mask_rcnn": OF_BOXES | OF_STAGES | OF_MASKS,
     "htc": OF_BOXES | OF_STAGES | OF_MASKS | {"loss_semantic_seg"},
+    "fcos": {"loss_cls", "loss_bbox", "loss_centerness"},
 }
-TRACED = pytest.param("htc", marks=pytest.mark.slow)  # a minute of tracing; the others tell most of it
+# Up to a minute of tracing; the others tell most of it.
+TRACED = [pytest.param(name, marks=pytest.mark.slow) for name in ("htc", "fcos")]
 
 
 @pytest.mark.parametrize(("name", "lineage"), [("cascade_mask_rcnn", "official"), ("htc", "mmlab")])
@@ -40,6 +42,22 @@ def test_cascades_of_both_lineages_learn(name, lineage):
     assert len(heads) == {"cascade_mask_rcnn": 3 + 12 + 18, "htc": 3 + 12 + 20 + 11}[name] and not still
 
 
+@pytest.mark.parametrize(("name", "lineage"), [("fcos", "mmlab"), ("fcos_6l", "official")])
+def test_detectors_without_proposals_learn(name, lineage):
+    """A step, without tracing: all of the head gets its share of it."""
+    model = tiny(name, lineage=lineage)
+    learner = learner_of(model)
+    learner.compile(keras.optimizers.SGD(0.1), run_eagerly=True)
+    head = {v.path: np.array(v) for v in model.trainable_variables if v.path.startswith("bbox_head")}
+    logs = learner.train_on_batch(*scene(), return_dict=True)
+    assert set(logs) >= LOSSES[name.removesuffix("_6l")] and np.isfinite(list(logs.values())).all()
+    still = [v.path for v in model.trainable_variables if v.path in head and np.array_equal(head[v.path], v)]
+    levels = {"fcos": 5, "fcos_6l": 6}[name]
+    assert len(head) == 8 * (4 if lineage == "official" else 3) + 6 + levels
+    # No object is of the size that coarse levels are for, so their scales stay.
+    assert set(still) <= {f"bbox_head.scales.{i}/scale" for i in range(1, levels)}
+
+
 def test_what_is_learnt_from_has_to_be_there():
     for name, word in (("cascade_mask_rcnn", "masks"), ("htc", "semantic")):
         model = tiny(name)
@@ -49,10 +67,10 @@ def test_what_is_learnt_from_has_to_be_there():
             learner.train_on_batch(*scene(masks=word != "masks"))
 
 
-@pytest.mark.parametrize("name", ["mask_rcnn", TRACED])
+@pytest.mark.parametrize("name", ["mask_rcnn", *TRACED])
 def test_compile_and_fit(name, tmp_path):
     model = tiny(name)
-    images, targets = scene(masks=True, semantic=name == "htc")
+    images, targets = scene(masks="mask" in str(LOSSES[name]), semantic=name == "htc")
     with pytest.raises(ValueError, match="a detector brings its own losses"):
         model.compile("adam", loss="mse")
     model.compile(keras.optimizers.Adam(1e-3))
@@ -109,7 +127,7 @@ print("ALIKE", len(devices), one)
 """
 
 
-@pytest.mark.parametrize("name", ["mask_rcnn", TRACED])
+@pytest.mark.parametrize("name", ["mask_rcnn", *TRACED])
 def test_two_replicas_learn_what_one_does(name):
     command = [sys.executable, "-c", REPLICAS, name]
     done = subprocess.run(command, cwd=Path(__file__).parents[3], capture_output=True, text=True)

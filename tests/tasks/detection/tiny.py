@@ -16,6 +16,7 @@ from hrnet_keras.tasks.detection.recipe import Loss
 from hrnet_keras.tasks.objective import ObjectiveModel
 
 CHANNELS = 8
+STRIDES = (4, 8, 16, 32, 64)  # of the levels, where the framework names no others
 
 
 def tiny(framework="faster_rcnn", *, num_classes=2, lineage="mmlab", seed=0):
@@ -23,15 +24,17 @@ def tiny(framework="faster_rcnn", *, num_classes=2, lineage="mmlab", seed=0):
     keras.utils.set_random_seed(seed)
     images = keras.Input((None, None, 3), name="image")
     x = Normalize(unit=32, marks_padding=True, name="normalize")(images)
+    module = module_of(framework)
+    rules = module.rules_of(lineage)
+    strides = getattr(rules, "strides", STRIDES)
     levels = []
-    for i in range(6):
+    for i in range(strides[-1].bit_length() - 1):
         x = Conv2D(CHANNELS, 3, strides=2, name=f"conv{i}")(x)
         x = BatchNormalization(name=f"bn{i}")(keras.layers.ReLU()(x))
-        if i:
-            levels.append(Conv2D(CHANNELS, 3, name=f"fpn_convs.{i - 1}")(x))
+        if 2 ** (i + 1) in strides:
+            levels.append(Conv2D(CHANNELS, 3, name=f"fpn_convs.{len(levels)}")(x))
     sizes = PictureSizes(name="picture_sizes")(images)
-    module = module_of(framework)
-    outputs = module.build(levels, sizes, num_classes, module.rules_of(lineage))
+    outputs = module.build(levels, sizes, num_classes, rules)
     info = ModelInfo("det", "V2p", "W18", lineage, num_classes=num_classes, head=framework)
     return Detector(images, ModelInfoLayer(info, name="detections")(outputs))
 
@@ -59,11 +62,12 @@ def scene(masks=False, semantic=False):
 
 
 def learner_of(model, proposals=8):
-    """The model that is fitted; all samples among few proposals count, so that nothing is drawn."""
+    """The model that is fitted; all samples among few proposals, if any, count, so that nothing is drawn."""
     info = info_of(model)
     module = module_of(info.head)
-    rules = module.rules_of(info.lineage)
-    few = replace(rules, training=replace(rules.training, num_after=proposals))
+    few = module.rules_of(info.lineage)
+    if hasattr(few, "training"):
+        few = replace(few, training=replace(few.training, num_after=proposals))
     with mock.patch.object(module, "rules_of", lambda lineage: few):
         return ObjectiveModel.of(model, objective(Loss(sampling=False), info, None))
 

@@ -3,7 +3,7 @@
 | a file promises | |
 |---|---|
 | `build(pyramid, sizes, count, rules)` | the pyramid -> detections, for a functional model |
-| `rules_of(lineage)` | the conventions of a lineage's nets |
+| `rules_of(lineage)` | the conventions of a lineage's nets, with `v1` and `drawing` |
 | `LOSSES` | names of what is minimised, and their weights |
 | `Learner` | `Learner(model, rules, samplers)`, called with the pyramid and `Truths`: `{name: a value per example}` |
 """
@@ -17,6 +17,8 @@ MODULES = {
     "cascade_rcnn": "cascade_rcnn",
     "cascade_mask_rcnn": "cascade_mask_rcnn",
     "htc": "htc",
+    "fcos": "fcos",
+    "fcos_6l": "fcos_6l",
 }
 
 

@@ -164,10 +164,10 @@ def _walk(boxes, truths, valid, rule, allowed, plus_one):
             claimed = ops.where(is_claimed, truth + 1, claimed)
         return ops.where(is_nearer, overlap, largest), ops.where(is_nearer, truth + 1, nearest), claimed
 
-    return ops.fori_loop(ops.cast(0, "int32"), _last_valid(valid), step, (start, nobody, nobody))
+    return ops.fori_loop(ops.cast(0, "int32"), last_valid(valid), step, (start, nobody, nobody))
 
 
-def _last_valid(valid):
+def last_valid(valid):
     """How many truths have to be looked at: up to the last that is no padding in any picture."""
     places = ops.cast(ops.arange(1, ops.shape(valid)[1] + 1), "int32")
     return ops.max(ops.where(valid, places[None, :], 0), initial=0)

@@ -37,6 +37,10 @@ class Rules:
     num_anchors: int = 256
     num_regions: int = 512
 
+    def drawing(self, num_anchors: int, num_regions: int) -> "Rules":
+        """The same with other numbers of anchors and regions that the losses look at."""
+        return replace(self, num_anchors=num_anchors, num_regions=num_regions)
+
     @property
     def background(self) -> int:
         """Where the background stands among the class logits, as an index."""

@@ -8,7 +8,7 @@ import keras
 from keras import KerasTensor, ops
 
 from hrnet_keras.tasks.detection.parts.anchors import pyramid_anchors
-from hrnet_keras.tasks.detection.parts.detections import DetectionRule, detect
+from hrnet_keras.tasks.detection.parts.detections import DetectionRule, Detections, detect
 from hrnet_keras.tasks.detection.parts.mask_head import masks_of_classes
 from hrnet_keras.tasks.detection.parts.proposals import ProposalRule, propose
 from hrnet_keras.tasks.detection.parts.roi_align import roi_align
@@ -31,6 +31,24 @@ def picture_sizes(images: Any) -> Any:
 def level_sizes(maps: Sequence[Any]) -> list[tuple[Any, Any]]:
     """`(height, width)` of every map."""
     return [(ops.shape(x)[1], ops.shape(x)[2]) for x in maps]
+
+
+def named_detections(found: Detections) -> dict[str, Any]:
+    """`Detections` as a model answers them: `valid` int32 `(batch,)` says how many there are."""
+    return {
+        "boxes": found.boxes, "scores": found.scores, "labels": ops.where(found.valid, found.labels, 0),
+        "valid": ops.sum(ops.cast(found.valid, "int32"), axis=1),
+    }  # fmt: skip
+
+
+def detections_spec(batch: int | None, count: int) -> dict[str, KerasTensor]:
+    """What `named_detections` gives of `count` detections per picture."""
+    return {
+        "boxes": KerasTensor((batch, count, 4)),
+        "scores": KerasTensor((batch, count)),
+        "labels": KerasTensor((batch, count), dtype="int32"),
+        "valid": KerasTensor((batch,), dtype="int32"),
+    }
 
 
 class Stage(keras.layers.Layer):
@@ -154,20 +172,10 @@ class Detect(Stage):
             ops.reshape(deltas, (batch, count, deltas.shape[-1])),
             boxes, valid, sizes, self.rule,
         )  # fmt: skip
-        labels = ops.where(found.valid, found.labels, 0)
-        return {
-            "boxes": found.boxes, "scores": found.scores, "labels": labels,
-            "valid": ops.sum(ops.cast(found.valid, "int32"), axis=1),
-        }  # fmt: skip
+        return named_detections(found)
 
     def compute_output_spec(self, logits, deltas, boxes, valid, sizes):
-        batch, count = sizes.shape[0], self.rule.max_output
-        return {
-            "boxes": KerasTensor((batch, count, 4)),
-            "scores": KerasTensor((batch, count)),
-            "labels": KerasTensor((batch, count), dtype="int32"),
-            "valid": KerasTensor((batch,), dtype="int32"),
-        }
+        return detections_spec(sizes.shape[0], self.rule.max_output)
 
     def get_config(self):
         return {**super().get_config(), "rule": {**asdict(self.rule), "stds": tuple(self.rule.stds)}}

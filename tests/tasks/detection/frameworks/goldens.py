@@ -45,10 +45,14 @@ def filled(name, case, weights_rule):
     meta, arrays = network_golden(case)
     model, watched, rules = detector_of(name, meta)
     hk.load_torch_weights(model, state_of(meta, arrays, weights_rule))
-    generator = np.random.Generator(np.random.PCG64(zlib.crc32(case.encode())))
+    return model, watched, rules, meta, arrays, *picture_of(meta)
+
+
+def picture_of(meta):
+    """A golden's picture, and its size without padding."""
+    generator = np.random.Generator(np.random.PCG64(zlib.crc32(meta["case"].encode())))
     picture = generator.standard_normal(meta["input"]["shape"]).astype(np.float32).transpose(0, 2, 3, 1)
-    size = np.array([meta["img_meta"]["img_shape"]], np.float32)
-    return model, watched, rules, meta, arrays, picture, size
+    return picture, np.array([meta["img_meta"]["img_shape"]], np.float32)
 
 
 def masks_of(meta, arrays, word="det_masks_bits"):
