@@ -86,12 +86,11 @@ class FCOSHead:
     def of(cls, model: keras.Model, *, name: str = NAME) -> "FCOSHead":
         """The head that a model has."""
         own = {layer.name.removeprefix(f"{name}."): layer for layer in model.layers if layer.name.startswith(name)}
-        towers = [
-            [own[f"{tower}.{i}.{part}"] for i in range(DEPTH) for part in ("conv", "gn")]
-            for tower in ("cls_convs", "reg_convs")
-        ]
+        parts = [f"{i}.{part}" for i in range(DEPTH) for part in ("conv", "gn")]
+        class_tower = [own[f"cls_convs.{part}"] for part in parts]
+        box_tower = [own[f"reg_convs.{part}"] for part in parts]
         scales = [own[f"scales.{i}"] for i in range(len([word for word in own if word.startswith("scales.")]))]
-        return cls(*towers, own["conv_cls"], own["conv_reg"], own["conv_centerness"], scales)
+        return cls(class_tower, box_tower, own["conv_cls"], own["conv_reg"], own["conv_centerness"], scales)
 
     @property
     def layers(self) -> list[keras.Layer]:
