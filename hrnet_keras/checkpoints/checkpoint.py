@@ -265,8 +265,9 @@ def _open_keras(path: str) -> Checkpoint:
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from error
     info, task, lineage = find_info(model), task_of(model), lineage_of(model)
+    naming = naming_for(lineage, task, variant_of(model))
     return Checkpoint(
-        path, tensors, naming_for(lineage, task, variant_of(model)), task, lineage, info=info, lineage_is_stated=True, from_keras=True,
+        path, tensors, naming, task, lineage, info=info, lineage_is_stated=True, from_keras=True,
         align_corners=info is not None and info.align_corners,
     )  # fmt: skip
 
