@@ -21,6 +21,7 @@ OWN = ("camvid", "folder", "points", "raccoon", "toytown")
 PUBLISHED = [path for path in RECIPES if path.stem.split("_")[0] not in OWN]
 POINTS = [path for path in PUBLISHED if path.parent.name in ("landmark", "pose")]
 DETECTORS = [path for path in PUBLISHED if path.parent.name == "det"]
+OF_POINTS = [path for path in DETECTORS if "fcos" in path.stem or "centernet" in path.stem]  # detectors without regions
 SMALL = {"model.weights": None, "train.batch": 2, "train.epochs": 1}
 BASE_SIZE = {"augment.base_size": 96}  # where pictures are scaled
 FAST = "HRNetV2W18SmallV1"  # a step of W48 takes minutes to trace; the recipe's own net is only looked up
@@ -58,6 +59,8 @@ def small_pictures(recipe):
     augment = recipe.augment
     sizes = {"augment.scale": [side // 16 for side in augment.scale], "loss.anchors": 32, "loss.regions": 16}
     sizes["augment.scales"] = [[side // 16 for side in size] for size in augment.scales]
+    if augment.scale_range is not None:
+        sizes["augment.scale_range"] = [side // 16 for side in augment.scale_range]
     if augment.crop is not None:
         sizes["augment.crop"] = [side // 16 for side in augment.crop]
     return sizes
@@ -132,7 +135,7 @@ def test_its_first_step(path, tmp_path, tiny_detectors):
         assert bool(model.get_layer("bn1").moving_mean.numpy().any()) == moves
 
 
-@pytest.mark.parametrize("path", DETECTORS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [path for path in DETECTORS if path not in OF_POINTS], ids=lambda path: path.stem)
 def test_detectors_say_the_score_of_the_published_weights(path):
     """Where weights of the very training are listed; the schedule by the length in the name."""
     recipe, head = Recipe.load(path), path.read_text()
@@ -156,6 +159,31 @@ def test_detectors_say_the_score_of_the_published_weights(path):
         assert float(rate(step)) == pytest.approx(0.02 * expected, rel=1e-4)
     assert recipe.augment.masks == (framework not in ("faster_rcnn", "cascade_rcnn"))
     assert recipe.augment.semantic == (framework == "htc")
+
+
+@pytest.mark.parametrize("path", [path for path in OF_POINTS if "fcos" in path.stem], ids=lambda path: path.stem)
+def test_detectors_of_points_say_the_score_of_the_published_weights(path):
+    recipe, head = Recipe.load(path), path.read_text()
+    pattern = r"coco_(fcos(?:_6l)?)_hrnetv2p_(w\d\d)_(\dx)(_mmdet1|_official)?(_syncbn)?(_ms)?"
+    framework, width, length, whose, synchronized, sizes = re.fullmatch(pattern, path.stem).groups()
+    model, augment = recipe.model, recipe.augment
+    assert (model.framework, model.name.lower()) == (framework, f"hrnetv2p{width}")
+    assert model.lineage == ("official" if whose else "mmlab")
+    of_mmdet = f"fcos_hrnetv2p_{width}_gn-head{'_mstrain_640-800' if sizes else ''}_4x4_{length}_coco"
+    of_mmdet1 = f"v1_fcos_hrnetv2p_{width}{'_mstrain' if sizes else ''}_{length}"
+    name = {None: of_mmdet, "_mmdet1": of_mmdet1, "_official": ""}[whose]
+    if name:
+        assert f"Published: {zoo.named(name).score['AP']} AP." in head
+    assert bool(augment.scales) == bool(sizes and whose != "_official")
+    assert augment.scale_range == ((640, 800) if sizes and whose == "_official" else None)
+    assert recipe.train.batch_norm == ("batch" if synchronized else "running")
+    rate = assemble.schedule_of(recipe, 7330)  # batches of an epoch
+    starts_in_a_line = (whose, length) == (None, "2x")
+    first, late = (0.001, 0.001 + 0.999 * 400 / 499) if starts_in_a_line else (1 / 3, 1 / 3)
+    for step, expected in ((0, first), (400, late), (499, 1), (recipe.train.epochs * 7330 - 1, 0.01)):
+        assert float(rate(step)) == pytest.approx(0.01 * expected, rel=1e-4)
+    options = recipe.optimizer
+    assert (options.bias_rate, options.bias_decay, options.clip_norm) == (2, 0, None if whose else 35)
 
 
 @pytest.mark.parametrize("path", POINTS, ids=lambda path: path.stem)

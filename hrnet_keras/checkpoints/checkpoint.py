@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from hrnet_keras.after_keras import register_classes
 from hrnet_keras.architecture import ARCHITECTURES
 from hrnet_keras.checkpoints import zoo
 from hrnet_keras.checkpoints.lineages import NAMINGS, check_lineage_name, identify, is_trunk, naming_for, to_torch_name
@@ -282,6 +283,7 @@ def read_keras(path: str, name: str) -> keras.Model:
     Raises:
         CheckpointError: the file is damaged.
     """
+    register_classes()
     try:
         return keras.saving.load_model(path, compile=False)
     except Exception as error:  # Keras raises many kinds for a damaged file

@@ -18,6 +18,14 @@ _CAFFE = Pixels(mean=(122.7717, 115.9465, 102.9801), std=(1.0, 1.0, 1.0), bgr=Tr
 _FCOS = replace(NEAREST, level_strides=2)
 _FCOS_6L = replace(NEAREST, levels=6)
 _POINT_HEAD = ("bbox_head.conv_cls",)
+_TRIPLET_HEAD = tuple(f"bbox_head.{point}_heat.1" for point in ("tl", "br", "ct"))
+# CenterNet's own colours, and the mixed map alone.
+_CENTERNET = replace(
+    NEAREST, levels=0, pixels=Pixels(
+        mean=(0.47026115 * 255, 0.44719302 * 255, 0.40789654 * 255),
+        std=(0.27809835 * 255, 0.27408164 * 255, 0.28863828 * 255), bgr=True,
+    ),
+)  # fmt: skip
 
 
 def _variant_of(names: Collection[str]) -> str | None:
@@ -26,6 +34,8 @@ def _variant_of(names: Collection[str]) -> str | None:
         name.endswith((".fcos_cls.weight", "bbox_head.conv_cls.weight", ".head.centerness.weight")) for name in names
     ):
         return "fcos_6l" if any(name.endswith(".scales.5.scale") for name in names) else "fcos"
+    if f"{_TRIPLET_HEAD[0]}.weight" in names:
+        return "centernet"
     own = {name.removeprefix("roi_head.") for name in names}
     beginnings = {name.split(".")[0] for name in own}
     has_masks = "mask_head" in beginnings
@@ -48,7 +58,7 @@ def _cascade_of(has_masks: bool, has_semantics: bool, has_links: bool) -> str | 
 
 def _columns(layer: str, places: Sequence[int], lineage: str) -> list[int]:
     """Outputs of a last layer that belong to classes; the background keeps its place."""
-    if layer in _POINT_HEAD:
+    if layer in _POINT_HEAD + _TRIPLET_HEAD:
         return list(places)
     is_v1 = lineage == "official"  # class 0 is the background, else the last one
     if is_v1:
@@ -77,11 +87,13 @@ TASK = Task(
         "htc": (*_BOX_HEADS, *_MASK_HEADS),
         "fcos": _POINT_HEAD,
         "fcos_6l": _POINT_HEAD,
+        "centernet": _TRIPLET_HEAD,
     },
     variant_conventions={
         # mmdet 2 and 3; official: HRNet-FCOS, and mmdet 1 but for its suppression.
         "fcos": {"mmlab": replace(_FCOS, pixels=_BLUE_FIRST), "official": replace(_FCOS, pixels=_CAFFE)},
         "fcos_6l": {"official": replace(_FCOS_6L, pixels=_CAFFE)},
+        "centernet": {"official": _CENTERNET},  # of the paper: no nets are published
     },
     extra_outputs=lambda layer: int(layer.endswith("fc_cls")),
     columns=_columns,

@@ -34,15 +34,17 @@ def objective(loss: Loss, model: ModelInfo, data: DatasetInfo | None) -> Objecti
     module = framework(model.head or "")
     rules = module.rules_of(model.lineage).drawing(loss.anchors, loss.regions)
 
+    inputs_of = getattr(module, "inputs_of", pyramid_layers)
+
     def bound(net: keras.Model) -> Objective:
         seed = keras.random.SeedGenerator(loss.seed) if loss.sampling else None
         learner = module.Learner.of(net, rules, seed)
-        levels = pyramid_layers(net)
-        layers = {name: name for name in (*levels, _SIZES)}
+        inputs = inputs_of(net)
+        layers = {name: name for name in (*inputs, _SIZES)}
 
         def losses(outputs: dict[str, Any], targets: dict[str, Any]) -> dict[str, Any]:
             truths = Truths.of(targets, outputs[_SIZES], v1=rules.v1)
-            return learner([outputs[name] for name in levels], truths)
+            return learner([outputs[name] for name in inputs], truths)
 
         used = [*learner.layers, *([] if seed is None else [seed])]
         return replace(unbound, losses=losses, layers=layers, bind=None, used=tuple(used))
@@ -52,9 +54,8 @@ def objective(loss: Loss, model: ModelInfo, data: DatasetInfo | None) -> Objecti
 
 
 def pyramid_layers(model: keras.Model) -> list[str]:
-    """Names of the layers of a detector that its heads stand on: the levels, or the mixed map where there are none."""
-    levels = [layer.name for layer in model.layers if layer.name.startswith("fpn_convs.")]
-    return levels or ["reduction_conv"]
+    """Names of the layers that are the levels of a detector's pyramid, which its heads stand on."""
+    return [layer.name for layer in model.layers if layer.name.startswith("fpn_convs.")]
 
 
 def _not_bound(outputs: Any, targets: Any) -> dict[str, Any]:

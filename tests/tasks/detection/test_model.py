@@ -22,9 +22,11 @@ LOSSES = {
     "cascade_mask_rcnn": OF_BOXES | OF_STAGES | OF_MASKS,
     "htc": OF_BOXES | OF_STAGES | OF_MASKS | {"loss_semantic_seg"},
     "fcos": {"loss_cls", "loss_bbox", "loss_centerness"},
+    "fcos_6l": {"loss_cls", "loss_bbox", "loss_centerness"},
+    "centernet": {"loss_heat", "loss_pull", "loss_push", "loss_offset"},
 }
 # Up to a minute of tracing; the others tell most of it.
-TRACED = [pytest.param(name, marks=pytest.mark.slow) for name in ("htc", "fcos")]
+TRACED = [pytest.param(name, marks=pytest.mark.slow) for name in ("htc", "fcos", "centernet")]
 
 
 @pytest.mark.parametrize(("name", "lineage"), [("cascade_mask_rcnn", "official"), ("htc", "mmlab")])
@@ -42,7 +44,7 @@ def test_cascades_of_both_lineages_learn(name, lineage):
     assert len(heads) == {"cascade_mask_rcnn": 3 + 12 + 18, "htc": 3 + 12 + 20 + 11}[name] and not still
 
 
-@pytest.mark.parametrize(("name", "lineage"), [("fcos", "mmlab"), ("fcos_6l", "official")])
+@pytest.mark.parametrize(("name", "lineage"), [("fcos", "mmlab"), ("fcos_6l", "official"), ("centernet", "official")])
 def test_detectors_without_proposals_learn(name, lineage):
     """A step, without tracing: all of the head gets its share of it."""
     model = tiny(name, lineage=lineage)
@@ -50,10 +52,11 @@ def test_detectors_without_proposals_learn(name, lineage):
     learner.compile(keras.optimizers.SGD(0.1), run_eagerly=True)
     head = {v.path: np.array(v) for v in model.trainable_variables if v.path.startswith("bbox_head")}
     logs = learner.train_on_batch(*scene(), return_dict=True)
-    assert set(logs) >= LOSSES[name.removesuffix("_6l")] and np.isfinite(list(logs.values())).all()
+    assert set(logs) >= LOSSES[name] and np.isfinite(list(logs.values())).all()
     still = [v.path for v in model.trainable_variables if v.path in head and np.array_equal(head[v.path], v)]
-    levels = {"fcos": 5, "fcos_6l": 6}[name]
-    assert len(head) == 8 * (4 if lineage == "official" else 3) + 6 + levels
+    levels = {"fcos": 5, "fcos_6l": 6, "centernet": 0}[name]
+    if levels:
+        assert len(head) == 8 * (4 if lineage == "official" else 3) + 6 + levels
     # No object is of the size that coarse levels are for, so their scales stay.
     assert set(still) <= {f"bbox_head.scales.{i}/scale" for i in range(1, levels)}
 

@@ -8,7 +8,8 @@ import pytest
 
 from hrnet_keras import datasets
 from hrnet_keras.datasets import DataError
-from hrnet_keras.layers.normalize import MEAN, STD
+from hrnet_keras.layers import Normalize
+from hrnet_keras.tasks import TASKS
 from hrnet_keras.tasks.detection import pipeline
 from hrnet_keras.tasks.detection.augment import Sample, cropped, mirrored, sample
 from hrnet_keras.tasks.detection.recipe import Augment
@@ -54,8 +55,11 @@ def test_a_batch_becomes_what_mmdet_shows_its_nets(golden):
     ((images, targets),) = batches(Objects([picture]), batch=1, scale=(133, 80), flip=0)
     np.testing.assert_allclose(targets["boxes"][0], arrays["resized_boxes"], atol=1e-4)
     assert images.shape == expected.shape and images.dtype == np.float32
-    shown = np.where(images < 0, 0, (images / 255 - MEAN) / STD)
-    np.testing.assert_allclose(shown, expected, atol=1e-5)
+    np.testing.assert_allclose(Normalize(marks_padding=True)(images), expected, atol=1e-5)
+    pixels = TASKS["det"].conventions_of("mmlab", "fcos").pixels
+    blue_first = Normalize(marks_padding=True, pixels=pixels)(images)
+    expected = arrays["network_input_fcos_nchw"].transpose(0, 2, 3, 1)
+    np.testing.assert_allclose(blue_first, expected, atol=1e-5)
     assert (images[0, :80, :112] >= 0).all() and (images[0, 80:] == -1).all() and (images[0, :, 112:] == -1).all()
 
 

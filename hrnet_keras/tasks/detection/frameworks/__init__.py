@@ -5,6 +5,7 @@
 | `build(pyramid, sizes, count, rules)` | the pyramid -> detections, for a functional model |
 | `rules_of(lineage)` | the conventions of a lineage's nets, with `v1` and `drawing` |
 | `LOSSES` | names of what is minimised, and their weights |
+| `inputs_of(model)` | names of the layers whose outputs the `Learner` is called with, where it is not the pyramid's |
 | `Learner` | `Learner(model, rules, samplers)`, called with the pyramid and `Truths`: `{name: a value per example}` |
 """
 
@@ -19,6 +20,7 @@ MODULES = {
     "htc": "htc",
     "fcos": "fcos",
     "fcos_6l": "fcos_6l",
+    "centernet": "centernet",
 }
 
 
