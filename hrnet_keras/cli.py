@@ -251,6 +251,7 @@ def _export(words):
     parser.take("directory", metavar="FOLDER")
     parser.take("--version")
     parser.take("--format", default="saved_model")
+    parser.take("--compact", action="store_true")
     options = parser.parse_args(words)
     from hrnet_keras.exporting import export
 

@@ -64,7 +64,7 @@ def demo(task: str = DEFAULT_TASK, *, output: str = "runs/demo", saved_models: s
         raise ValueError(f"task={task!r}: there are demos of {', '.join(map(repr, DEMOS))}")
     config = DEMOS[task]
     folder = os.path.join(output, task)
-    recipe = replace(Recipe.load(config.recipe), output=folder)
+    recipe = _from_scratch_if_missing(replace(Recipe.load(config.recipe), output=folder))
     shutil.rmtree(folder, ignore_errors=True)
     print(f"1. learning to {config.goal}: {recipe.model.name}, {recipe.train.epochs} epochs")
     train(recipe, verbose=2)
@@ -88,6 +88,15 @@ def demo(task: str = DEFAULT_TASK, *, output: str = "runs/demo", saved_models: s
     instance = _instance(os.path.join(folder, "scene.png"), scene, config.prompts)
     print(SERVE.format(base=os.path.abspath(saved_models), name=name, instance=instance))
     return result
+
+
+def _from_scratch_if_missing(recipe):
+    """The recipe, without the weights to start from where their file is not here, as outside of the repository."""
+    weights = recipe.model.weights
+    if weights is None or os.path.exists(weights):
+        return recipe
+    print(f"0. {weights} is not here, which it would start from: it learns from scratch, and less")
+    return replace(recipe, model=replace(recipe.model, weights=None))
 
 
 def _instance(picture, example, prompts):

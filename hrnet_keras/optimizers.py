@@ -40,8 +40,8 @@ class TorchSGD(keras.optimizers.Optimizer):
         bias_rate: how many times as fast biases learn; offsets of norms are none.
         bias_decay: how many times the decay is that of biases.
 
-    Source: documentation of `torch.optim.SGD`; the recipes of the official repositories use it throughout. Biases:
-        `bias_lr_mult` and `bias_decay_mult` of mmdet's FCOS.
+    Source: documentation of `torch.optim.SGD`; biases: `bias_lr_mult` and `bias_decay_mult` of mmdet's
+        configurations; the recipes of the official repositories use it throughout.
     """
 
     def __init__(

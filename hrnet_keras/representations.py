@@ -52,8 +52,8 @@ def aggregate(maps, spec, *, name="last_layer"):
 
     Args:
         maps: the trunk's four.
-        spec: what says `representation`, `conventions` (of V2p: also which levels) and `reference_form`: whether the
-            maps are aggregated over their concatenation, as the references do.
+        spec: what says `representation`, `conventions` (of V2p: also which levels) and
+            `reference_form`: whether the maps are aggregated over their concatenation, as the references do.
         name: as in `v2`.
     """
     if spec.representation == "V1":

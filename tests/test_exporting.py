@@ -130,6 +130,22 @@ def test_the_model_of_the_clone_labels_streets(samples, signature):
     assert hits / pixels > 0.85
 
 
+def test_the_detector_of_the_clone_finds_raccoons(samples):
+    """The tracked SavedModel on pictures that its training kept out, beside their own boxes."""
+    root = Path(__file__).parent.parent / "saved_models" / "raccoon_faster_rcnn_hrnetv2p_w18_small_v1"
+    assert sum(file.stat().st_size for file in root.rglob("*") if file.is_file()) < 20e6
+    unseen = datasets.load("boxes", "val", samples / "raccoon", val_part=30).subset(range(0, 30, 4))
+    found = hk.predict(root, [unseen.image(i) for i in range(len(unseen))])
+    hits = 0
+    for i, one in enumerate(found):
+        truth = unseen.annotations(i)["boxes"]
+        low, high = np.maximum(truth[:, :2], one.boxes[0, :2]), np.minimum(truth[:, 2:], one.boxes[0, 2:])
+        inside = np.prod(np.maximum(high - low, 0), axis=1)
+        both = np.prod(truth[:, 2:] - truth[:, :2], axis=1) + np.prod(one.boxes[0, 2:] - one.boxes[0, :2]) - inside
+        hits += (inside / both).max() > 0.5
+    assert len(found) == 8 and hits >= 6
+
+
 POINTS_CLIENT = """
 import json, sys
 import numpy as np, tensorflow as tf

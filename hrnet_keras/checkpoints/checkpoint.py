@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from hrnet_keras.after_keras import register_classes
 from hrnet_keras.architecture import ARCHITECTURES
 from hrnet_keras.checkpoints import zoo
 from hrnet_keras.checkpoints.lineages import NAMINGS, check_lineage_name, identify, is_trunk, naming_for, to_torch_name
@@ -265,9 +266,9 @@ def _open_keras(path: str) -> Checkpoint:
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from error
     info, task, lineage = find_info(model), task_of(model), lineage_of(model)
-    naming = naming_for(lineage, task, variant_of(model))
     return Checkpoint(
-        path, tensors, naming, task, lineage, info=info, lineage_is_stated=True, from_keras=True,
+        path, tensors, naming_for(lineage, task, variant_of(model)), task, lineage, info=info,
+        lineage_is_stated=True, from_keras=True,
         align_corners=info is not None and info.align_corners,
     )  # fmt: skip
 
@@ -282,6 +283,7 @@ def read_keras(path: str, name: str) -> keras.Model:
     Raises:
         CheckpointError: the file is damaged.
     """
+    register_classes()
     try:
         return keras.saving.load_model(path, compile=False)
     except Exception as error:  # Keras raises many kinds for a damaged file

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import keras
 
+from hrnet_keras.compacting import thin_out
 from hrnet_keras.folding import fold_batch_norm
 from hrnet_keras.layers.model_info import ModelInfo, find_info
 from hrnet_keras.tasks import task_named
@@ -23,12 +24,14 @@ class Deployable:
         net: float32, batch norms folded.
         output_names: of the net's outputs, without dots; those of a dict of outputs are its keys.
         info: of the model, `None` for feature maps.
+        halved: whether weights are stored as 16-bit floats, with which the net computes in float32.
     """
 
     name: str
     net: keras.Model
     output_names: tuple[str, ...]
     info: ModelInfo | None
+    halved: bool = False
 
     def signatures(self, forward: Callable) -> list[Signature]:
         """The functions from pictures to results, in TensorFlow; none for feature maps.
@@ -41,13 +44,20 @@ class Deployable:
         return task_named(self.info.task).module("serving").signatures(forward, self.info)
 
 
-def deployable_of(model: keras.Model) -> Deployable:
-    """That of a `keras.Model` of this package, of any precision."""
+def deployable_of(model: keras.Model, *, compact: bool = False) -> Deployable:
+    """That of a `keras.Model` of this package, of any precision.
+
+    Args:
+        model: the model.
+        compact: whether its large layers are thinned out and its weights halved.
+    """
     net = fold_batch_norm(model)
+    if compact:
+        net = thin_out(net)
     names = [_name_of(output) for output in net.outputs]
     if isinstance(net.output, dict):
         names = list(net.output)
-    return Deployable(model.name, net, tuple(names), find_info(model))
+    return Deployable(model.name, net, tuple(names), find_info(model), halved=compact)
 
 
 def _name_of(output):

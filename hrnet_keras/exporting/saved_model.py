@@ -25,35 +25,68 @@ def write(deployable: Deployable, folder: str) -> None:
     import tensorflow as tf
 
     net = deployable.net
+    stored = _stored(net.variables, halved=deployable.halved)
+    forward = _forward(net, stored, halved=deployable.halved)
     picture = tf.TensorSpec(net.inputs[0].shape, tf.float32, name="image")
 
     def raw(image):
-        outputs = net(image, training=False)
+        outputs = forward(image)
         if isinstance(outputs, dict):
             return outputs
         if not isinstance(outputs, (list, tuple)):
             outputs = [outputs]
         return dict(zip(deployable.output_names, outputs, strict=True))
 
-    all_signatures = [Signature("raw", raw, [picture]), *deployable.signatures(_TracedOnce(net, picture))]
+    all_signatures = [Signature("raw", raw, [picture]), *deployable.signatures(_TracedOnce(net, forward, picture))]
     functions = {one.name: tf.function(one.function, input_signature=one.inputs) for one in all_signatures}
     functions.setdefault("serving_default", functions["raw"])
     # Keras's ExportArchive would do, but writes every variable twice (3.15).
     module = tf.Module()
-    module.variables_of_model = [variable.value for variable in net.variables]
+    module.variables_of_model = stored
     tf.saved_model.save(module, folder, signatures=functions)
     _write_info(deployable, os.path.join(folder, INFO_FILE))
+
+
+def _stored(variables, *, halved):
+    """TensorFlow's variables that the file holds: a net's own, or halves of those that are floats."""
+    import tensorflow as tf
+
+    if not halved:
+        return [variable.value for variable in variables]
+    stored = []
+    for variable in variables:
+        value = tf.convert_to_tensor(variable.value)
+        stored.append(tf.Variable(tf.cast(value, "float16") if value.dtype.is_floating else value, trainable=False))
+    return stored
+
+
+def _forward(net, stored, *, halved):
+    """Function of a picture: the net, with its own weights or with stored halves of them."""
+    import tensorflow as tf
+
+    if not halved:
+        return lambda image: net(image, training=False)
+    places = {id(variable): i for i, variable in enumerate(net.variables)}
+
+    def values_of(variables):
+        return [tf.cast(stored[places[id(variable)]], variable.dtype) for variable in variables]
+
+    def forward(image):
+        weights = (values_of(net.trainable_variables), values_of(net.non_trainable_variables))
+        return net.stateless_call(*weights, image, training=False)[0]
+
+    return forward
 
 
 class _TracedOnce:
     """A model whose graph is written once for all the signatures that call it: half of the file and of the time."""
 
-    def __init__(self, model, picture):
+    def __init__(self, model, forward, picture):
         import tensorflow as tf
 
         self.input_shape = model.input_shape
         self.output_shape = keras.tree.map_structure(lambda output: output.shape, model.output)
-        self._forward = tf.function(lambda image: model(image, training=False), input_signature=[picture])
+        self._forward = tf.function(forward, input_signature=[picture])
 
     def __call__(self, image, training=False):
         return self._forward(image)

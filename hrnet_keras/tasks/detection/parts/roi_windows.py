@@ -4,6 +4,7 @@ Regions with windows of similar sizes share a chunk whose window fits its larges
 the largest region of all. Sizes depend on the boxes: not for XLA.
 """
 
+import functools
 from typing import Any, NamedTuple
 
 import keras
@@ -48,6 +49,24 @@ def align_windows(cells: Any, regions: Regions, size: int, sampling: RoiSampling
     Returns:
         `(regions, size, size, channels)` in the type of `cells`.
     """
+    if keras.backend.backend() == "tensorflow":
+        return _function_of(cells.shape[-1], size, sampling)(cells, regions)
+    return _align_chunks(cells, regions, size, sampling)
+
+
+@functools.cache
+def _function_of(channels, size, sampling):
+    """One graph for all places of a net where regions are aligned alike (TensorFlow): cascades have ten of them."""
+    import tensorflow as tf
+
+    def align(cells, regions):
+        cells = tf.ensure_shape(cells, (None, channels))
+        return _align_chunks(cells, regions, size, sampling)
+
+    return tf.function(align, autograph=False, reduce_retracing=True)
+
+
+def _align_chunks(cells, regions, size, sampling):
     order = ops.argsort(_likeness(regions, size))
     count = ops.shape(order)[0]
     steps = -(-count // _CHUNK)
