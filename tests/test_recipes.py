@@ -59,6 +59,8 @@ def small_pictures(recipe):
     augment = recipe.augment
     sizes = {"augment.scale": [side // 16 for side in augment.scale], "loss.anchors": 32, "loss.regions": 16}
     sizes["augment.scales"] = [[side // 16 for side in size] for size in augment.scales]
+    if augment.scale_range is not None:
+        sizes["augment.scale_range"] = [side // 16 for side in augment.scale_range]
     if augment.crop is not None:
         sizes["augment.crop"] = [side // 16 for side in augment.crop]
     return sizes

@@ -53,8 +53,9 @@ def _crop_region(mask, box, size):
 
 
 def _region_weights(low, high, length, size):
-    low = ops.clip(low, 0.0, length)[None]
-    high = ops.clip(high, 0.0, length)[None]
+    end = ops.cast(length, "float32")  # a tensor where the stream alone knows it
+    low = ops.clip(low, 0.0, end)[None]
+    high = ops.clip(high, 0.0, end)[None]
     lengths = ops.full_like(low, length, dtype="int32")
     axis = sampled_axis(low, high, ops.ones_like(low), lengths, size, ALIGNED)
     return axis_weights(axis, ops.zeros_like(lengths), length, size, ALIGNED)[0]
@@ -72,8 +73,9 @@ def _crop_bytes(mask, box, size):
 
 def _byte_neighbors(low, high, length, size):
     """The two pixels of every place of a resized row, int32 `(size, 2)`, and their weights in 1/2048."""
-    first = ops.clip(ops.floor(low), 0.0, length - 1.0)
-    last = ops.clip(ops.floor(high), 0.0, length - 1.0)
+    final = ops.cast(length, "float32") - 1.0  # a tensor where the stream alone knows it
+    first = ops.clip(ops.floor(low), 0.0, final)
+    last = ops.clip(ops.floor(high), 0.0, final)
     extent = ops.maximum(last - first + 1.0, 1.0)
     position = (ops.cast(ops.arange(size), "float32") + 0.5) * extent / size - 0.5
     lower = ops.floor(position)

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from hrnet_keras.tasks.detection.parts.boxes import clip
+from hrnet_keras.tasks.detection.parts.boxes import clip, larger_than
 from hrnet_keras.tasks.detection.parts.detections import Detections
 from hrnet_keras.tasks.detection.parts.nms import nms
 from hrnet_keras.tasks.detection.parts.points import PointRules, boxes_around, level_points
@@ -38,8 +38,10 @@ def detect_points(
     found = [_best_of_level(*level, rules) for level in levels]
     boxes, scores, labels, ranks = (ops.concatenate(list(parts), axis=1) for parts in zip(*found, strict=True))
     boxes = clip(boxes, sizes, plus_one=rules.v1)
+    # Points of the padding may say boxes that lie outside of the picture.
+    valid = ops.logical_and(ops.isfinite(ranks), larger_than(boxes, plus_one=rules.v1))
     kept = nms(
-        boxes, scores, ops.isfinite(ranks), groups=labels, threshold=rules.threshold, max_output=rules.max_output,
+        boxes, scores, valid, groups=labels, threshold=rules.threshold, max_output=rules.max_output,
         plus_one=rules.v1,
     )  # fmt: skip
     return Detections(

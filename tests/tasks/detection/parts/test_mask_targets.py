@@ -67,3 +67,22 @@ def test_compiled():
 
 def test_no_boxes():
     assert mask_targets(np.ones((1, 1, 9, 9)), np.zeros((1, 0, 4)), np.zeros((1, 0), int)).shape == (1, 0, 28, 28)
+
+
+@pytest.mark.parametrize("plus_one", [False, True])
+def test_sizes_that_only_the_stream_knows(plus_one):
+    """Traced for masks of any size, as a data set's stream has them: the same targets."""
+    masks = np.zeros((1, 2, 40, 56), np.uint8)
+    masks[0, 0, 5:30, 8:40] = 1
+    masks[0, 1, 10:, 20:] = 1
+    boxes = np.array([[[4.0, 2, 44, 33], [18, 8, 60, 44]]], np.float32)
+    matches = np.array([[0, 1]], np.int32)
+    kinds = [
+        tf.TensorSpec((None,) * 4, tf.uint8),
+        tf.TensorSpec((None, None, 4)),
+        tf.TensorSpec((None, None), tf.int32),
+    ]
+    traced = tf.function(lambda *inputs: mask_targets(*inputs, plus_one=plus_one), input_signature=kinds)
+    expected = mask_targets(masks, boxes, matches, plus_one=plus_one)
+    np.testing.assert_array_equal(traced(masks, boxes, matches), expected)
+    assert 0.2 < np.mean(expected) < 0.8

@@ -1,5 +1,7 @@
 """Points of FCOS beside mmdet's numbers: which truth each learns from, and its losses."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
@@ -7,7 +9,7 @@ import pytest
 from hrnet_keras.tasks.detection.parts import focal, iou_loss
 from hrnet_keras.tasks.detection.parts.fcos_targets import point_targets
 from hrnet_keras.tasks.detection.parts.point_detections import detect_points
-from hrnet_keras.tasks.detection.parts.points import OFFICIAL, PointRules, centerness, level_points
+from hrnet_keras.tasks.detection.parts.points import BY_LINEAGE, OFFICIAL, PointRules, centerness, level_points
 from hrnet_keras.tasks.detection.parts.truths import Truths
 from tests.tasks.detection.parts.reference import network_golden
 
@@ -88,3 +90,37 @@ def test_candidates_of_both_lineages():
     assert count == 1 and score == pytest.approx(sigmoid(1.5) * sigmoid(2), rel=1e-5)
     np.testing.assert_array_equal(box, [5, 0, 13, 11])  # the last pixel
     assert OFFICIAL.by_product and OFFICIAL.threshold == 0.6
+
+
+def outputs_of(rng):
+    """Logits, distances and centerness of 20 points and 3 classes; boxes so small that none meets another."""
+    logits, central = rng.normal(-2, 2, (1, 20, 3)), rng.normal(0, 2, (1, 20, 1))
+    return logits.astype(np.float32), np.ones((1, 20, 4), np.float32), central.astype(np.float32)
+
+
+@pytest.mark.parametrize("lineage", ["mmlab", "official"])
+def test_candidates_of_both_programs(lineage):
+    """Those of the best class scores, or of the best products with the centerness; the threshold is the scores'."""
+    logits, distances, central = outputs_of(np.random.default_rng(1))
+    rules = replace(BY_LINEAGE[lineage], num_before=9)
+    points = level_points([(5, 4)], [8])
+    found = detect_points([logits], [distances], [central], points, np.float32([[40, 32]]), rules)
+    scores, together = (1 / (1 + np.exp(-x.astype(float)[0])) for x in (logits, central))
+    together = scores * together
+    ranks = np.where(scores > 0.05, together if lineage == "official" else scores, -1).ravel()
+    chosen = [i for i in np.argsort(-ranks)[:9] if ranks[i] > 0]
+    chosen.sort(key=lambda i: -together.ravel()[i])
+    count = int(np.sum(found.valid))
+    assert count == len(chosen) == 9
+    np.testing.assert_allclose(found.scores[0][:count], together.ravel()[chosen], rtol=1e-5)
+    np.testing.assert_array_equal(found.labels[0][:count], np.array(chosen) % 3)
+
+
+def test_boxes_without_area_are_no_detections():
+    """As of points beyond the edge of a picture in a wider batch."""
+    logits, distances, central = outputs_of(np.random.default_rng(1))
+    points = level_points([(5, 4)], [8])
+    found = detect_points([logits + 9], [distances], [central], points, np.float32([[40, 16]]), BY_LINEAGE["mmlab"])
+    count = int(np.sum(found.valid))
+    boxes = np.asarray(found.boxes[0][:count])
+    assert count == 10 * 3 and (boxes[:, 2:] > boxes[:, :2]).all()
