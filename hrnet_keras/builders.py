@@ -69,8 +69,8 @@ def hrnet(
         num_classes: cls, seg and det; default: that of `weights`, else 1000, 19 and 80. With another number than the
             weights have, the last layer stays random.
         num_keypoints: landmark and pose; default: that of `weights`, else 68 and 17.
-        framework: det: `"faster_rcnn"`, `"mask_rcnn"`, `"cascade_rcnn"`, `"cascade_mask_rcnn"` or `"htc"`; default:
-            that of `weights`, else `"faster_rcnn"`.
+        framework: det: `"faster_rcnn"`, `"mask_rcnn"`, `"cascade_rcnn"`, `"cascade_mask_rcnn"`, `"htc"`, `"fcos"`,
+            `"fcos_6l"` or `"centernet"`; default: that of `weights`, else `"faster_rcnn"`.
         input_shape: `(height, width, 3)`; `None` for any size.
         weights: `None` (random); a published name (`"cityscapes"`, `"imagenet"`, ...: see `list_weights`); the path of
             a checkpoint (`.pth`, `.pt`, `.safetensors`), of a `.keras` file, or of a `.weights.h5` file of the same
@@ -78,7 +78,7 @@ def hrnet(
             file of the same task brings all that it says: conventions, head, names and colours, group norms.
         lineage: whose conventions the graph follows: `"official"`, `"official_torch04"`, `"mmlab"`, `"timm"`; default:
             that of `weights`, else official; det: `"mmlab"` (mmdet 2 and 3), `"official"` is the official fork's and
-            mmdet 1's.
+            mmdet 1's, of fcos HRNet-FCOS's; fcos_6l and centernet are official.
         align_corners: seg: `True` for the nets of the official OCR branch that were trained so; default: that of
             `weights`, else `False`.
         head: seg: `None` (the paper's) or `"ocr"`; cls: `None` or `"ssld"` (nets whose head has no biases); default:

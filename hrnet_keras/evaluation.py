@@ -45,6 +45,7 @@ def evaluate(
         protocol: how pictures are shown to the net; for segmentation a `tasks.segmentation.protocol.Protocol`, or a
             dict of what is to be different from the default: that of the weights' published score, else of the
             data set's (single scale). For points a dict with `flip`: whether the mirrored crop is looked at, too.
+            For detection a `tasks.detection.protocol.Protocol` or a dict of its fields: `sizes`, `flip`, `soft`.
         save: folder that gets every answer as a file, named like its example: label maps in the data set's own coding,
             points and boxes as JSON; for detection also `results.bbox.json` and, with masks, `results.segm.json`, as
             COCO's evaluator and server take them. Answers of an earlier run are replaced, files of the data set never;

@@ -158,7 +158,8 @@ def predict(
         min_score: for detection: objects of a lower score are left out; default 0.3.
         people: for pose, where no boxes are given: a detector that knows persons, as `model`: it looks for them.
         protocol: how pictures are shown to the net, see the task's `inference.processor`: for segmentation a `Protocol`
-            or a dict of changes, for points a dict with `flip`.
+            or a dict of changes, for points a dict with `flip`, for detection a `tasks.detection.protocol.Protocol` or
+            a dict of its fields: `sizes`, `flip`, `soft`.
         refine_iterations: for landmark: how often a face is cut again, around the points that were found; default: once
             where the faces come as boxes or are looked for.
         box_format: for landmark: what kind of boxes are given, see `tasks.landmark.faces.BOXES`; default: tight around

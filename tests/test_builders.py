@@ -123,7 +123,8 @@ DETECTORS = [
     ("W48", 65_325_120, 3_134_976, 83_360_736, 86_004_016, 330.94, 62.07),
 ]
 PARTS = {"neck": ("reduction_conv", "fpn_convs."), "rpn": ("rpn_head.",), "boxes": ("roi_head.bbox_head.",),
-         "masks": ("roi_head.mask_head.",), "semantics": ("roi_head.semantic_head.",)}  # fmt: skip
+         "masks": ("roi_head.mask_head.",), "semantics": ("roi_head.semantic_head.",),
+         "points": ("bbox_head.",)}  # fmt: skip
 
 
 def part_of(layer):
@@ -148,17 +149,42 @@ def test_sizes_of_detectors(width, trunk, neck, faster, mask, trunk_work, neck_w
         assert (work["trunk"], work["neck"]) == (macs["backbone"], macs["neck"])
 
 
-# The same of cascades, behind a trunk and a pyramid of W18.
-CASCADES = {"cascade_rcnn": 55_124_386, "cascade_mask_rcnn": 63_054_226, "htc": 65_987_913}
+# The same of cascades and FCOS, behind a trunk and a pyramid of W18.
+OTHERS = {"cascade_rcnn": 55_124_386, "cascade_mask_rcnn": 63_054_226, "htc": 65_987_913, "fcos": 17_500_654}
+# HRNet-FCOS's own figures of its nets with six levels.
+SIX_LEVELS = {"W18": 18.1e6, "W32": 37.9e6, "W40": 54.1e6}
 
 
-@pytest.mark.parametrize("framework", CASCADES)
-def test_sizes_of_cascades(framework):
+def weights_of(model):
+    """Parameters of pyramid and heads."""
+    weights = Counter()
+    for layer in model.layers:
+        weights[part_of(layer.name)] += sum(np.prod(v.shape) for v in layer.trainable_variables)
+    neck = weights["neck"]
+    return neck, sum(weights.values()) - weights["trunk"] - neck
+
+
+@pytest.mark.parametrize("framework", OTHERS)
+def test_sizes_of_other_detectors(framework):
     """Of heads alone: they don't depend on the trunk's width."""
     model = hrnet("V2p", "W18SmallV1", "det", framework=framework, input_shape=(64, 64, 3))
-    heads = sum(np.prod(v.shape) for layer in model.layers if part_of(layer.name) not in ("trunk", "neck")
-                for v in layer.trainable_variables)  # fmt: skip
-    assert heads == CASCADES[framework] - 9_562_260 - 3_019_776
+    _, heads = weights_of(model)
+    assert heads == OTHERS[framework] - 9_562_260 - 3_019_776
+    if framework != "fcos":
+        return
+    totals = {"W18": 17_500_654, "W32": 37_297_690, "W40": 53_544_090, "W48": 73_378_714}
+    assert all(trunk + neck + heads == totals[width] for width, trunk, neck, *_ in DETECTORS)
+    work = macs_of_layers(hrnet("V2p", "W18SmallV1", "det", framework=framework), (800, 1280))
+    macs = 104_775_690_240  # measured, as the rest
+    assert sum(count for name, count in work.items() if name.startswith("bbox_head.")) == macs
+
+
+def test_sizes_of_six_levels():
+    model = hrnet("V2p", "W18SmallV1", "det", framework="fcos_6l", input_shape=(64, 64, 3))
+    _, heads = weights_of(model)
+    level = 256 * 256 * 9 + 256
+    for width, trunk, neck, *_ in DETECTORS[:3]:
+        assert trunk + neck + level + heads == pytest.approx(SIX_LEVELS[width], abs=0.05e6)
 
 
 @pytest.mark.parametrize("size", [(64, 96), (61, 75), (72, 88)])
@@ -241,6 +267,10 @@ def test_layers_have_the_names_of_the_state_dict():
         (lambda: hk.HRNetV2pW18("det", head="ocr"), "with task='det', head='ocr': expected one of None"),
         (lambda: hk.HRNetV2W18("seg", framework="htc"), "with task='seg', framework='htc': expected one of None"),
         (lambda: hk.HRNetV2pW18("det", lineage="timm"), "lineage='timm' has no nets for task='det'"),
+        (
+            lambda: hk.HRNetV2pW18("det", framework="centernet", lineage="mmlab"),
+            "lineage='mmlab' has no nets for task='det', framework='centernet': expected one of 'official'",
+        ),
         (lambda: hk.HRNetV2pW18("seg"), "HRNetV2p has no task='seg': that task exists for V1, V2"),
         (lambda: hk.HRNetV1W18("cls"), "HRNetV1 has no task='cls': that task exists for V2"),
         (lambda: hk.HRNetV2W18("seg", weights="cityscape"), "weights='cityscape': expected None, the path of"),

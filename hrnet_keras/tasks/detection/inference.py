@@ -1,6 +1,6 @@
 """One picture of any size -> the objects in it, in the picture's own coordinates."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy as np
 from hrnet_keras.tasks.detection.files import write as write
 from hrnet_keras.tasks.detection.frameworks import framework
 from hrnet_keras.tasks.detection.parts.paste import paste_each
+from hrnet_keras.tasks.detection.protocol import Found, Protocol, joined, protocol_of
 from hrnet_keras.tasks.detection.resizing import Size, resize, resize_rule
 from hrnet_keras.tasks.processing import Arrays, PredictOptions, Request, Runtime
 from hrnet_keras.tasks.results import Objects
@@ -26,35 +27,46 @@ def processor(runtime: Runtime, options: PredictOptions) -> "DetectionProcessor"
         runtime: of the model.
         options: `size`: of the pictures as the net sees them, the aspect ratio kept: (short, long) side at most, or the
             long side alone; default: that of the model's training, else (800, 1333). `min_score`: objects of a lower
-            score are left out; default: `MIN_SCORE`, where a data set is scored none.
+            score are left out; default: `MIN_SCORE`, where a data set is scored none. `protocol`: a
+            `tasks.detection.protocol.Protocol` or a dict of its fields: several sizes, mirrored pictures.
 
     Raises:
-        ValueError: a size that can't be, or one for a model of one input size.
+        ValueError: a size or protocol that can't be, or sizes for a model of one input size.
     """
     info = runtime.info
-    if any(runtime.input_size) and options.size is not None:
-        raise ValueError(f"size={options.size!r}: the model sees all pictures at {runtime.input_size}")
-    bounds = bounds_of(options.size if options.size is not None else info.input_size)
+    protocol = protocol_of(options.protocol)
+    asked = options.size if options.size is not None else (protocol.sizes or None)
+    if any(runtime.input_size) and asked is not None:
+        raise ValueError(f"size={asked!r}: the model sees all pictures at {runtime.input_size}")
+    if options.size is not None and protocol.sizes:
+        raise ValueError(f"size={options.size!r} beside protocol sizes {protocol.sizes}: expected one of the two")
+    bounds = tuple(bounds_of(size) for size in protocol.sizes or (options.size or info.input_size,))
     is_v1 = framework(info.head or "").rules_of(info.lineage).v1
     min_score = options.min_score
     if min_score is None:
         min_score = MIN_SCORE if options.data is None else 0.0
     if not 0 <= min_score <= 1:
         raise ValueError(f"min_score={min_score!r}: expected 0 to 1")
-    return DetectionProcessor(runtime.input_size, bounds, min_score, is_v1)
+    return DetectionProcessor(runtime.input_size, bounds, min_score, is_v1, protocol)
 
 
 @dataclass(frozen=True)
 class Shown:
-    """How a picture was shown, (height, width) each.
+    """How a picture was shown.
 
     Attributes:
-        own: of the picture.
+        image: the picture, where it is to be looked at again; else `None`.
+        own: its (height, width).
         shown: as the net saw it, without padding.
+        looks: what was found before.
+        bounds: of the looks to come.
     """
 
+    image: np.ndarray | None
     own: Size
     shown: Size
+    looks: tuple[Found, ...] = ()
+    bounds: tuple[Size, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -63,16 +75,18 @@ class DetectionProcessor:
 
     Attributes:
         input_size: of the net, `None` where it takes any.
-        bounds: (short, long) side at most.
+        bounds: (short, long) side at most, of every look.
         min_score: of the objects that are reported.
         is_v1: whether boxes end on their last pixel.
-        flip: mirrored pictures are not looked at.
+        protocol: how often it looks.
+        flip: mirrored pictures are looked at as further rows, as their padding has to stay at the right.
     """
 
     input_size: tuple[int | None, int | None]
-    bounds: Size
+    bounds: tuple[Size, ...]
     min_score: float = 0.0
     is_v1: bool = False
+    protocol: Protocol = field(default_factory=Protocol)
     flip: bool = False
 
     def preprocess(self, image: np.ndarray) -> Request:
@@ -81,29 +95,56 @@ class DetectionProcessor:
         Args:
             image: uint8 RGB `(height, width, 3)`.
         """
+        return self._look(image, (), self.bounds)
+
+    def _look(self, image: np.ndarray, looks: tuple[Found, ...], bounds: tuple[Size, ...]) -> Request:
         own = (image.shape[0], image.shape[1])
-        size = shown_size(own, self.bounds, self.input_size)
-        row = padded(resize(image, size), padded_size(size, self.input_size))
-        return Request(row[None], Shown(own, size))
+        size = shown_size(own, bounds[0], self.input_size)
+        picture = resize(image, size)
+        whole = padded_size(size, self.input_size)
+        rows = [padded(picture, whole)]
+        if self.protocol.flip:
+            rows.append(padded(picture[:, ::-1], whole))
+        again = image if len(bounds) > 1 else None
+        return Request(np.stack(rows), Shown(again, own, size, looks, bounds[1:]))
 
     def decode(self, raw: Arrays, mirrored: Arrays | None) -> Arrays:
         return raw
 
-    def postprocess(self, decoded: Arrays, back: Shown) -> Objects:
-        count = int(decoded["valid"][0])
-        scores = decoded["scores"][0][:count]
-        kept = int((scores >= self.min_score).sum())  # best first
-        scale = [back.own[1] / back.shown[1], back.own[0] / back.shown[0]] * 2
-        boxes = decoded["boxes"][0][:kept].astype(np.float64) * scale
+    def postprocess(self, decoded: Arrays, back: Shown) -> Objects | Request:
+        looks = [*back.looks]
+        for i in range(len(decoded["valid"])):
+            found = _found(decoded, i)
+            if i:
+                found = found.mirrored(back.shown[1], plus_one=self.is_v1)
+            looks.append(found.scaled((back.own[0] / back.shown[0], back.own[1] / back.shown[1])))
+        if back.image is not None:
+            return self._look(back.image, tuple(looks), back.bounds)
+        found = looks[0]
+        if not self.protocol.is_one_look:
+            found = joined(looks, self.protocol, plus_one=self.is_v1)
+        return self._objects(found, back.own)
+
+    def _objects(self, found: Found, own: Size) -> Objects:
+        kept = int((found.scores >= self.min_score).sum())  # best first
+        boxes = found.boxes[:kept]
         masks = None
-        if "masks" in decoded:
-            masks = np.zeros((kept, *back.own), bool)
-            pasted = paste_each(decoded["masks"][0][:kept], boxes, back.own, plus_one=self.is_v1)
+        if found.masks is not None:
+            masks = np.zeros((kept, *own), bool)
+            pasted = paste_each(found.masks[:kept], boxes, own, plus_one=self.is_v1)
             for mask, values in zip(masks, pasted, strict=True):
                 mask[:] = values
         if self.is_v1:
             boxes = boxes + [0, 0, 1, 1]
-        return Objects(boxes, scores[:kept], decoded["labels"][0][:kept].astype(np.int32), masks)
+        return Objects(boxes, found.scores[:kept], found.labels[:kept].astype(np.int32), masks)
+
+
+def _found(decoded: Arrays, i: int) -> Found:
+    """What was found in a row, in pixels of the net's input."""
+    count = int(decoded["valid"][i])
+    masks = decoded["masks"][i][:count] if "masks" in decoded else None
+    boxes = decoded["boxes"][i][:count].astype(np.float64)
+    return Found(boxes, decoded["scores"][i][:count], decoded["labels"][i][:count], masks)
 
 
 def shown_size(own: Size, bounds: Size, input_size: tuple[int | None, int | None] = (None, None)) -> Size:

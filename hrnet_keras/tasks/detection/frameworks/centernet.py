@@ -65,7 +65,7 @@ class Learner:
         named = dict(zip(OUTPUTS, outputs, strict=True))
         (stride,) = self.rules.strides
         spots = spots_of(truths, stride, self.rules.overlap)
-        heat, offset, tags = 0.0, 0.0, []
+        heat, offset, tags = 0.0, 0.0, {}
         for point, part in SPREAD.items():
             logits = named[f"{point}_heat"]
             batch, height, width, count = ops.shape(logits)
@@ -76,6 +76,6 @@ class Learner:
             moved = rows(ops.reshape(named[f"{point}_regr"], (batch, height * width, 2)), pixels)
             offset = offset + offset_loss(moved, spots.offsets[point], known)
             if point != "ct":
-                tags.append(rows(ops.reshape(named[f"{point}_tag"], (batch, height * width)), pixels))
-        pull, push = tag_losses(tags[0], tags[1], spots.valid)
+                tags[point] = rows(ops.reshape(named[f"{point}_tag"], (batch, height * width)), pixels)
+        pull, push = tag_losses(tags["tl"], tags["br"], spots.valid)
         return dict(zip(LOSSES, (heat, pull, push, offset), strict=True))

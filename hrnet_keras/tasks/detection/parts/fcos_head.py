@@ -86,11 +86,15 @@ class FCOSHead:
     def of(cls, model: keras.Model, *, name: str = NAME) -> "FCOSHead":
         """The head that a model has."""
         own = {layer.name.removeprefix(f"{name}."): layer for layer in model.layers if layer.name.startswith(name)}
-        parts = [f"{i}.{part}" for i in range(DEPTH) for part in ("conv", "gn")]
-        class_tower = [own[f"cls_convs.{part}"] for part in parts]
-        box_tower = [own[f"reg_convs.{part}"] for part in parts]
-        scales = [own[f"scales.{i}"] for i in range(len([word for word in own if word.startswith("scales.")]))]
-        return cls(class_tower, box_tower, own["conv_cls"], own["conv_reg"], own["conv_centerness"], scales)
+
+        def tower(kind: str) -> list[keras.Layer]:
+            return [own[f"{kind}.{i}.{part}"] for i in range(DEPTH) for part in ("conv", "gn")]
+
+        count = sum(word.startswith("scales.") for word in own)
+        return cls(
+            tower("cls_convs"), tower("reg_convs"), own["conv_cls"], own["conv_reg"], own["conv_centerness"],
+            [own[f"scales.{i}"] for i in range(count)],
+        )  # fmt: skip
 
     @property
     def layers(self) -> list[keras.Layer]:
