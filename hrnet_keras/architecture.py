@@ -67,6 +67,11 @@ class Conventions:
     levels: int = PYRAMID_LEVELS
     level_strides: int = 1
 
+    @property
+    def least_side(self) -> int:
+        """Pixels that both sides of a picture need for the coarsest level of V2p to be pooled from anything."""
+        return 2 ** (self.levels + 1)
+
 
 NEAREST = Conventions(upsampling="nearest")
 OFFICIAL_DENSE = Conventions(momentum=0.99)

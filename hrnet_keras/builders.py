@@ -321,7 +321,7 @@ def _check_shape(input_shape, conventions, representation):
     if len(shape) != 3 or shape[2] != 3 or any(n is not None and (not isinstance(n, int) or n < 1) for n in shape):
         raise ValueError(f"input_shape={input_shape!r}: expected (height, width, 3) of positive whole numbers or None")
     unit = _unit(conventions)
-    least = 64 if representation == "V2p" else unit
+    least = max(conventions.least_side, unit) if representation == "V2p" else unit
     for side, size in zip(("height", "width"), shape, strict=False):
         if size is not None and (size % unit or size < least):
             raise ValueError(

@@ -180,7 +180,7 @@ def test_sizes_of_other_detectors(framework):
 
 
 def test_sizes_of_six_levels():
-    model = hrnet("V2p", "W18SmallV1", "det", framework="fcos_6l", input_shape=(64, 64, 3))
+    model = hrnet("V2p", "W18SmallV1", "det", framework="fcos_6l", input_shape=(128, 128, 3))
     _, heads = weights_of(model)
     level = 256 * 256 * 9 + 256
     for width, trunk, neck, *_ in DETECTORS[:3]:
@@ -270,6 +270,10 @@ def test_layers_have_the_names_of_the_state_dict():
         (
             lambda: hk.HRNetV2pW18("det", framework="centernet", lineage="mmlab"),
             "lineage='mmlab' has no nets for task='det', framework='centernet': expected one of 'official'",
+        ),
+        (
+            lambda: hk.HRNetV2pW18("det", framework="fcos_6l", input_shape=(64, 128, 3)),
+            "height 64, expected a multiple of 32, at least 128",
         ),
         (lambda: hk.HRNetV2pW18("seg"), "HRNetV2p has no task='seg': that task exists for V1, V2"),
         (lambda: hk.HRNetV1W18("cls"), "HRNetV1 has no task='cls': that task exists for V2"),

@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from hrnet_keras.layers.model_info import ModelInfo
+from hrnet_keras.tasks import task_named
 from hrnet_keras.tasks.detection.files import write as write
 from hrnet_keras.tasks.detection.frameworks import framework
 from hrnet_keras.tasks.detection.parts.paste import paste_each
@@ -16,7 +18,7 @@ from hrnet_keras.tasks.results import Objects
 LONG, SHORT = 1333, 800  # pixels of the sides that published detectors see
 MIN_SCORE = 0.3  # of what is reported to people; scores are of everything
 UNIT = 32  # both sides of the net's input are multiples of it
-LEAST = 64
+LEAST = 64  # pixels of both of its sides, where the pyramid needs no more
 PADDING = -1.0  # where the picture has ended
 
 
@@ -47,7 +49,7 @@ def processor(runtime: Runtime, options: PredictOptions) -> "DetectionProcessor"
         min_score = MIN_SCORE if options.data is None else 0.0
     if not 0 <= min_score <= 1:
         raise ValueError(f"min_score={min_score!r}: expected 0 to 1")
-    return DetectionProcessor(runtime.input_size, bounds, min_score, is_v1, protocol)
+    return DetectionProcessor(runtime.input_size, bounds, min_score, is_v1, protocol, least_side(info))
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ class DetectionProcessor:
         min_score: of the objects that are reported.
         is_v1: whether boxes end on their last pixel.
         protocol: how often it looks.
+        least: pixels of both sides of the net's input at least.
         flip: mirrored pictures are looked at as further rows, as their padding has to stay at the right.
     """
 
@@ -87,6 +90,7 @@ class DetectionProcessor:
     min_score: float = 0.0
     is_v1: bool = False
     protocol: Protocol = field(default_factory=Protocol)
+    least: int = LEAST
     flip: bool = False
 
     def preprocess(self, image: np.ndarray) -> Request:
@@ -101,7 +105,7 @@ class DetectionProcessor:
         own = (image.shape[0], image.shape[1])
         size = shown_size(own, bounds[0], self.input_size)
         picture = resize(image, size)
-        whole = padded_size(size, self.input_size)
+        whole = padded_size(size, self.input_size, self.least)
         rows = [padded(picture, whole)]
         if self.protocol.flip:
             rows.append(padded(picture[:, ::-1], whole))
@@ -162,9 +166,16 @@ def shown_size(own: Size, bounds: Size, input_size: tuple[int | None, int | None
     return min(height, input_size[0] or height), min(width, input_size[1] or width)
 
 
-def padded_size(size: Size, input_size: tuple[int | None, int | None] = (None, None)) -> Size:
+def least_side(info: ModelInfo) -> int:
+    """Pixels of both sides of a detector's input at least: its coarsest level has to be pooled from something."""
+    return max(task_named(info.task).conventions_of(info.lineage, info.head).least_side, LEAST)
+
+
+def padded_size(
+    size: Size, input_size: tuple[int | None, int | None] = (None, None), least: int = LEAST
+) -> Size:  # fmt: skip
     """Height and width of the net's input for a picture of `size`: the next multiples of 32, or the net's own."""
-    height, width = (max(-(-side // UNIT) * UNIT, LEAST) for side in size)
+    height, width = (max(-(-side // UNIT) * UNIT, least) for side in size)
     return input_size[0] or height, input_size[1] or width
 
 

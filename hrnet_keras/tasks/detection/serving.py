@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from hrnet_keras.layers.model_info import ModelInfo
 from hrnet_keras.tasks.detection.frameworks import framework
-from hrnet_keras.tasks.detection.inference import LEAST, PADDING, UNIT, bounds_of
+from hrnet_keras.tasks.detection.inference import PADDING, UNIT, bounds_of, least_side
 from hrnet_keras.tasks.detection.parts.paste import paste_masks
 from hrnet_keras.tasks.processing import Signature
 from hrnet_keras.transforms import orientation
@@ -115,7 +115,7 @@ class _Net:
             factor = tf.minimum(long / tf.reduce_max(sides), short / tf.reduce_min(sides))
         size = tf.maximum(tf.cast(sides * factor + 0.5, tf.int32), 1)
         size = tf.stack([tf.minimum(size[i], limit) if limit else size[i] for i, limit in enumerate(fixed)])
-        whole = tf.maximum(-(-size // UNIT) * UNIT, LEAST)
+        whole = tf.maximum(-(-size // UNIT) * UNIT, least_side(self.info))
         return size, tf.stack([limit or whole[i] for i, limit in enumerate(fixed)])
 
 

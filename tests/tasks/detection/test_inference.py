@@ -14,7 +14,7 @@ from hrnet_keras.layers.model_info import ModelInfo, update_info
 from hrnet_keras.prediction import Finder
 from hrnet_keras.prediction_files import write_predictions
 from hrnet_keras.runtime import KerasRuntime
-from hrnet_keras.tasks.detection.inference import padded, padded_size, processor, shown_size
+from hrnet_keras.tasks.detection.inference import least_side, padded, padded_size, processor, shown_size
 from hrnet_keras.tasks.processing import PredictOptions
 from hrnet_keras.transforms.linear import resize_linear
 from tests.tasks.detection.tiny import decided
@@ -39,6 +39,8 @@ def test_sizes():
     assert shown_size((100, 1000), (800, 1333)) == (133, 1333)
     assert padded_size((800, 1067)) == (800, 1088)
     assert padded_size((20, 30)) == (64, 64)
+    info = ModelInfo("det", "V2p", "W18", "official", num_classes=2, head="fcos_6l")
+    assert padded_size((20, 150), least=least_side(info)) == (128, 160)
     # A net of one size: the picture fits into it.
     assert shown_size((480, 640), (800, 1333), (320, 320)) == (240, 320)
     assert padded_size((240, 320), (320, 320)) == (320, 320)
