@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from hrnet_keras.layers.model_info import ModelInfo
-from hrnet_keras.tasks import task_named
+from hrnet_keras.tasks.detection import TASK
 from hrnet_keras.tasks.detection.files import write as write
 from hrnet_keras.tasks.detection.frameworks import framework
 from hrnet_keras.tasks.detection.parts.paste import paste_each
@@ -168,7 +168,7 @@ def shown_size(own: Size, bounds: Size, input_size: tuple[int | None, int | None
 
 def least_side(info: ModelInfo) -> int:
     """Pixels of both sides of a detector's input at least: its coarsest level has to be pooled from something."""
-    return max(task_named(info.task).conventions_of(info.lineage, info.head).least_side, LEAST)
+    return max(TASK.conventions_of(info.lineage, info.head).least_side, LEAST)
 
 
 def padded_size(
