@@ -3,15 +3,13 @@
 make torch-venv && .venv-torch/bin/pip install torchvision && .venv/bin/python benchmarks/detection.py --write
 """
 
-import argparse
 import json
 import statistics
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
 
-from speed import EAGER, HERE, Side, machine, measure, replace_between
+from speed import EAGER, HERE, Side, machine, measure, options_of, replace_between
 
 NET, SIZE = "W18", (800, 1088)
 SCRIPTS = {"torch": "detection_peer.py", "keras": "detection_keras.py"}
@@ -85,16 +83,7 @@ def count_traces(case, sizes):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--torch-python", default=str(HERE.parent / ".venv-torch/bin/python"))
-    parser.add_argument("--cases", nargs="*", default=[""], help="only cases whose names contain one of these")
-    parser.add_argument("--rounds", type=int, default=4)
-    parser.add_argument("--count", type=int, default=3, help="runs in a row per turn")
-    parser.add_argument("--json", type=Path, help="also write the figures here")
-    parser.add_argument("--write", action="store_true", help="write the table into benchmarks/README.md")
-    options = parser.parse_args()
-    if not Path(options.torch_python).exists():
-        raise SystemExit(f"{options.torch_python}: no such file; make torch-venv makes the peer's environment")
+    options = options_of(__doc__, 4)
     pythons = {"torch": options.torch_python, "keras": sys.executable}
     results, lines = {}, [HEADER]
     with tempfile.TemporaryDirectory() as folder:

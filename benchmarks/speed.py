@@ -136,17 +136,23 @@ def replace_between(marker, text, path):
     path.write_text(f"{before}{start}\n{text}\n{end}{after}")
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+def options_of(description, rounds):
+    """The options of a benchmark beside PyTorch, whose environment has to be there."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--torch-python", default=str(HERE.parent / ".venv-torch/bin/python"))
     parser.add_argument("--cases", nargs="*", default=[""], help="only cases whose names contain one of these")
-    parser.add_argument("--rounds", type=int, default=6)
+    parser.add_argument("--rounds", type=int, default=rounds)
     parser.add_argument("--count", type=int, default=3, help="runs in a row per turn")
     parser.add_argument("--json", type=Path, help="also write the figures here")
     parser.add_argument("--write", action="store_true", help="write the table into benchmarks/README.md")
     options = parser.parse_args()
     if not Path(options.torch_python).exists():
         raise SystemExit(f"{options.torch_python}: no such file; make torch-venv makes the peer's environment")
+    return options
+
+
+def main():
+    options = options_of(__doc__, 6)
     sides = {"torch": Side(options.torch_python, "torch_peer.py"), "keras": Side(sys.executable, "keras_side.py")}
     results = {}
     for name, (case, contenders) in CASES.items():

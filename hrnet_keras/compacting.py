@@ -5,6 +5,7 @@ import numpy as np
 
 from hrnet_keras.layers import Conv2D
 from hrnet_keras.layers.dense import GridDense, LowRankGridDense
+from hrnet_keras.layers.rebuilding import rebuilt
 
 RANK = 128
 
@@ -36,13 +37,10 @@ def thin_out(model: keras.Model, rank: int = RANK) -> keras.Model:
             layer.units, rank, activation=layer.activation, name=layer.name, dtype=layer.dtype_policy
         )
 
-    thin = keras.models.clone_model(model, clone_function=renew)
-    for layer in model.layers:
-        if layer.name in large:
-            thin.get_layer(layer.name).set_weights(_thin_weights(layer, rank))
-        elif layer.weights:
-            thin.get_layer(layer.name).set_weights(layer.get_weights())
-    return thin
+    def weights_of(layer):
+        return _thin_weights(layer, rank) if layer.name in large else layer.get_weights()
+
+    return rebuilt(model, renew, weights_of)
 
 
 def _pays(layer, rank):

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from hrnet_keras.layers import AggregationConv2D, BatchNormalization, Conv2D
+from hrnet_keras.layers.rebuilding import rebuilt
 
 
 def fold_batch_norm(model: keras.Model) -> keras.Model:
@@ -36,16 +37,10 @@ def fold_batch_norm(model: keras.Model) -> keras.Model:
             twin.for_inference = True
         return twin
 
-    folded = keras.models.clone_model(model, clone_function=renew)
-    for layer in model.layers:
-        if layer.name in norms or not layer.weights:
-            continue
-        twin = folded.get_layer(layer.name)
-        weights = layer.get_weights()
-        if layer.name in folds:
-            weights = _folded(layer, folds[layer.name])
-        twin.set_weights(weights)
-    return folded
+    def weights_of(layer):
+        return _folded(layer, folds[layer.name]) if layer.name in folds else layer.get_weights()
+
+    return rebuilt(model, renew, weights_of)
 
 
 def _folds(model):

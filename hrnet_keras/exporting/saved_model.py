@@ -48,16 +48,32 @@ def write(deployable: Deployable, folder: str) -> None:
 
 
 def _stored(variables, *, halved):
-    """TensorFlow's variables that the file holds: a net's own, or halves of those that are floats."""
+    """TensorFlow's variables that the file holds: a net's own, or halves of those that are floats.
+
+    Raises:
+        ValueError: a weight that a 16-bit float can't hold.
+    """
     import tensorflow as tf
 
     if not halved:
         return [variable.value for variable in variables]
-    stored = []
-    for variable in variables:
-        value = tf.convert_to_tensor(variable.value)
-        stored.append(tf.Variable(tf.cast(value, "float16") if value.dtype.is_floating else value, trainable=False))
-    return stored
+    return [tf.Variable(_halved(variable), trainable=False) for variable in variables]
+
+
+def _halved(variable):
+    """The value of a variable, as 16-bit floats where it is a float."""
+    import tensorflow as tf
+
+    value = tf.convert_to_tensor(variable.value)
+    if not value.dtype.is_floating:
+        return value
+    largest = float(tf.reduce_max(tf.abs(value)))
+    if largest > tf.float16.max:
+        raise ValueError(
+            f"compact: {variable.path} has a weight of {largest:g}, 16-bit floats hold up to {tf.float16.max:g}: "
+            "export without compact"
+        )
+    return tf.cast(value, "float16")
 
 
 def _forward(net, stored, *, halved):

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from hrnet_keras.layers.dotted import DottedName
+from hrnet_keras.layers.rebuilding import rebuilt
 
 
 @keras.saving.register_keras_serializable("hrnet_keras")
@@ -153,12 +154,11 @@ def convert_to_group_norm(model: keras.Model) -> keras.Model:
             return GroupNormalization(name=layer.name, dtype=layer.dtype_policy)
         return layer.__class__.from_config(layer.get_config())
 
-    renewed = keras.models.clone_model(model, clone_function=renew)
-    for layer in model.layers:
-        if layer.weights:
-            is_norm = isinstance(layer, keras.layers.BatchNormalization)
-            renewed.get_layer(layer.name).set_weights(layer.get_weights()[: 2 if is_norm else None])
-    return renewed
+    def weights_of(layer):
+        is_norm = isinstance(layer, keras.layers.BatchNormalization)
+        return layer.get_weights()[: 2 if is_norm else None]
+
+    return rebuilt(model, renew, weights_of)
 
 
 def _replicas():

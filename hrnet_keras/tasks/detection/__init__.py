@@ -18,6 +18,7 @@ _CAFFE = Pixels(mean=(122.7717, 115.9465, 102.9801), std=(1.0, 1.0, 1.0), bgr=Tr
 _FCOS = replace(NEAREST, level_strides=2)
 _FCOS_6L = replace(NEAREST, levels=6)
 _POINT_HEAD = ("bbox_head.conv_cls",)
+_OF_POINTS = (".fcos_cls.weight", "bbox_head.conv_cls.weight", ".head.centerness.weight")  # of mmdet 1, 2, HRNet-FCOS
 _TRIPLET_HEAD = tuple(f"bbox_head.{point}_heat.1" for point in ("tl", "br", "ct"))
 # CenterNet's own colours, and the mixed map alone.
 _CENTERNET = replace(
@@ -30,20 +31,24 @@ _CENTERNET = replace(
 
 def _variant_of(names: Collection[str]) -> str | None:
     """The framework whose heads these are; `None` for a pyramid alone, or one that this version does not have."""
-    if any(
-        name.endswith((".fcos_cls.weight", "bbox_head.conv_cls.weight", ".head.centerness.weight")) for name in names
-    ):
-        return "fcos_6l" if any(name.endswith(".scales.5.scale") for name in names) else "fcos"
+    if any(name.endswith(_OF_POINTS) for name in names):
+        has_six_levels = any(name.endswith(".scales.5.scale") for name in names)
+        return "fcos_6l" if has_six_levels else "fcos"
     if f"{_TRIPLET_HEAD[0]}.weight" in names:
         return "centernet"
-    own = {name.removeprefix("roi_head.") for name in names}
-    beginnings = {name.split(".")[0] for name in own}
+    return _variant_of_regions({name.removeprefix("roi_head.") for name in names})
+
+
+def _variant_of_regions(names: Collection[str]) -> str | None:
+    """The same of frameworks with regions, of names without what mmdet puts before them."""
+    beginnings = {name.split(".")[0] for name in names}
     has_masks = "mask_head" in beginnings
-    if "bbox_head.fc_cls.weight" in own and "semantic_head" not in beginnings:
+    has_semantics = "semantic_head" in beginnings
+    if "bbox_head.fc_cls.weight" in names and not has_semantics:
         return "mask_rcnn" if has_masks else "faster_rcnn"
-    stages = {name for name in own if name.startswith("bbox_head.") and name.endswith(".fc_cls.weight")}
+    stages = {name for name in names if name.startswith("bbox_head.") and name.endswith(".fc_cls.weight")}
     if stages == {f"bbox_head.{k}.fc_cls.weight" for k in _STAGES}:
-        return _cascade_of(has_masks, "semantic_head" in beginnings, "mask_head.1.conv_res.conv.weight" in own)
+        return _cascade_of(has_masks, has_semantics, "mask_head.1.conv_res.conv.weight" in names)
     return None
 
 

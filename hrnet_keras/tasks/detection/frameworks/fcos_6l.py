@@ -1,33 +1,16 @@
 """HRNet-FCOS with six levels ("6l"): as FCOS, and objects down to half the size on a level of stride 4."""
 
 from dataclasses import replace
-from typing import Any
 
-from hrnet_keras.tasks.detection.parts import fcos_learner, points
-from hrnet_keras.tasks.detection.parts.fcos_head import FCOSHead
-from hrnet_keras.tasks.detection.parts.fcos_learner import FCOSLearner
-from hrnet_keras.tasks.detection.parts.point_detections import DetectPoints
+from hrnet_keras.tasks.detection.parts import one_stage, points
 from hrnet_keras.tasks.detection.parts.points import PointRules
 
 STRIDES = (4, 8, 16, 32, 64, 128)
-LOSSES = fcos_learner.LOSSES
-Learner = FCOSLearner
+LOSSES = one_stage.LOSSES
+Learner = one_stage.FCOSLearner
+build = one_stage.detect_points
 
 
 def rules_of(lineage: str) -> PointRules:
     """The conventions of a lineage's nets."""
     return replace(points.BY_LINEAGE[lineage], strides=STRIDES)
-
-
-def build(pyramid: list[Any], sizes: Any, count: int, rules: PointRules) -> dict[str, Any]:
-    """Builds the detections of a functional model, see `parts.stages.Detect`.
-
-    Args:
-        pyramid: six levels, strides 4 to 128.
-        sizes: height and width of the pictures without padding, `(batch, 2)`.
-        count: of classes.
-        rules: of the lineage.
-    """
-    head = FCOSHead.create(count=count, num_levels=len(pyramid), biases=rules.tower_biases)
-    outputs = head(pyramid)
-    return DetectPoints(rules, name="detect")(maps=pyramid, **outputs._asdict(), sizes=sizes)

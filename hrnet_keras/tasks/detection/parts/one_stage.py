@@ -1,4 +1,4 @@
-"""What FCOS minimises, with a pyramid of any number of levels."""
+"""What FCOSs of any number of levels share: how points become detections, and what is minimised (arXiv:1904.01355)."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,12 +12,26 @@ from hrnet_keras.tasks.detection.parts.fcos_targets import point_targets
 from hrnet_keras.tasks.detection.parts.focal import focal
 from hrnet_keras.tasks.detection.parts.iou_loss import iou_loss
 from hrnet_keras.tasks.detection.parts.losses import sigmoid_cross_entropy
+from hrnet_keras.tasks.detection.parts.point_detections import DetectPoints
 from hrnet_keras.tasks.detection.parts.points import PointRules, boxes_around, centerness, level_points
 from hrnet_keras.tasks.detection.parts.stages import level_sizes
 from hrnet_keras.tasks.detection.parts.truths import Truths
 
 LOSSES = {"loss_cls": 1.0, "loss_bbox": 1.0, "loss_centerness": 1.0}  # as mmdet logs them
 SMALLEST = 1e-6  # sum of centerness
+
+
+def detect_points(pyramid: list[Any], sizes: Any, count: int, rules: PointRules) -> dict[str, Any]:
+    """The detections of a functional model, see `parts.stages.Detect`.
+
+    Args:
+        pyramid: the levels of `rules.strides`, `(batch, height, width, channels)` each.
+        sizes: height and width of the pictures without padding, `(batch, 2)`.
+        count: of classes.
+        rules: of the lineage.
+    """
+    outputs = FCOSHead.create(count=count, num_levels=len(pyramid), biases=rules.tower_biases)(pyramid)
+    return DetectPoints(rules, name="detect")(maps=pyramid, **outputs._asdict(), sizes=sizes)
 
 
 @dataclass(frozen=True)
