@@ -125,7 +125,9 @@ def _draw_scenes(config: DemoConfig, model, dataset, path, rows=4):
         prompts = {word: example[word] for word in config.prompts}
         prediction = predictor.predict_one(example["image"], **prompts).to_dict()
         drawings = [draw(example["image"], what, dataset.info, **config.drawing) for what in (example, prediction)]
-        lines.append([example["image"], *drawings])
+        enlarged = drawings[0].shape[0] // example["image"].shape[0]
+        scene = example["image"].repeat(enlarged, axis=0).repeat(enlarged, axis=1)
+        lines.append([scene, *drawings])
     Image.fromarray(grid(lines, titles=("scene", "truth", "prediction"))).save(path)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -31,6 +32,17 @@ def test_the_printed_request_is_about_somebody_in_the_saved_scene(task, tmp_path
 
 def test_a_scene_of_pixels_is_asked_about_by_its_bytes_alone():
     assert demo._instance("a.png", {}, ()) == """{"b64": "'$(base64 -w0 a.png)'"}"""
+
+
+def test_weights_to_start_from_may_be_missing(tmp_path, monkeypatch, capsys):
+    """Outside of the repository the demo of detection learns from scratch, and says so."""
+    recipe = hk.Recipe.load(DEMOS["det"].recipe)
+    root = Path(__file__).parent.parent
+    monkeypatch.chdir(root)
+    assert demo._from_scratch_if_missing(recipe) == recipe and (root / recipe.model.weights).is_file()
+    monkeypatch.chdir(tmp_path)
+    assert demo._from_scratch_if_missing(recipe).model.weights is None
+    assert f"{recipe.model.weights} is not here" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("task", ["landmark", "pose"])

@@ -67,10 +67,10 @@ def _halved(variable):
     value = tf.convert_to_tensor(variable.value)
     if not value.dtype.is_floating:
         return value
-    largest = float(tf.reduce_max(tf.abs(value)))
-    if largest > tf.float16.max:
+    largest, limit = float(tf.reduce_max(tf.abs(value))), float(tf.float16.max)
+    if largest > limit:
         raise ValueError(
-            f"compact: {variable.path} has a weight of {largest:g}, 16-bit floats hold up to {tf.float16.max:g}: "
+            f"compact: {variable.path} has a weight of {largest:g}, 16-bit floats hold up to {limit:g}: "
             "export without compact"
         )
     return tf.cast(value, "float16")

@@ -119,7 +119,9 @@ TASK = Task(
     scored_with={"coco": "coco_detection"},
     published_unit=0.01,
     demo=DemoConfig(
-        goal="find cars, buses, people and signs of drawn streets", recipe="det/toytown_faster_rcnn_w18_small_v1"
+        goal="find cars, buses, people and signs of drawn streets",
+        recipe="det/toytown_faster_rcnn_w18_small_v1",
+        drawing={"enlarge": 3, "threshold": 0.5},
     ),
     nothing_found="nothing found",
 )

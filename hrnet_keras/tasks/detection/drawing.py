@@ -19,7 +19,7 @@ LEAST_LETTERS, MOST_LETTERS = 10, 32  # pixels
 
 def draw(
     image: np.ndarray, result: dict[str, Any], info: Any, *, threshold: float = 0.3, masks: bool = True,
-    names: bool = True,
+    names: bool = True, enlarge: int = 1,
 ) -> np.ndarray:  # fmt: skip
     """Draws the objects of a picture, every class in a colour of its own; the best lie on top.
 
@@ -32,11 +32,12 @@ def draw(
         threshold: score from which an object is drawn.
         masks: draws the masks, too.
         names: writes what it is, and the score, at every box.
+        enlarge: shows a pixel as a square of so many, that names have room in a small picture.
 
     Returns:
-        uint8 RGB `(height, width, 3)`.
+        uint8 RGB `(height * enlarge, width * enlarge, 3)`.
     """
-    boxes, labels = np.asarray(result["boxes"], float).reshape(-1, 4), np.asarray(result["labels"], int)
+    boxes, labels = np.asarray(result["boxes"], float).reshape(-1, 4) * enlarge, np.asarray(result["labels"], int)
     scores = result.get("scores")
     order = list(range(len(boxes)))
     if scores is not None:
@@ -44,6 +45,7 @@ def draw(
     colours = [_colour(info, labels[i]) for i in range(len(boxes))]
     if masks and ("masks" in result or "segments" in result):
         image = _with_masks(image, masks_of(result), order, colours)
+    image = image.repeat(enlarge, axis=0).repeat(enlarge, axis=1)
     picture = Image.fromarray(image)
     pen = ImageDraw.Draw(picture)
     shorter = min(image.shape[:2])

@@ -36,7 +36,8 @@ def signatures(model: Any, info: ModelInfo) -> list[Signature]:
         model: the folded model.
         info: of the model.
     """
-    net = _Net(model, info)
+    is_v1 = framework(info.head or "").rules_of(info.lineage).v1
+    net = _Net(model, bounds_of(info.input_size), least_side(info), is_v1)
     files = [tf.TensorSpec([None], tf.string, name="image_bytes")]
     pixels = [tf.TensorSpec([None, None, None, 3], tf.uint8, name="images")]
 
@@ -54,10 +55,19 @@ def signatures(model: Any, info: ModelInfo) -> list[Signature]:
 
 @dataclass(frozen=True)
 class _Net:
-    """A net that is shown pictures of any size, and answers in their pixels."""
+    """A net that is shown pictures of any size, and answers in their pixels.
+
+    Attributes:
+        model: the folded model.
+        bounds: (short, long) side at most.
+        least: pixels of both sides of the net's input at least.
+        is_v1: whether boxes end on their last pixel.
+    """
 
     model: Any
-    info: ModelInfo
+    bounds: tuple[int, int]
+    least: int
+    is_v1: bool
 
     @property
     def has_masks(self) -> bool:
@@ -96,7 +106,7 @@ class _Net:
         shown = tf.pad(shown, margins, constant_values=PADDING)
         raw = self.model(tf.ensure_shape(shown, (*self.model.input_shape[1:3], 3))[None], training=False)
         found = {word: raw[word][0] for word in self.kinds(masks=masks)}
-        if framework(self.info.head or "").rules_of(self.info.lineage).v1:  # boxes end on their last pixel
+        if self.is_v1:
             is_found = tf.range(tf.shape(found["scores"])[0]) < found["valid"]
             found["boxes"] += tf.where(is_found[:, None], [[0.0, 0.0, 1.0, 1.0]], 0.0)
         scale = tf.cast(tf.cast(own, tf.float64) / tf.cast(size, tf.float64), tf.float32)
@@ -107,7 +117,7 @@ class _Net:
         """Height and width at which a picture is shown, without and with padding: `inference.shown_size`."""
         sides = tf.cast(own, tf.float64)
         fixed = self.model.input_shape[1:3]
-        short, long = bounds_of(self.info.input_size)
+        short, long = self.bounds
         if any(fixed):
             factors = [limit / sides[i] for i, limit in enumerate(fixed) if limit]
             factor = tf.reduce_min(tf.stack(factors))
@@ -115,7 +125,7 @@ class _Net:
             factor = tf.minimum(long / tf.reduce_max(sides), short / tf.reduce_min(sides))
         size = tf.maximum(tf.cast(sides * factor + 0.5, tf.int32), 1)
         size = tf.stack([tf.minimum(size[i], limit) if limit else size[i] for i, limit in enumerate(fixed)])
-        whole = tf.maximum(-(-size // UNIT) * UNIT, least_side(self.info))
+        whole = tf.maximum(-(-size // UNIT) * UNIT, self.least)
         return size, tf.stack([limit or whole[i] for i, limit in enumerate(fixed)])
 
 

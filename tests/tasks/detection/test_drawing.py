@@ -37,6 +37,15 @@ def test_masks_shine_through():
     np.testing.assert_array_equal(draw(GREY, result(masks=masks), INFO, names=False, masks=False)[50, 40], [128] * 3)
 
 
+def test_small_pictures_are_enlarged():
+    image = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
+    one = {"boxes": [[10.0, 5, 30, 25]], "labels": [1]}
+    drawn = draw(image, one, INFO, names=False, enlarge=3)
+    assert drawn.shape == (120, 150, 3)
+    np.testing.assert_array_equal(drawn[1::3, 1::3][26:], image[26:])  # where no box is
+    assert (drawn[15, 30:90] == INFO.palette[1]).all() and (drawn[74, 30:90] == INFO.palette[1]).all()
+
+
 @pytest.mark.parametrize("box", [[-30.0, -20, 40, 30], [140, 100, 300, 200], [0, 0, 160, 120], [50, 50, 50.4, 50.2]])
 def test_names_stay_inside_the_picture(box, monkeypatch):
     written = []

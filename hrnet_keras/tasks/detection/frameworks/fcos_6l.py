@@ -8,7 +8,7 @@ from hrnet_keras.tasks.detection.parts.points import PointRules
 STRIDES = (4, 8, 16, 32, 64, 128)
 LOSSES = one_stage.LOSSES
 Learner = one_stage.FCOSLearner
-build = one_stage.detect_points
+build = one_stage.build_fcos
 
 
 def rules_of(lineage: str) -> PointRules:

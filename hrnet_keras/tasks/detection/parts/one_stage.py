@@ -21,7 +21,7 @@ LOSSES = {"loss_cls": 1.0, "loss_bbox": 1.0, "loss_centerness": 1.0}  # as mmdet
 SMALLEST = 1e-6  # sum of centerness
 
 
-def detect_points(pyramid: list[Any], sizes: Any, count: int, rules: PointRules) -> dict[str, Any]:
+def build_fcos(pyramid: list[Any], sizes: Any, count: int, rules: PointRules) -> dict[str, Any]:
     """The detections of a functional model, see `parts.stages.Detect`.
 
     Args:
