@@ -1,4 +1,4 @@
-"""This package's side of `detection.py`; see `worker.py`."""
+"""This package's side of `detection.py` and `frameworks.py`; see `worker.py`."""
 
 import json
 import os
@@ -16,12 +16,14 @@ import worker
 import hrnet_keras as hk
 from hrnet_keras.checkpoints.model_weights import tensors_of
 from hrnet_keras.folding import fold_batch_norm
+from hrnet_keras.layers.model_info import info_of
 from hrnet_keras.optimizers import TorchSGD
 
 tf.config.threading.set_intra_op_parallelism_threads(worker.THREADS)
 tf.config.threading.set_inter_op_parallelism_threads(worker.THREADS)
-NECK = [f"fpn_convs.{i}" for i in range(len(detection_work.STRIDES))]
-CLASSES = "roi_head.bbox_head.fc_cls"
+LEVELS = "fpn_convs."  # what the names of the pyramid's levels begin with
+MIXED = "reduction_conv"  # takes the trunk's maps
+REGIONS, POINTS = "fc_cls", "bbox_head.conv_cls"  # layers of class logits, as their names end
 
 
 def build(case):
@@ -32,7 +34,8 @@ def build(case):
 
 
 def bare(case):
-    return getattr(hk, f"HRNetV2p{case['net']}")("det", num_classes=detection_work.CLASSES)
+    framework = case.get("framework", "faster_rcnn")
+    return getattr(hk, f"HRNetV2p{case['net']}")("det", framework=framework, num_classes=detection_work.CLASSES)
 
 
 def write_weights(case):
@@ -45,41 +48,61 @@ def write_weights(case):
     drawn = detection_work.drawn_weights({name: value.shape for name, value in tensors_of(model).items()})
     hk.load_torch_weights(model, drawn)
     images = tf.constant(detection_work.pictures(case))
-    pyramid = keras.Model(model.input, [model.get_layer(name).output for name in NECK])
-    for name, level in zip(NECK, pyramid(images), strict=True):
+    names = levels_of(model)
+    pyramid = keras.Model(model.input, [model.get_layer(name).output for name in names])
+    for name, level in zip(names, pyramid(images), strict=True):
         mean, deviation = level.numpy().mean((0, 1, 2)), level.numpy().std((0, 1, 2))
         drawn[f"neck.{name}.conv.weight"] /= deviation[:, None, None, None]
         drawn[f"neck.{name}.conv.bias"] = (drawn[f"neck.{name}.conv.bias"] - mean) / deviation
     hk.load_torch_weights(model, drawn)
-    logits = keras.Model(model.input, model.get_layer(CLASSES).output)(images)
-    bias = drawn[f"{CLASSES}.bias"]
-    bias -= logits.numpy().mean(0)
-    bias[-1] += detection_work.BACKGROUND
+    for layer in model.layers:
+        if layer.name.endswith(REGIONS):
+            logits = keras.Model(model.input, layer.output)(images)
+            bias = drawn[f"{layer.name}.bias"]
+            bias -= logits.numpy().mean(0)
+            bias[-1] += detection_work.BACKGROUND
+            hk.load_torch_weights(model, drawn)  # later heads look at what this one finds
+        elif layer.name == POINTS:
+            drawn[f"{layer.name}.bias"][:] = detection_work.RARE
     levels = {f"{detection_work.PYRAMID}{i}": level.numpy() for i, level in enumerate(pyramid(images))}
     np.savez(case["weights"], **drawn, **levels)
 
 
+def levels_of(model):
+    """Names of the layers that give the pyramid's levels; the last that sees the whole picture where there are none."""
+    return [layer.name for layer in model.layers if layer.name.startswith(LEVELS)] or [MIXED]
+
+
 def after_pyramid(model):
     """The part of a detector from the pyramid's levels and the pictures' sizes on."""
-    levels = [model.get_layer(name).output for name in NECK]
+    levels = [model.get_layer(name).output for name in levels_of(model)]
     return keras.Model([*levels, model.get_layer("picture_sizes").output], model.output)
+
+
+def trunk(model):
+    """The part of a detector that gives HRNet's four maps."""
+    return keras.Model(model.input, model.get_layer(MIXED).input)
 
 
 class Contender(worker.Contender):
     """`function`: the model in a tf.function; `saved_model`: the export, or the part of it after the pyramid.
 
     The case's work is `whole`, `after` (the pyramid), `train` or `sizes`: a picture of another size at every step.
+    `trunk` is the trunk's part of that work; while training its maps' gradients, without the optimizer.
     """
 
     def prepare(self):
         self.images = tf.constant(detection_work.pictures(self.case))
-        if self.case["work"] == "train":
+        if self.variant == "trunk":
+            part = trunk(build(self.case))
+            self.detect = self.trunk_step(part) if self.case["work"] == "train" else self.trunk_maps(part)
+        elif self.case["work"] == "train":
             self.model = build(self.case)
             for layer in self.model.layers:
                 layer.keeps_statistics = True
             self.model.compile(TorchSGD(1e-6, decay=1e-4))
-            boxes, labels = detection_work.objects(self.case)
-            self.targets = {"boxes": tf.constant(boxes), "labels": tf.constant(labels)}
+            targets = detection_work.targets(self.case, info_of(self.model).head)
+            self.targets = {name: tf.constant(value) for name, value in targets.items()}
         elif self.case["work"] == "sizes":
             rng = np.random.default_rng(0)
             self.sizes = iter(rng.integers(60, 240, (self.case["sizes"], 2)).tolist())
@@ -99,11 +122,28 @@ class Contender(worker.Contender):
             function = tf.function(lambda x: model(x, training=False))
             self.detect = lambda: function(self.images)
 
+    def trunk_maps(self, part):
+        folded = fold_batch_norm(part)
+        function = tf.function(lambda x: folded(x, training=False))
+        return lambda: dict(enumerate(function(self.images)))
+
+    def trunk_step(self, part):
+        for layer in part.layers:
+            layer.keeps_statistics = True
+
+        @tf.function
+        def gradients(x):
+            with tf.GradientTape() as tape:
+                loss = tf.add_n([tf.reduce_mean(tf.square(level)) for level in part(x, training=True)])
+            return tape.gradient(loss, [variable.value for variable in part.trainable_variables])
+
+        return lambda: {0: gradients(self.images)[0]}
+
     def step(self):
         if self.case["work"] == "sizes":
             height, width = next(self.sizes)
             return hk.predict(self.model, np.zeros((height, width, 3), np.uint8), size=(128, 192))
-        if self.case["work"] == "train":
+        if self.case["work"] == "train" and self.variant != "trunk":
             return float(self.model.train_on_batch(self.images, self.targets)[0])
         return {name: value.numpy() for name, value in self.detect().items()}
 

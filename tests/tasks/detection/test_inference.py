@@ -17,13 +17,7 @@ from hrnet_keras.runtime import KerasRuntime
 from hrnet_keras.tasks.detection.inference import least_side, padded, padded_size, processor, shown_size
 from hrnet_keras.tasks.processing import PredictOptions
 from hrnet_keras.transforms.linear import resize_linear
-from tests.tasks.detection.tiny import decided
-
-
-def photograph(height=120, width=180, seed=0):
-    rng = np.random.default_rng(seed)
-    coarse = rng.integers(0, 256, (6, 8, 3), dtype=np.uint8)
-    return np.array(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC))
+from tests.tasks.detection.tiny import decided, photograph
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from unittest import mock
 
 import keras
 import numpy as np
+from PIL import Image
 
 from hrnet_keras.layers import BatchNormalization, Conv2D, ModelInfo, ModelInfoLayer, Normalize
 from hrnet_keras.layers.model_info import info_of
@@ -80,7 +81,20 @@ def decided(framework="faster_rcnn", **options):
         (".fc_cls", 3.0),
         (".fc_reg", 0.5),
         (".rpn_cls", 3.0),
+        (".conv_cls", 3.0),
+        (".conv_reg", 0.5),
+        ("_heat.1", 3.0),
     ):
         for kernel in (layer.kernel for layer in model.layers if layer.name.endswith(name)):
             kernel.assign(rng.normal(0, size / np.sqrt(kernel.shape[-2]), kernel.shape))
+    for layer in model.layers:
+        if layer.name.endswith(".conv_reg"):
+            layer.bias.assign(np.full(layer.bias.shape, 3.0))  # edges are about 20 pixels away
     return model
+
+
+def photograph(height=120, width=180, seed=0):
+    """A smooth picture of six by eight colours, uint8 `(height, width, 3)`."""
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(0, 256, (6, 8, 3), dtype=np.uint8)
+    return np.array(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC))

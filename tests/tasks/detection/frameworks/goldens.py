@@ -7,10 +7,10 @@ import keras
 import numpy as np
 
 import hrnet_keras as hk
-from hrnet_keras.architecture import ARCHITECTURES, NEAREST
+from hrnet_keras.architecture import ARCHITECTURES
 from hrnet_keras.backbone import trunk
 from hrnet_keras.representations import aggregate
-from hrnet_keras.tasks import HeadSpec
+from hrnet_keras.tasks import TASKS, HeadSpec
 from hrnet_keras.tasks.detection.frameworks import framework
 from hrnet_keras.tasks.detection.parts.sampler import Sampler
 from hrnet_keras.tasks.detection.parts.truths import Truths
@@ -28,23 +28,35 @@ def detector_of(name, meta):
     images = keras.Input((None, None, 3), name="image")
     sizes = keras.Input((2,), name="sizes")
     rules = module.rules_of("mmlab")
-    kept = meta["test_cfg"]["rpn"]["max_per_img"]
-    rules = replace(rules, inference=replace(rules.inference, num_after=kept))
-    pyramid = aggregate(trunk(images, ARCHITECTURES["W18"], NEAREST), HeadSpec("V2p", name, 80, NEAREST))
+    if hasattr(rules, "inference"):
+        kept = meta["test_cfg"]["rpn"]["max_per_img"]
+        rules = replace(rules, inference=replace(rules.inference, num_after=kept))
+    conventions = TASKS["det"].conventions_of("mmlab", name)
+    pyramid = aggregate(trunk(images, ARCHITECTURES["W18"], conventions), HeadSpec("V2p", name, 80, conventions))
     outputs = module.build(pyramid, sizes, 80, rules)
     model = keras.Model([images, sizes], outputs)
-    proposals, _ = model.get_layer("proposals").output  # boxes, valid
-    outputs = {"pyramid": pyramid, "proposals": proposals, **outputs}
-    if name == "htc":
-        outputs["last_masks"] = model.get_layer("mask_probabilities.2").output
+    outputs = {"pyramid": pyramid, **outputs, **on_the_way(name, model)}
     return model, keras.Model([images, sizes], outputs), rules
+
+
+def on_the_way(name, model):
+    """What a golden has of a framework besides detections."""
+    if name == "fcos":
+        words = ("logits", "distances", "centerness")
+        return {word: [model.get_layer(f"points.{word}.{i}").output for i in range(5)] for word in words}
+    proposals, _ = model.get_layer("proposals").output  # boxes, valid
+    maps = {"proposals": proposals}
+    if name == "htc":
+        maps["last_masks"] = model.get_layer("mask_probabilities.2").output
+    return maps
 
 
 def filled(name, case, weights_rule):
     """What `detector_of` gives with the golden's weights, the golden and its picture, and the picture's own size."""
     meta, arrays = network_golden(case)
     model, watched, rules = detector_of(name, meta)
-    hk.load_torch_weights(model, state_of(meta, arrays, weights_rule))
+    report = hk.load_torch_weights(model, state_of(meta, arrays, weights_rule))
+    assert report.missing == report.unused == ()
     return model, watched, rules, meta, arrays, *picture_of(meta)
 
 
@@ -85,9 +97,10 @@ def losses_of(name, model, rules, arrays, picture, size, pyramid):
     targets = {word: keras.ops.convert_to_tensor(value) for word, value in targets.items()}
     if "gt_semantic" in arrays:
         targets["semantic"] = keras.ops.convert_to_tensor(arrays["gt_semantic"][None])
-    training = replace(rules, training=rules.inference)  # the golden's proposals
+    if hasattr(rules, "inference"):
+        rules = replace(rules, training=rules.inference)  # the golden's proposals
     module = framework(name)
-    learner = module.Learner.of(model, training, None)
+    learner = module.Learner.of(model, rules, None)
     if name == "htc":  # all are kept as well, but no mask of what is none is computed
         few = Sampler(1024, MOST_POSITIVE / 1024, keras.random.SeedGenerator(0))
         learner = replace(learner, cascade=replace(learner.cascade, sampler=few))
@@ -96,6 +109,8 @@ def losses_of(name, model, rules, arrays, picture, size, pyramid):
     found = {
         word: float(keras.ops.convert_to_numpy(value).sum()) * module.LOSSES[word] for word, value in losses.items()
     }
+    if name == "fcos":
+        return found, {word: float(arrays[word]) for word in module.LOSSES}
     expected = {word: arrays[word].sum() for word in ("loss_rpn_cls", "loss_rpn_bbox")}  # of all levels
     of_regions = (word.removeprefix("roi_loss/") for word in arrays if word.startswith("roi_loss/"))
     expected |= {word: arrays[f"roi_loss/{word}"] for word in of_regions if "loss" in word}  # the rest is accuracy

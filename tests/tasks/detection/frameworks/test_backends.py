@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.tasks.detection.frameworks.test_goldens import CASES
+
 ROOT = Path(__file__).parents[4]
 PROGRAM = """
 import sys
@@ -45,12 +47,13 @@ assert backend == "tensorflow" or "tensorflow" not in sys.modules
 
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_other_backends_meet_the_goldens(backend, golden):
+@pytest.mark.parametrize("name", ["mask_rcnn", "fcos"])
+def test_other_backends_meet_the_goldens(backend, name, golden):
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"needs the {backend} backend, which is not installed")
-    case = "det_mask_rcnn_w18_128x160"
+    case = CASES[name]
     golden("detection", case)  # skips where there is none
     environment = {**os.environ, "KERAS_BACKEND": backend, "JAX_PLATFORMS": "cpu", "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-c", PROGRAM, backend, "mask_rcnn", case]
+    command = [sys.executable, "-c", PROGRAM, backend, name, case]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
