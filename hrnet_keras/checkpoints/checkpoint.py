@@ -1,6 +1,7 @@
 """An opened checkpoint: its tensors, and whose net they are."""
 
 import os
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -288,6 +289,8 @@ def read_keras(path: str, name: str) -> keras.Model:
         return keras.saving.load_model(path, compile=False)
     except Exception as error:  # Keras raises many kinds for a damaged file
         problem = " ".join(str(error).split())[:200]
+        if not zipfile.is_zipfile(path):  # Keras says that there is no such file
+            problem = "no zip archive: cut off, or of another format"
         raise CheckpointError(f"{name}: not a readable .keras file ({problem})") from error
 
 

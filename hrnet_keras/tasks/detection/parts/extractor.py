@@ -54,5 +54,7 @@ class FusedExtractor:
         )
         of_semantic = layer([self.semantic], boxes)
         if self.size != SEMANTIC_SIZE:
-            of_semantic = ops.average_pool(of_semantic, SEMANTIC_SIZE // self.size, data_format="channels_last")
+            side = SEMANTIC_SIZE // self.size
+            # Keras 3.15 on JAX fails where the strides are left to their default.
+            of_semantic = ops.average_pool(of_semantic, side, strides=side, data_format="channels_last")
         return features + of_semantic

@@ -104,8 +104,9 @@ def learn_semantics(logits: Any, labels: Any, *, v1: bool = False) -> Any:
             "and a data set with semantic maps; without them take framework cascade_mask_rcnn"
         )
     labels = ops.cast(labels[:, ::SEMANTIC_STRIDE, ::SEMANTIC_STRIDE], "int32")
-    named = ops.cast(labels != IGNORED, "float32")
-    values = softmax_cross_entropy(logits, labels) * named
+    is_named = labels != IGNORED
+    named = ops.cast(is_named, "float32")
+    values = softmax_cross_entropy(logits, ops.where(is_named, labels, 0)) * named
     if not v1:
         return ops.mean(values, axis=(1, 2))
     total = global_sum(ops.sum(named))
