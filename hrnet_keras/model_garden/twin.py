@@ -36,7 +36,8 @@ def twin(model: keras.Model, *, kernel_regularizer: Any = None) -> tf_keras.Mode
         kernel_regularizer: of tf_keras, put on the kernels of all convolutions.
 
     Returns:
-        A functional `tf_keras.Model` of the same layer names, inputs, outputs, weights and precision. What is frozen stays so.
+        A functional `tf_keras.Model` of the same layer names, inputs, outputs, weights and precision; what is frozen
+        stays so.
 
     Raises:
         ValueError: a layer has no twin.
@@ -72,7 +73,8 @@ def _twin_of(layer: Any, kernel_regularizer: Any) -> tf_keras.layers.Layer:
     """The twin of one layer, without its weights."""
     if type(layer) not in TWINS:
         known = ", ".join(sorted(known.__name__ for known in TWINS))
-        raise ValueError(f"{layer.name!r} is a {type(layer).__name__}, which has no twin in tf_keras; those have: {known}")
+        kind = type(layer).__name__
+        raise ValueError(f"{layer.name!r} is a {kind}, which has no twin in tf_keras; those have: {known}")
     make, names = TWINS[type(layer)]
     config = layer.get_config()
     options = {name: config[name] for name in names}
