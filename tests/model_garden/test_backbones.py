@@ -54,7 +54,7 @@ def test_any_size_will_do():
 
 @pytest.mark.parametrize("weights", ["path", "imagenet"])
 def test_weights_reach_the_backbone(weights, tmp_path, monkeypatch):
-    path = tmp_path / "cls.pth"
+    path = tmp_path / "cls.safetensors"
     hk.save_torch_weights(hk.HRNetV2W18SmallV1("cls", num_classes=3), path)
     monkeypatch.setattr(zoo, "fetch", lambda entry: path)
     name = "imagenet" if weights == "imagenet" else str(path)
