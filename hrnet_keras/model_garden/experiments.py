@@ -29,7 +29,7 @@ def hrnetv2_semantic_segmentation() -> config_definitions.ExperimentConfig:
 def hrnetv2p_retinanet() -> config_definitions.ExperimentConfig:
     """Model Garden's `retinanet` whose pyramid is HRNetV2p: levels 2 to 6, no decoder.
 
-    Classes, sizes, data and the optimizer are still to be said; sides are multiples of 64, at least 128.
+    Classes, sizes, data and the optimizer are still to be said; sides are multiples of 64.
     """
     model = retinanet.RetinaNet(
         backbone=Backbone(type="hrnetv2p"), decoder=decoders.Decoder(type="identity"), min_level=FINEST_LEVEL,

@@ -90,7 +90,7 @@ class AggregationConv2D(_Layer):
         self.kernel = self.add_weight(name="kernel", shape=shape, regularizer=self.kernel_regularizer)
         self.bias = None
         if self.use_bias:
-            self.bias = self.add_weight(name="bias", shape=(self.filters,))
+            self.bias = self.add_weight(name="bias", shape=(self.filters,), initializer="zeros")
 
     def get_config(self) -> dict[str, Any]:
         regularizer = tf_keras.regularizers.serialize(self.kernel_regularizer)

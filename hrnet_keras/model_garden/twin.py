@@ -40,7 +40,7 @@ def twin(model: keras.Model, *, kernel_regularizer: Any = None) -> tf_keras.Mode
         stays so.
 
     Raises:
-        ValueError: a layer has no twin.
+        ValueError: the model is not functional; a layer has no twin.
         RuntimeError: Keras runs on another backend than TensorFlow.
 
     Example:
@@ -48,6 +48,8 @@ def twin(model: keras.Model, *, kernel_regularizer: Any = None) -> tf_keras.Mode
     """
     if keras.backend.backend() != "tensorflow":
         raise RuntimeError(f"Keras runs on {keras.backend.backend()!r}: a twin needs KERAS_BACKEND=tensorflow")
+    if not isinstance(model, keras.Model) or not hasattr(model, "_run_through_graph"):
+        raise ValueError(f"{type(model).__name__}: expected a functional keras.Model, as hrnet_keras's builders give")
     made: dict[str, tf_keras.layers.Layer] = {}
 
     def twin_of(layer: keras.layers.Layer) -> tf_keras.layers.Layer:

@@ -73,7 +73,7 @@ def test_a_training_step_changes_both_alike(pair):
         with tf.GradientTape() as tape:
             maps = keras.tree.flatten(net(PIXELS, training=True))
             loss = tf.add_n([tf.reduce_mean(tf.square(x)) for x in maps])
-        variables = [getattr(variable, "value", variable) for variable in net.trainable_variables]
+        variables = [one.value if isinstance(one, keras.Variable) else one for one in net.trainable_variables]
         gradients.append(tape.gradient(loss, variables))
     assert_same_weights(*pair)
     for ours, theirs in zip(*gradients, strict=True):
@@ -124,3 +124,5 @@ def test_twins_can_be_saved(tmp_path):
 def test_layers_without_a_twin_are_named():
     with pytest.raises(ValueError, match=r"'logits' is a ModelInfoLayer, which has no twin in tf_keras; those have: "):
         twin(hk.HRNetV2W18SmallV1("seg", num_classes=2))
+    with pytest.raises(ValueError, match=r"^Model: expected a functional keras\.Model"):
+        twin(tf_keras.Model())
