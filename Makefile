@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin
 TASK ?= seg
 
-.PHONY: demo test lint venv torch-venv benchmark
+.PHONY: demo test lint venv torch-venv benchmark model-garden-venv test-model-garden
 
 venv: $(VENV)/.installed
 
@@ -37,3 +37,15 @@ torch-venv: .venv-torch/.installed
 
 benchmark: venv torch-venv
 	$(RUN)/python benchmarks/speed.py --write
+
+# Model Garden pins TensorFlow to its own release, and is large (3.3 GB): an environment of its own.
+model-garden-venv: .venv-model-garden/.installed
+
+.venv-model-garden/.installed: setup.cfg pyproject.toml
+	$(PYTHON) -m venv .venv-model-garden
+	.venv-model-garden/bin/pip install --quiet --upgrade pip
+	.venv-model-garden/bin/pip install --quiet --editable ".[detection]" pytest
+	touch $@
+
+test-model-garden: model-garden-venv
+	.venv-model-garden/bin/python -m pytest tests/model_garden tests/datasets/test_coco_tfrecord.py

@@ -1,5 +1,7 @@
 """Convolutions as PyTorch pads them, and the 1x1 convolution over all branches without their concatenation."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -28,17 +30,36 @@ class Conv2D(DottedName, keras.layers.Conv2D):
     def convolution_op(self, inputs, kernel):
         if self.strides == (1, 1) or self.kernel_size == (1, 1):
             return super().convolution_op(inputs, kernel)
-        # Keras's "same" pads a stride-2 convolution at the right and bottom alone where a side is even.
-        margins = [[0, 0], *([size // 2, size // 2] for size in self.kernel_size), [0, 0]]
         if keras.backend.backend() == "tensorflow":
-            return _tensorflow_conv(inputs, kernel, self.strides, margins, for_inference=self.for_inference)
-        return ops.conv(ops.pad(inputs, margins), kernel, strides=self.strides, padding="valid")
+            return tensorflow_conv(inputs, kernel, self.strides, for_inference=self.for_inference)
+        return ops.conv(ops.pad(inputs, _margins(kernel)), kernel, strides=self.strides, padding="valid")
 
 
-def _tensorflow_conv(inputs, kernel, strides, margins, *, for_inference):
-    """One padded convolution op; its gradient pads first, as oneDNN has no kernel for that of explicit paddings."""
+def _margins(kernel):
+    """What is padded before and after every axis of `(batch, height, width, channels)`.
+
+    Keras's "same" pads a stride-2 convolution at the right and bottom alone where a side is even.
+    """
+    return [[0, 0], *([size // 2, size // 2] for size in kernel.shape[:2]), [0, 0]]
+
+
+def tensorflow_conv(inputs: Any, kernel: Any, strides: tuple[int, int], *, for_inference: bool = False) -> Any:
+    """A convolution padded by `kernel // 2` on every side, as one operation of TensorFlow.
+
+    Its gradient pads first, as oneDNN has no kernel for that of explicit paddings.
+
+    Args:
+        inputs: `(batch, height, width, channels)`.
+        kernel: `(kernel, kernel, channels, filters)`, of odd sides.
+        strides: of height and width.
+        for_inference: leaves out what gradients need.
+
+    Returns:
+        `(batch, ceil(height / stride), ceil(width / stride), filters)`.
+    """
     import tensorflow as tf
 
+    margins = _margins(kernel)
     if for_inference:
         return tf.nn.conv2d(inputs, kernel, strides=strides, padding=margins)
 
