@@ -45,37 +45,34 @@ def write_weights(case):
     of 0 on their proposals. Nets with random weights say the same everywhere, which gives suppression other work.
     """
     model = bare(case)
-    drawn = detection_work.drawn_weights({name: value.shape for name, value in tensors_of(model).items()})
-    hk.load_torch_weights(model, drawn)
+    shapes = {name: value.shape for name, value in tensors_of(model).items()}
+    hk.load_torch_weights(model, detection_work.drawn_weights(shapes))
     images = tf.constant(detection_work.pictures(case))
-    names = levels_of(model)
-    pyramid = keras.Model(model.input, [model.get_layer(name).output for name in names])
-    for name, level in zip(names, pyramid(images), strict=True):
+    layers = levels_of(model)
+    pyramid = keras.Model(model.input, [layer.output for layer in layers])
+    for layer, level in zip(layers, pyramid(images), strict=True):
         mean, deviation = level.numpy().mean((0, 1, 2)), level.numpy().std((0, 1, 2))
-        drawn[f"neck.{name}.conv.weight"] /= deviation[:, None, None, None]
-        drawn[f"neck.{name}.conv.bias"] = (drawn[f"neck.{name}.conv.bias"] - mean) / deviation
-    hk.load_torch_weights(model, drawn)
+        layer.kernel.assign(layer.kernel / deviation)
+        layer.bias.assign((layer.bias - mean) / deviation)
     for layer in model.layers:
-        if layer.name.endswith(REGIONS):
-            logits = keras.Model(model.input, layer.output)(images)
-            bias = drawn[f"{layer.name}.bias"]
-            bias -= logits.numpy().mean(0)
-            bias[-1] += detection_work.BACKGROUND
-            hk.load_torch_weights(model, drawn)  # later heads look at what this one finds
+        if layer.name.endswith(REGIONS):  # later heads look at what earlier ones find
+            logits = keras.Model(model.input, layer.output)(images).numpy()
+            background = detection_work.BACKGROUND * np.eye(logits.shape[-1])[-1]
+            layer.bias.assign(layer.bias - logits.mean(0) + background)
         elif layer.name == POINTS:
-            drawn[f"{layer.name}.bias"][:] = detection_work.RARE
+            layer.bias.assign(np.full(layer.bias.shape, detection_work.RARE))
     levels = {f"{detection_work.PYRAMID}{i}": level.numpy() for i, level in enumerate(pyramid(images))}
-    np.savez(case["weights"], **drawn, **levels)
+    np.savez(case["weights"], **tensors_of(model), **levels)
 
 
 def levels_of(model):
-    """Names of the layers that give the pyramid's levels; the last that sees the whole picture where there are none."""
-    return [layer.name for layer in model.layers if layer.name.startswith(LEVELS)] or [MIXED]
+    """The layers that give the pyramid's levels; the one that mixes the trunk's maps where there are none."""
+    return [layer for layer in model.layers if layer.name.startswith(LEVELS)] or [model.get_layer(MIXED)]
 
 
 def after_pyramid(model):
     """The part of a detector from the pyramid's levels and the pictures' sizes on."""
-    levels = [model.get_layer(name).output for name in levels_of(model)]
+    levels = [layer.output for layer in levels_of(model)]
     return keras.Model([*levels, model.get_layer("picture_sizes").output], model.output)
 
 
