@@ -10,7 +10,6 @@ pytest.importorskip("tf_keras", reason=NEEDS)
 import tensorflow as tf  # noqa: E402
 from official.core import exp_factory, task_factory, train_utils  # noqa: E402
 from official.vision import registry_imports  # noqa: E402, F401
-from official.vision.dataloaders import tfexample_utils  # noqa: E402
 from official.vision.serving import export_saved_model_lib  # noqa: E402
 
 from hrnet_keras import model_garden  # noqa: E402, F401
@@ -23,6 +22,7 @@ TRAINER = {
         "learning_rate": {"type": "constant", "constant": {"learning_rate": 0.01}},
     },
 }  # fmt: skip
+SQUARE = {"xmin": 0.25, "ymin": 0.25, "xmax": 0.75, "ymax": 0.75}
 NET = {"width": "W18SmallV1"}
 
 
@@ -41,12 +41,33 @@ def halves(path):
             file.write(tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString())
 
 
+def squares(path):
+    """Noise with a bright square in it, of class 1."""
+    random = np.random.default_rng(0)
+    with tf.io.TFRecordWriter(str(path)) as file:
+        for index in range(4):
+            image = random.integers(0, 120, (128, 128, 3)).astype("uint8")
+            image[32:96, 32:96] = 255
+            box = {f"image/object/bbox/{side}": _float(share) for side, share in SQUARE.items()}
+            features = box | {
+                "image/encoded": _bytes(tf.io.encode_png(image).numpy()),
+                "image/source_id": _bytes(str(index).encode()),
+                "image/height": _int(128), "image/width": _int(128), "image/object/class/label": _int(1),
+                "image/object/area": _float(64.0 * 64), "image/object/is_crowd": _int(0),
+            }  # fmt: skip
+            file.write(tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString())
+
+
 def _bytes(value):
     return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
 
 
 def _int(value):
     return tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
+
+
+def _float(value):
+    return tf.train.Feature(float_list=tf.train.FloatList(value=[value]))
 
 
 def learn(config):
@@ -94,15 +115,14 @@ def test_segmentation_is_exported(segmentation, tmp_path):
     image = np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3)).astype("uint8")
     logits = tf.saved_model.load(folder).signatures["serving_default"](tf.constant(image))["logits"]
     assert logits.shape == (1, 64, 64, 2)
-    mean, std = (np.array(config.task.train_data.image_feature[key]) for key in ("mean", "stddev"))
-    expected = trainer.model(((image - mean) / std).astype("float32"), training=False)["logits"]
-    expected = tf.image.resize(expected, (64, 64))
+    feature = config.task.train_data.image_feature
+    pixels = ((image - np.array(feature.mean)) / np.array(feature.stddev)).astype("float32")
+    expected = tf.image.resize(trainer.model(pixels, training=False)["logits"], (64, 64))
     np.testing.assert_allclose(logits, expected, atol=1e-4 * np.std(expected))
 
 
 def test_retinanet_learns(tmp_path):
-    examples = [tfexample_utils.create_detection_test_example(128, 128, 3, 2) for _ in range(4)]
-    tfexample_utils.dump_to_tfrecord(str(tmp_path / "boxes.tfrecord"), examples)
+    squares(tmp_path / "boxes.tfrecord")
     config = exp_factory.get_exp_config("hrnetv2p_retinanet")
     data = {"input_path": str(tmp_path / "boxes.tfrecord"), "global_batch_size": 2, "dtype": "float32"}
     task = {
