@@ -32,7 +32,7 @@ def objective(loss: Loss, model: ModelInfo, data: DatasetInfo | None) -> Objecti
     """
     del data
     module = framework(model.head or "")
-    rules = module.rules_of(model.lineage).drawing(loss.anchors, loss.regions, loss.proposals)
+    rules = module.rules_of(model.lineage).drawing(loss.anchors, loss.regions)
 
     inputs_of = getattr(module, "inputs_of", pyramid_layers)
 

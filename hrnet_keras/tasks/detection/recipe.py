@@ -67,8 +67,6 @@ class Loss:
         sampling: whether losses look at anchors and proposals drawn at random, as published, or at all of them.
         anchors: of a picture that are drawn; at most half of them belong to objects.
         regions: of a picture that are drawn for the heads; at most a quarter of them belong to objects.
-        proposals: of a picture that regions are drawn from, the best of twice as many per level; null: as published
-            (1000 of 2000 per level; 2000 for cascades).
         seed: of what is drawn.
     """
 
@@ -76,9 +74,8 @@ class Loss:
     sampling: bool = True
     anchors: int = 256
     regions: int = 512
-    proposals: int | None = None
     seed: int = 0
 
     def check(self) -> None:
         """Raises `ValueError` where a number is out of its range."""
-        above_zero(anchors=self.anchors, regions=self.regions, proposals=self.proposals)
+        above_zero(anchors=self.anchors, regions=self.regions)

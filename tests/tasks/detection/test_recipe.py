@@ -7,8 +7,8 @@ import pytest
 
 import hrnet_keras as hk
 from hrnet_keras.recipe.values import in_words, read_value
-from hrnet_keras.tasks.detection import frameworks, pipeline
-from hrnet_keras.tasks.detection.recipe import Augment, Loss
+from hrnet_keras.tasks.detection import pipeline
+from hrnet_keras.tasks.detection.recipe import Augment
 from tests.objects import Objects, random_picture
 
 RECIPE = "model: {name: HRNetV2pW18, task: det}\ndata: {name: boxes}\naugment: {%s}\ntrain: {epochs: 1}\n"
@@ -44,17 +44,6 @@ def test_sizes_from_a_file_are_those_of_the_stream(tmp_path):
 def test_what_is_refused(tmp_path, augment, message):
     with pytest.raises(ValueError, match=message):
         load(tmp_path, augment)
-
-
-@pytest.mark.parametrize(("framework", "published"), [("faster_rcnn", (2000, 1000)), ("htc", (2000, 2000))])
-def test_proposals_that_regions_are_drawn_from(framework, published):
-    rules = frameworks.framework(framework).rules_of("mmlab")
-    same, fewer = rules.drawing(64, 48), rules.drawing(64, 48, 150)
-    assert (same.training.num_before, same.training.num_after) == published
-    assert (fewer.training.num_before, fewer.training.num_after) == (300, 150)
-    assert fewer.inference == same.inference and (fewer.num_anchors, fewer.num_regions) == (64, 48)
-    with pytest.raises(ValueError, match="proposals: expected a number above 0, given 0"):
-        Loss(proposals=0).check()
 
 
 def test_lists_of_pairs_in_words():

@@ -47,9 +47,9 @@ class PointRules:
         ends = [8.0 * stride for stride in self.strides[:-1]]
         return list(zip([-1.0, *ends], [*ends, UNBOUNDED], strict=True))
 
-    def drawing(self, num_anchors: int, num_regions: int, num_proposals: int | None = None) -> "PointRules":
+    def drawing(self, num_anchors: int, num_regions: int) -> "PointRules":
         """The same: the losses look at every point."""
-        del num_anchors, num_regions, num_proposals
+        del num_anchors, num_regions
         return self
 
 

@@ -37,19 +37,9 @@ class Rules:
     num_anchors: int = 256
     num_regions: int = 512
 
-    def drawing(self, num_anchors: int, num_regions: int, num_proposals: int | None = None) -> "Rules":
-        """The same with other numbers of anchors and regions that the losses look at.
-
-        Args:
-            num_anchors: of a picture.
-            num_regions: of a picture.
-            num_proposals: of a picture that regions are drawn from, the best of twice as many per level; `None`: as
-                before.
-        """
-        training = self.training
-        if num_proposals is not None:
-            training = replace(training, num_before=2 * num_proposals, num_after=num_proposals)
-        return replace(self, num_anchors=num_anchors, num_regions=num_regions, training=training)
+    def drawing(self, num_anchors: int, num_regions: int) -> "Rules":
+        """The same with other numbers of anchors and regions that the losses look at."""
+        return replace(self, num_anchors=num_anchors, num_regions=num_regions)
 
     @property
     def background(self) -> int:

@@ -37,9 +37,9 @@ class TripletRules:
     overlap: float = 0.7
     v1: bool = False
 
-    def drawing(self, num_anchors: int, num_regions: int, num_proposals: int | None = None) -> "TripletRules":
+    def drawing(self, num_anchors: int, num_regions: int) -> "TripletRules":
         """The same: the losses look at every pixel."""
-        del num_anchors, num_regions, num_proposals
+        del num_anchors, num_regions
         return self
 
 
