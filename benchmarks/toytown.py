@@ -18,7 +18,7 @@ from hrnet_keras.tasks.segmentation.drawing import grid
 
 RECIPE = "det/toytown_faster_rcnn_w18_small_v1"
 MASKS = ("mask_rcnn", "cascade_mask_rcnn", "htc")
-SCENES, COLUMNS = (2, 5), 4
+SCENES, COLUMNS = (2, 5), 3
 HEADER = """\
 | framework | AP50 | AP | mask AP50 | mask AP |
 |---|---|---|---|---|"""
@@ -65,7 +65,7 @@ def main():
             hk.train(recipe_of(framework, folder))
         model = hk.load(folder / "last.keras")
         lines.append(row_of(framework, hk.evaluate(model, unseen)))
-        found = [hk.predict(model, scene["image"], min_score=0.5)[0].result.to_dict() for scene in scenes]
+        found = [hk.predict(model, scene["image"])[0].result.to_dict() for scene in scenes]
         drawn[framework] = [
             draw(scene["image"], one, unseen.info, enlarge=3) for scene, one in zip(scenes, found, strict=True)
         ]
