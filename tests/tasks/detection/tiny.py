@@ -83,7 +83,7 @@ def decided(framework="faster_rcnn", **options):
         (".rpn_cls", 3.0),
         (".conv_cls", 3.0),
         (".conv_reg", 0.5),
-        ("_heat.1", 3.0),
+        ("_heat.1", 12.0),
     ):
         for kernel in (layer.kernel for layer in model.layers if layer.name.endswith(name)):
             kernel.assign(rng.normal(0, size / np.sqrt(kernel.shape[-2]), kernel.shape))
